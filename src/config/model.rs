@@ -1,0 +1,193 @@
+//! The configuration as checked: what the rest of the program uses. Every value here is valid in itself; whether it
+//! fits the database is for `plan` to say, which is why tables and expressions remember their [`Place`].
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::Place;
+
+/// A whole configuration file, checked.
+#[derive(Debug)]
+pub struct Config {
+    pub source: Source,
+    pub state: State,
+    pub engine: Engine,
+    pub admin: Admin,
+    /// In the order of the file.
+    pub sinks: Vec<Sink>,
+    /// In the order of the file.
+    pub syncs: Vec<Sync>,
+}
+
+/// The database that is read.
+#[derive(Debug)]
+pub struct Source {
+    /// A libpq connection string, as a URL or as keywords.
+    pub url: SecretString,
+    pub url_place: Place,
+    pub publication: String,
+    /// `[a-z0-9_]{1,63}`, as Postgres demands.
+    pub slot: String,
+    /// Whether Walsift creates and amends the publication.
+    pub manage: bool,
+    pub on_lost_slot: OnLostSlot,
+    /// How often the slot is moved when only other tables are written.
+    pub heartbeat: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnLostSlot {
+    Resync,
+    Stop,
+}
+
+/// Where jobs, state and progress are kept.
+#[derive(Debug)]
+pub struct State {
+    /// The source's own URL by default.
+    pub url: SecretString,
+    pub url_place: Place,
+    pub schema: String,
+}
+
+#[derive(Debug)]
+pub struct Engine {
+    /// Batches built at the same time.
+    pub workers: usize,
+    /// Most subjects in one build.
+    pub batch: usize,
+    pub lease: Duration,
+    /// Ceiling for what intake may hold, in bytes.
+    pub memory_bytes: usize,
+}
+
+#[derive(Debug)]
+pub struct Admin {
+    pub listen: SocketAddr,
+    pub token: Option<SecretString>,
+}
+
+#[derive(Debug)]
+pub struct Sink {
+    pub name: String,
+    pub place: Place,
+    pub kind: SinkKind,
+}
+
+#[derive(Debug)]
+pub enum SinkKind {
+    Http(Box<HttpSink>),
+    Stdout,
+}
+
+#[derive(Debug)]
+pub struct HttpSink {
+    /// With `{name}` placeholders; may carry a secret in its query.
+    pub url: SecretString,
+    /// The method of an upsert, `PUT` by default.
+    pub method: String,
+    /// Names valid for HTTP; values may be secrets.
+    pub headers: Vec<(String, SecretString)>,
+    pub timeout: Duration,
+    /// Most requests in flight at the same time.
+    pub concurrency: usize,
+    pub retry: Retry,
+}
+
+/// Exponential backoff with jitter: the n-th wait is about `base * 2^(n-1)`, never more than `max`.
+#[derive(Debug, Clone, Copy)]
+pub struct Retry {
+    /// Attempts in all before a job is dead; at least 1.
+    pub attempts: u32,
+    pub base: Duration,
+    pub max: Duration,
+}
+
+/// One declared kind of document.
+#[derive(Debug)]
+pub struct Sync {
+    pub name: String,
+    pub place: Place,
+    /// Names of [`Config::sinks`], at least one, each once.
+    pub sinks: Vec<String>,
+    /// Columns that name the subject, where not the primary key.
+    pub key: Option<Vec<String>>,
+    pub initial: Initial,
+    pub history: History,
+    pub root: Node,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Initial {
+    /// A sync without state visits every subject at its first start.
+    All,
+    /// Only what changes from now on.
+    None,
+}
+
+/// Which finished jobs and attempts are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum History {
+    Failures,
+    All,
+}
+
+/// One table in the tree of a document.
+#[derive(Debug)]
+pub struct Node {
+    /// The sync's name for the root, otherwise the name under `one` or `many`.
+    pub name: String,
+    pub place: Place,
+    pub cardinality: Cardinality,
+    pub table: TableName,
+    /// `(column here, column of the enclosing table)`; from the foreign key where absent. Never on a root.
+    pub on: Option<Vec<(String, String)>>,
+    pub filter: Option<Expression>,
+    /// Only on a `many`.
+    pub order_by: Option<Expression>,
+    /// `None` on a root: all columns. `None` on a child: only there for expressions and aggregates.
+    pub document: Option<Document>,
+    /// Only on a `many`: member of the parent's document → aggregate over the rows.
+    pub aggregate: Vec<(String, Expression)>,
+    /// `one` and `many` children, in the order of the file.
+    pub children: Vec<Node>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cardinality {
+    Root,
+    One,
+    Many,
+}
+
+/// A table as the user wrote it: `name` or `schema.name`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TableName {
+    pub schema: Option<String>,
+    pub name: String,
+}
+
+#[derive(Debug)]
+pub enum Document {
+    /// Members in the order of the file.
+    Object(Vec<(String, Member)>),
+    /// The bare value instead of an object; never on a root.
+    Bare(Expression),
+}
+
+#[derive(Debug)]
+pub enum Member {
+    Expression(Expression),
+    /// A JSON number or boolean, as text.
+    Constant(String),
+    Object(Vec<(String, Member)>),
+}
+
+/// SQL of the user's, evaluated in its node.
+#[derive(Debug, Clone)]
+pub struct Expression {
+    pub sql: String,
+    pub place: Place,
+}

@@ -1,0 +1,5 @@
+//! Changes → subjects.
+
+mod subject;
+
+pub use subject::{KeyColumn, KeyShape, SubjectKey};

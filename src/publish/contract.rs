@@ -1,0 +1,95 @@
+//! What the engine hands to a sink, and what a sink answers.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::mapping::{KeyShape, SubjectKey};
+
+/// One document on its way to one sink.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    pub sync: Arc<str>,
+    pub shape: Arc<KeyShape>,
+    pub key: SubjectKey,
+    pub operation: Operation,
+    /// Rises with every new document sent for a subject; the same for every try of one document.
+    pub version: i64,
+    /// The id that ties requests, log lines and attempts of one job together, a W3C trace id: 32 hex digits.
+    pub correlation: String,
+    /// The document as Postgres wrote it; empty for a delete.
+    pub document: Arc<str>,
+    /// When the lease on the job runs out: no request may be in flight after it.
+    pub deadline: Instant,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    Upsert,
+    Delete,
+}
+
+impl Operation {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Operation::Upsert => "upsert",
+            Operation::Delete => "delete",
+        }
+    }
+}
+
+/// What became of a delivery.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The sink holds the document now. With the HTTP status, where there is one.
+    Delivered { status: Option<u16> },
+    /// Worth another try, not before `after` if the other side named a time.
+    Retry { failure: Failure, after: Option<Duration> },
+    /// Refused for good: the same document would be refused again.
+    Rejected { failure: Failure },
+    /// Never tried: the lease would have run out, or the engine is stopping. Costs no attempt.
+    NotTried,
+}
+
+/// Why a delivery failed.
+#[derive(Debug)]
+pub struct Failure {
+    pub class: FailureClass,
+    pub status: Option<u16>,
+    /// For people: what the other side said, bounded, without secrets.
+    pub message: String,
+    /// Whether we know that the sink still holds what it held before. After a time-out, a broken connection or a
+    /// 5xx nobody knows.
+    pub certain: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureClass {
+    Timeout,
+    Connection,
+    RateLimited,
+    ServerError,
+    NotFound,
+    Refused,
+    Conflict,
+    /// The document could not be built.
+    Build,
+    /// The request could not be made from the configuration and this document.
+    Configuration,
+}
+
+impl FailureClass {
+    /// As stored in attempts and shown in logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FailureClass::Timeout => "timeout",
+            FailureClass::Connection => "connection",
+            FailureClass::RateLimited => "rate_limited",
+            FailureClass::ServerError => "server_error",
+            FailureClass::NotFound => "not_found",
+            FailureClass::Refused => "refused",
+            FailureClass::Conflict => "conflict",
+            FailureClass::Build => "build",
+            FailureClass::Configuration => "configuration",
+        }
+    }
+}
