@@ -12,9 +12,9 @@ pub struct SubjectKey(Box<str>);
 
 impl SubjectKey {
     /// `values` in the order of the key columns; there is at least one.
-    pub fn new<'a>(values: impl ExactSizeIterator<Item = &'a str>) -> Self {
+    pub fn new<'a>(mut values: impl ExactSizeIterator<Item = &'a str>) -> Self {
         if values.len() == 1 {
-            return Self(values.map(Box::from).next().unwrap_or_default());
+            return Self(values.next().unwrap_or_default().into());
         }
         let mut text = String::new();
         for (i, value) in values.enumerate() {

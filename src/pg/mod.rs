@@ -1,1 +1,13 @@
-//! To come.
+//! Everything about talking to Postgres that is not about Walsift: connection strings, TLS, pools, quoting, and what an
+//! error means for the caller.
+
+mod dsn;
+mod error;
+mod pool;
+mod quote;
+mod tls;
+
+pub use dsn::{Dsn, InvalidDsn, SslMode, TlsSettings};
+pub use error::{ConnectError, Disposition, Error, describe, disposition};
+pub use pool::{Client, Pool, Session, connect};
+pub use quote::{identifier, qualified};

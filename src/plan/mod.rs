@@ -1,1 +1,99 @@
-//! To come.
+//! Sync + catalogue → statements: the document query, and the path from every table to the root.
+//!
+//! The only place that composes SQL. What a user wrote stays an expression in parentheses on lines of its own; every
+//! identifier goes through [`crate::pg::identifier`]; every value is a parameter.
+//!
+//! ```text
+//! config::Sync ─┐
+//!               ├─▶ tree (tables and links) ─┬─▶ document (the statement that builds)
+//! Catalog ──────┘                            └─▶ path (how a changed row finds its subjects)
+//! ```
+
+mod document;
+mod examine;
+mod order;
+mod path;
+mod probe;
+mod tree;
+
+use std::sync::Arc;
+
+use crate::catalog::Catalog;
+use crate::config::{Config, Problem, Sync};
+use crate::mapping::KeyShape;
+
+pub use examine::examine;
+pub use path::{Finder, Listener, Lookup};
+pub use probe::probe;
+
+use tree::Branch;
+
+/// What one sync needs at run time, derived once at the start.
+#[derive(Debug)]
+pub struct SyncPlan {
+    pub name: Arc<str>,
+    pub shape: Arc<KeyShape>,
+    /// Builds documents for a batch of keys. Parameters: one `text[]` for each key column. Result: `ord` (from 1),
+    /// `document` (JSON text), and the key as the row has it, `key_1`, `key_2`, …, as text. A key without a row has none.
+    pub build_sql: String,
+    /// Finds every subject, a page at a time; a look-up without values.
+    pub page: Lookup,
+    /// Every way from a changed row to subjects. The first listens to the root.
+    pub listeners: Vec<Listener>,
+}
+
+/// Plans every sync, or says everything that stands in the way. Asks the catalogue only; see [`probe`] for the rest.
+pub fn plan(config: &Config, catalog: &Catalog) -> Result<Vec<SyncPlan>, Vec<Problem>> {
+    let mut plans = Vec::new();
+    let mut problems = Vec::new();
+    for sync in &config.syncs {
+        match grow(sync, catalog) {
+            Ok(trunk) => plans.push(plan_sync(sync, &trunk)),
+            Err(found) => problems.extend(found),
+        }
+    }
+    if problems.is_empty() { Ok(plans) } else { Err(problems) }
+}
+
+/// A sync's tree and what names its subjects.
+struct Trunk<'a> {
+    root: Branch<'a>,
+    shape: KeyShape,
+}
+
+fn grow<'a>(sync: &'a Sync, catalog: &'a Catalog) -> Result<Trunk<'a>, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let root = tree::resolve(&sync.root, catalog, &mut problems);
+    let shape = root.as_ref().and_then(|root| tree::key_shape(sync, root, &mut problems));
+    match (root, shape) {
+        (Some(root), Some(shape)) if problems.is_empty() => Ok(Trunk { root, shape }),
+        _ => Err(problems),
+    }
+}
+
+fn plan_sync(sync: &Sync, trunk: &Trunk<'_>) -> SyncPlan {
+    SyncPlan {
+        name: sync.name.as_str().into(),
+        build_sql: document::build_statement(&trunk.root, &trunk.shape),
+        page: path::page(&trunk.root, &trunk.shape),
+        listeners: path::listeners(&trunk.root, &trunk.shape),
+        shape: Arc::new(trunk.shape.clone()),
+    }
+}
+
+/// The tables that the configuration names, each once.
+pub fn table_names(config: &Config) -> Vec<crate::config::TableName> {
+    fn collect(node: &crate::config::Node, names: &mut Vec<crate::config::TableName>) {
+        if !names.contains(&node.table) {
+            names.push(node.table.clone());
+        }
+        for child in &node.children {
+            collect(child, names);
+        }
+    }
+    let mut names = Vec::new();
+    for sync in &config.syncs {
+        collect(&sync.root, &mut names);
+    }
+    names
+}

@@ -1,1 +1,19 @@
-//! To come.
+//! Jobs: enqueue, claim, lease. The durable hop between the two loops.
+//!
+//! Promises: at most one active job for each route and subject; jobs and progress are committed together; a job belongs to
+//! one worker at a time, and to nobody once that worker's lease has run out. What becomes of a job after its delivery is
+//! for [`crate::record`] to write.
+
+mod claim;
+mod enqueue;
+mod progress;
+mod route;
+mod visit;
+mod worker;
+
+pub use claim::{DigestBytes, Job, JobId, claim, next_due};
+pub use enqueue::{Entry, Priority, enqueue};
+pub use progress::{Progress, read_progress, replace_progress, write_progress};
+pub use route::{Route, RouteId, ensure_routes};
+pub use visit::{Kind, NewVisit, Step, VisitId, Waiting, advance_visit, backlog, delete_visit, insert_visit, known_page, lock_visit, sweep_waits, waiting_visits};
+pub use worker::{Lease, Owner, Worker, WorkerId};

@@ -1,0 +1,17 @@
+-- The columns of some tables.
+-- $1 oid[]  tables
+select a.attrelid as table_oid,
+       a.attnum as number,
+       a.attname as name,
+       format_type(a.atttypid, a.atttypmod) as sql_type,
+       -- A domain writes its values as its base type does.
+       case when t.typtype = 'd' then t.typbasetype else t.oid end as type_oid,
+       t.typtype::text as type_kind,
+       a.attnotnull as not_null,
+       a.attgenerated <> '' as generated
+  from pg_attribute a
+  join pg_type t on t.oid = a.atttypid
+ where a.attrelid = any($1)
+   and a.attnum > 0
+   and not a.attisdropped
+ order by a.attrelid, a.attnum

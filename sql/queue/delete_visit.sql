@@ -1,0 +1,2 @@
+-- $1 bigint visit
+delete from visit where id = $1

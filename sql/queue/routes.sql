@@ -1,0 +1,2 @@
+-- All routes, those of syncs that are no longer configured too.
+select id, sync, sink from route

@@ -1,0 +1,2 @@
+-- $1 bigint[] jobs
+delete from job where id = any($1)

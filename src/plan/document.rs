@@ -1,0 +1,348 @@
+//! The statement that builds documents.
+//!
+//! Each expression of the user's is evaluated in a sub-select whose only table is the node's own row, so that a bare
+//! name means a column of the node even where a joined child has one of the same name; the `one` children stand one
+//! level further out, under their names. The planner pulls these sub-selects up, so they cost nothing at run time.
+//!
+//! ```sql
+//! select …, d.doc from unnest($1::text[]::bigint[]) with ordinality k
+//!   join orders t on t.id = k.key                                            -- the row
+//!   left join customers customer on customer.id = t.customer_id              -- `one`
+//!   left join lateral (select json_agg(…) …, sum(qty * price) … from (
+//!       select …, d.doc from order_lines t2 … where t2.order_id = t.id) lines) m on true   -- `many`
+//!  cross join lateral (select … from (select t.id, t.status, …) orders) d    -- the expressions
+//! ```
+
+use std::fmt::Write as _;
+
+use super::order;
+use super::tree::Branch;
+use crate::catalog::Table;
+use crate::config::{Cardinality, Document, Expression, Member};
+use crate::mapping::KeyShape;
+use crate::pg::identifier;
+
+/// See [`super::SyncPlan::build_sql`].
+pub(super) fn build_statement(root: &Branch<'_>, shape: &KeyShape) -> String {
+    let mut compiler = Compiler::default();
+    let (keys, row) = (compiler.alias(), compiler.alias());
+    let mut parameters = Vec::new();
+    let mut names = Vec::new();
+    let mut conditions = Vec::new();
+    let mut selected = vec![format!("{keys}.ord")];
+    for (i, column) in (1..).zip(&shape.columns) {
+        let name = identifier(&column.name);
+        parameters.push(format!("${i}::text[]::{}[]", column.sql_type));
+        names.push(format!("key_{i}"));
+        conditions.push(format!("{row}.{name} = {keys}.key_{i}"));
+        selected.push(format!("{row}.{name}::text as key_{i}"));
+    }
+    let mut from = format!(
+        "from unnest({}) with ordinality as {keys}({}, ord)\n  join {} as {row} on {}",
+        parameters.join(", "),
+        names.join(", "),
+        root.table.sql_name(),
+        conditions.join(" and "),
+    );
+    let members = compiler.attach(root, &row, &mut from);
+    let scope = compiler.scope(root, &row, &root.table.name, Some(&members), &[]);
+    let found = compiler.alias();
+    write!(from, "\n cross join lateral ({scope}) as {found}").expect("writing to a string");
+    if root.node.filter.is_some() {
+        write!(from, "\n where {found}.{OK}").expect("writing to a string");
+    }
+    selected.push(format!("{found}.{DOCUMENT}::text as document"));
+    format!("select {}\n  {from}", selected.join(", "))
+}
+
+/// Names that no user's table or expression is likely to have.
+const DOCUMENT: &str = "\"w$document\"";
+const OK: &str = "\"w$ok\"";
+
+fn order_name(i: usize) -> String {
+    format!("\"w$order_{i}\"")
+}
+
+/// One member of an object: its name, and the SQL of its value.
+type MemberSql = (String, String);
+
+#[derive(Debug, Default)]
+struct Compiler {
+    aliases: usize,
+}
+
+impl Compiler {
+    fn alias(&mut self) -> String {
+        self.aliases += 1;
+        format!("\"w${}\"", self.aliases)
+    }
+
+    /// Joins what hangs on a row to `from`, and returns the members that the children add to its document.
+    fn attach(&mut self, branch: &Branch<'_>, row: &str, from: &mut String) -> Vec<MemberSql> {
+        let mut members = Vec::new();
+        for child in &branch.children {
+            match child.node.cardinality {
+                Cardinality::Many => members.extend(self.attach_many(child, row, from)),
+                _ => members.extend(self.attach_one(child, row, from)),
+            }
+        }
+        members
+    }
+
+    fn attach_one(&mut self, child: &Branch<'_>, parent: &str, from: &mut String) -> Option<MemberSql> {
+        let row = identifier(&child.node.name);
+        let table = child.table.sql_name();
+        if child.node.filter.is_some() {
+            let inner = self.alias();
+            let rows = self.rows(child, &inner, parent, false, &[]);
+            write!(from, "\n  left join lateral ({rows}) as {row} on true").expect("writing to a string");
+        } else {
+            let on = link_condition(child, &row, parent);
+            write!(from, "\n  left join {table} as {row} on {on}").expect("writing to a string");
+        }
+        let members = self.attach(child, &row, from);
+        child.node.document.as_ref()?;
+        // A missing row has no document, and its expressions are not evaluated.
+        let linked = child.link.first().map(|link| format!("{row}.{}", identifier(&link.here))).unwrap_or_default();
+        let scope = self.scope_without_filter(child, &row, &child.node.name, &members);
+        let found = self.alias();
+        write!(from, "\n  left join lateral ({scope} where {linked} is not null) as {found} on true")
+            .expect("writing to a string");
+        Some((child.node.name.clone(), format!("{found}.{DOCUMENT}")))
+    }
+
+    fn attach_many(&mut self, child: &Branch<'_>, parent: &str, from: &mut String) -> Vec<MemberSql> {
+        let name = identifier(&child.node.name);
+        let mut members = Vec::new();
+        let ones = one_names(child);
+        let (with_ones, own): (Vec<_>, Vec<_>) =
+            child.node.aggregate.iter().partition(|(_, aggregate)| mentions(&aggregate.sql, &ones));
+
+        let (row, found) = (self.alias(), self.alias());
+        let mut selected = Vec::new();
+        let sort = if child.has_document() { sort_keys(child) } else { Vec::new() };
+        if child.has_document() {
+            let order_by = (1..).zip(&sort).map(|(i, (_, direction))| format!("{name}.{}{direction}", order_name(i)));
+            selected.push(format!(
+                "coalesce(json_agg({name}.{DOCUMENT} order by {}), '[]'::json) as {DOCUMENT}",
+                order_by.collect::<Vec<_>>().join(", ")
+            ));
+            members.push((child.node.name.clone(), format!("{found}.{DOCUMENT}")));
+        }
+        for (i, (member, aggregate)) in own.iter().enumerate() {
+            selected.push(format!("({}\n) as \"w$a{i}\"", aggregate.sql));
+            members.push((member.clone(), format!("{found}.\"w$a{i}\"")));
+        }
+        if !selected.is_empty() {
+            let keys: Vec<SortKey> = sort.into_iter().map(|(key, _)| key).collect();
+            let rows = self.rows(child, &row, parent, child.has_document(), &keys);
+            let selected = selected.join(", ");
+            write!(from, "\n  left join lateral (select {selected}\n    from ({rows}) as {name}) as {found} on true")
+                .expect("writing to a string");
+        }
+        if !with_ones.is_empty() {
+            members.extend(self.attach_aggregates(child, parent, &with_ones, from));
+        }
+        members
+    }
+
+    /// Aggregates that refer to `one` children: there the children stand beside the node, so a name that both have must
+    /// be qualified.
+    fn attach_aggregates(
+        &mut self,
+        child: &Branch<'_>,
+        parent: &str,
+        aggregates: &[&(String, Expression)],
+        from: &mut String,
+    ) -> Vec<MemberSql> {
+        let (row, found) = (identifier(&child.node.name), self.alias());
+        let mut inner = format!("{} as {row}", child.table.sql_name());
+        self.attach_ones(child, &row, &mut inner);
+        let mut condition = link_condition(child, &row, parent);
+        if child.node.filter.is_some() {
+            let filter = self.alias();
+            let scope = self.scope(child, &row, &child.node.name, None, &[]);
+            write!(inner, "\n  cross join lateral ({scope}) as {filter}").expect("writing to a string");
+            write!(condition, " and {filter}.{OK}").expect("writing to a string");
+        }
+        let mut selected = Vec::new();
+        let mut members = Vec::new();
+        for (i, (member, aggregate)) in aggregates.iter().enumerate() {
+            selected.push(format!("({}\n) as \"w$a{i}\"", aggregate.sql));
+            members.push((member.clone(), format!("{found}.\"w$a{i}\"")));
+        }
+        let selected = selected.join(", ");
+        write!(from, "\n  left join lateral (select {selected}\n    from {inner}\n   where {condition}) as {found} on true")
+            .expect("writing to a string");
+        members
+    }
+
+    /// Only the `one` children, for expressions that refer to them.
+    fn attach_ones(&mut self, branch: &Branch<'_>, row: &str, from: &mut String) {
+        for child in branch.children.iter().filter(|child| child.node.cardinality == Cardinality::One) {
+            let name = identifier(&child.node.name);
+            let on = link_condition(child, &name, row);
+            write!(from, "\n  left join {} as {name} on {on}", child.table.sql_name()).expect("writing to a string");
+            self.attach_ones(child, &name, from);
+        }
+    }
+
+    /// The rows of a child that belong to one row of its parent: all columns, and with them the document and what it is
+    /// sorted by.
+    fn rows(&mut self, child: &Branch<'_>, row: &str, parent: &str, document: bool, sort: &[SortKey]) -> String {
+        let mut from = format!("from {} as {row}", child.table.sql_name());
+        let members = if document {
+            Some(self.attach(child, row, &mut from))
+        } else {
+            self.attach_ones(child, row, &mut from);
+            None
+        };
+        let found = self.alias();
+        let scope = self.scope(child, row, &child.node.name, members.as_deref(), sort);
+        let mut selected = columns(child.table, row);
+        if document {
+            write!(selected, ", {found}.{DOCUMENT}").expect("writing to a string");
+        }
+        for i in 1..=sort.len() {
+            write!(selected, ", {found}.{}", order_name(i)).expect("writing to a string");
+        }
+        let mut condition = link_condition(child, row, parent);
+        if child.node.filter.is_some() {
+            write!(condition, " and {found}.{OK}").expect("writing to a string");
+        }
+        format!("select {selected}\n    {from}\n   cross join lateral ({scope}) as {found}\n   where {condition}")
+    }
+
+    /// The sub-select in which a node's expressions are evaluated: its document (if `members` is given), what it is
+    /// sorted by, and its filter.
+    fn scope(
+        &mut self,
+        branch: &Branch<'_>,
+        row: &str,
+        name: &str,
+        members: Option<&[MemberSql]>,
+        sort: &[SortKey],
+    ) -> String {
+        let mut selected = Vec::new();
+        if let Some(members) = members {
+            selected.push(format!("{} as {DOCUMENT}", self.document(branch, members)));
+        }
+        for (i, key) in (1..).zip(sort) {
+            let sql = match key {
+                SortKey::Expression(sql) => format!("({sql}\n)"),
+                SortKey::Document => format!("{}::text", self.document(branch, members.unwrap_or_default())),
+            };
+            selected.push(format!("{sql} as {}", order_name(i)));
+        }
+        if let Some(filter) = &branch.node.filter {
+            selected.push(format!("({}\n) as {OK}", filter.sql));
+        }
+        if selected.is_empty() {
+            selected.push("1".to_owned());
+        }
+        format!("select {} from (select {}) as {}", selected.join(", "), columns(branch.table, row), identifier(name))
+    }
+
+    fn scope_without_filter(&mut self, branch: &Branch<'_>, row: &str, name: &str, members: &[MemberSql]) -> String {
+        let document = self.document(branch, members);
+        let columns = columns(branch.table, row);
+        format!("select {document} as {DOCUMENT} from (select {columns}) as {}", identifier(name))
+    }
+
+    /// The SQL of a node's document, of any type for a bare value, otherwise `json`.
+    fn document(&mut self, branch: &Branch<'_>, children: &[MemberSql]) -> String {
+        match &branch.node.document {
+            Some(Document::Bare(expression)) => format!("({}\n)", expression.sql),
+            Some(Document::Object(members)) => {
+                let mut members = self.members(members);
+                members.extend_from_slice(children);
+                self.object(&members)
+            }
+            None => {
+                let own = branch.table.columns.iter().map(|column| (column.name.clone(), identifier(&column.name)));
+                let members: Vec<MemberSql> = own.chain(children.iter().cloned()).collect();
+                self.object(&members)
+            }
+        }
+    }
+
+    fn members(&mut self, members: &[(String, Member)]) -> Vec<MemberSql> {
+        members
+            .iter()
+            .map(|(name, member)| {
+                let sql = match member {
+                    Member::Expression(expression) => format!("({}\n)", expression.sql),
+                    // A JSON number or boolean: nothing in it could end the literal.
+                    Member::Constant(json) => format!("'{json}'::json"),
+                    Member::Object(members) => {
+                        let members = self.members(members);
+                        self.object(&members)
+                    }
+                };
+                (name.clone(), sql)
+            })
+            .collect()
+    }
+
+    /// `row_to_json` over a row and not `json_build_object`, which takes no more than fifty members.
+    fn object(&mut self, members: &[MemberSql]) -> String {
+        let row = self.alias();
+        let selected: Vec<String> = members.iter().map(|(name, sql)| format!("{sql} as {}", identifier(name))).collect();
+        format!("(select row_to_json({row}) from (select {}) as {row})", selected.join(", "))
+    }
+}
+
+/// What a `many` is ordered by.
+enum SortKey {
+    Expression(String),
+    /// The text of the document.
+    Document,
+}
+
+/// What a `many` is ordered by, each with its direction. The primary key comes last, so that rows which are equal in
+/// the user's order always come in the same one; a table without a key is ordered by the documents themselves.
+fn sort_keys(child: &Branch<'_>) -> Vec<(SortKey, &'static str)> {
+    let mut keys = Vec::new();
+    if let Some(order_by) = &child.node.order_by {
+        let terms = order::terms(&order_by.sql).into_iter();
+        keys.extend(terms.map(|term| (SortKey::Expression(term.expression.to_owned()), term.direction)));
+    }
+    match child.table.primary_key() {
+        Some(columns) => keys.extend(columns.iter().map(|column| (SortKey::Expression(identifier(column)), ""))),
+        None => keys.push((SortKey::Document, "")),
+    }
+    keys
+}
+
+/// All columns of a table, each under its name, taken from `row`.
+fn columns(table: &Table, row: &str) -> String {
+    let columns = table.columns.iter().map(|column| {
+        let name = identifier(&column.name);
+        format!("{row}.{name} as {name}")
+    });
+    columns.collect::<Vec<_>>().join(", ")
+}
+
+fn link_condition(child: &Branch<'_>, row: &str, parent: &str) -> String {
+    let pairs = child.link.iter().map(|link| {
+        format!("{row}.{} = {parent}.{}", identifier(&link.here), identifier(&link.there))
+    });
+    pairs.collect::<Vec<_>>().join(" and ")
+}
+
+/// The names under which a node's expressions can refer to `one` children, its own and theirs.
+pub(super) fn one_names(branch: &Branch<'_>) -> Vec<String> {
+    let ones = branch.children.iter().filter(|child| child.node.cardinality == Cardinality::One);
+    ones.flat_map(|child| std::iter::once(child.node.name.clone()).chain(one_names(child))).collect()
+}
+
+/// Whether an expression seems to refer to one of `names`: one of them, as a word, followed by a dot.
+pub(super) fn mentions(expression: &str, names: &[String]) -> bool {
+    names.iter().any(|name| {
+        expression.match_indices(name.as_str()).any(|(at, _)| {
+            let before = expression.get(..at).and_then(|text| text.chars().next_back());
+            let after = expression.get(at + name.len()..).unwrap_or_default().trim_start_matches('"').trim_start();
+            after.starts_with('.') && !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$')
+        })
+    })
+}

@@ -1,0 +1,109 @@
+//! Whether the tables carry what the plans need: old values in the WAL, and indexes for what is searched.
+
+use std::collections::BTreeMap;
+
+use super::path::{self, Entry};
+use super::tree::error;
+use super::{grow, plan_sync};
+use crate::catalog::{Catalog, Table, TableId};
+use crate::config::{Config, Place, Problem};
+use crate::pg::identifier;
+
+/// Below so many rows reading a table whole is no worse than using an index.
+const SMALL_TABLE_ROWS: f64 = 1_000.0;
+
+/// Errors for replica identities that would lose changes or make the application's own writes fail, warnings for
+/// look-ups without an index. Syncs that cannot be planned are passed over.
+pub fn examine(config: &Config, catalog: &Catalog) -> Vec<Problem> {
+    let mut needs: BTreeMap<TableId, Need<'_>> = BTreeMap::new();
+    let mut problems = Vec::new();
+    for sync in &config.syncs {
+        let Ok(trunk) = grow(sync, catalog) else { continue };
+        for listener in plan_sync(sync, &trunk).listeners {
+            let Some((table, place)) = path::find(&trunk.root, &listener.node) else { continue };
+            let need = needs.entry(table.id).or_insert_with(|| Need { table, place, columns: Vec::new() });
+            need.add(&listener.columns);
+        }
+        for entry in path::entries(&trunk.root, &trunk.shape) {
+            problems.extend(missing_index(&sync.place, &entry));
+        }
+    }
+    problems.extend(needs.values().filter_map(Need::problem));
+    problems.dedup_by(|one, other| one.sql.is_some() && one.sql == other.sql);
+    problems
+}
+
+/// The columns of one table whose old values some sync needs.
+struct Need<'a> {
+    table: &'a Table,
+    place: &'a Place,
+    columns: Vec<String>,
+}
+
+impl Need<'_> {
+    fn add(&mut self, columns: &[String]) {
+        for column in columns {
+            if !self.columns.contains(column) {
+                self.columns.push(column.clone());
+            }
+        }
+    }
+
+    fn problem(&self) -> Option<Problem> {
+        let table = self.table;
+        let carried = table.identity_columns();
+        let missing: Vec<&str> = match &carried {
+            Some(carried) => self.columns.iter().filter(|column| !carried.contains(column)).map(String::as_str).collect(),
+            None => self.columns.iter().map(String::as_str).collect(),
+        };
+        if carried.is_some() && missing.is_empty() {
+            return None;
+        }
+        let summary = if carried.is_none() {
+            format!("`{}` has no replica identity: postgres would reject updates and deletes once it is published", table.name)
+        } else {
+            format!("the replica identity of `{}` does not carry {}", table.name, missing.join(", "))
+        };
+        let mut problem = error(self.place, summary);
+        if carried.is_some() {
+            problem.help.push("without the old value a row that moves or goes would leave its old subject stale".to_owned());
+        }
+        problem.sql = Some(self.remedy());
+        Some(problem)
+    }
+
+    /// By an index that fits, by one that can be made, or else by carrying whole old rows.
+    fn remedy(&self) -> String {
+        let table = self.table.sql_name();
+        if let Some(index) = self.table.identity_index_for(&self.columns) {
+            return format!("alter table {table} replica identity using index {};", identifier(&index.name));
+        }
+        let mut columns = self.table.primary_key().unwrap_or_default();
+        let unique = !columns.is_empty();
+        columns.extend(self.columns.iter().filter(|column| !columns.contains(column)).cloned().collect::<Vec<_>>());
+        let never_null = columns.iter().all(|name| self.table.column(name).is_some_and(|column| column.not_null));
+        if unique && never_null {
+            let index = identifier(&format!("{}_replica_identity", self.table.name));
+            let columns: Vec<String> = columns.iter().map(|name| identifier(name)).collect();
+            return format!(
+                "create unique index concurrently {index} on {table} ({});\n\
+                 alter table {table} replica identity using index {index};",
+                columns.join(", ")
+            );
+        }
+        format!("alter table {table} replica identity full;")
+    }
+}
+
+fn missing_index(place: &Place, entry: &Entry<'_>) -> Option<Problem> {
+    let small = entry.table.rows > 0.0 && entry.table.rows < SMALL_TABLE_ROWS;
+    if small || entry.table.has_index_on(&entry.columns) {
+        return None;
+    }
+    let columns: Vec<String> = entry.columns.iter().map(|column| identifier(column)).collect();
+    let mut problem = error(place, format!("no index finds rows of `{}` by {}", entry.table.name, entry.columns.join(", ")));
+    problem.help.push("each look-up would read the whole table".to_owned());
+    problem.sql = Some(format!("create index concurrently on {} ({});", entry.table.sql_name(), columns.join(", ")));
+    problem.warning = true;
+    Some(problem)
+}

@@ -1,0 +1,80 @@
+//! Claiming jobs that are due.
+
+use std::time::{Duration, SystemTime};
+
+use super::{RouteId, WorkerId};
+use crate::mapping::SubjectKey;
+use crate::pg;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobId(pub i64);
+
+/// A claimed job, with all that is needed to build, compare and deliver.
+#[derive(Debug, Clone)]
+pub struct Job {
+    pub id: JobId,
+    pub key: SubjectKey,
+    /// As it was at the claim; a higher one at the end means that the subject changed meanwhile.
+    pub touched: i32,
+    /// Failed ones so far.
+    pub attempts: u16,
+    pub changed_at: Option<SystemTime>,
+    pub created_at: SystemTime,
+    /// The number for a new document.
+    pub version: i64,
+    /// The last attempt on record: its number, and the digest of what it sent.
+    pub sent: Option<(i64, DigestBytes)>,
+    /// A worker was lost with this job in hand.
+    pub uncertain: bool,
+    /// What the sink accepted last; `None` if it never accepted anything. Within, `None` if nobody knows.
+    pub accepted: Option<Option<DigestBytes>>,
+}
+
+/// A digest as it is stored.
+pub type DigestBytes = [u8; 16];
+
+/// Claims up to `most` jobs of a route that are due.
+pub async fn claim(
+    client: &mut pg::Client,
+    route: RouteId,
+    worker: WorkerId,
+    most: usize,
+) -> Result<Vec<Job>, pg::Error> {
+    let tx = client.transaction().await?;
+    let lock = tx.prepare_cached(include_str!("../../sql/queue/lock_due.sql")).await?;
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let due: Vec<i64> = tx.query(&lock, &[&route.0, &most]).await?.iter().map(|row| row.get("id")).collect();
+    if due.is_empty() {
+        return Ok(Vec::new());
+    }
+    let claim = tx.prepare_cached(include_str!("../../sql/queue/claim.sql")).await?;
+    let rows = tx.query(&claim, &[&due, &worker.0]).await?;
+    tx.commit().await?;
+    Ok(rows.iter().map(job).collect())
+}
+
+fn job(row: &tokio_postgres::Row) -> Job {
+    let digest = |name| row.get::<_, Option<&[u8]>>(name).and_then(|bytes| DigestBytes::try_from(bytes).ok());
+    let sent = row.get::<_, Option<i64>>("sent_version").zip(digest("sent_digest"));
+    let accepted = row.get::<_, bool>("known").then(|| digest("accepted_digest"));
+    Job {
+        id: JobId(row.get("id")),
+        key: SubjectKey::from_stored(row.get("key")),
+        touched: row.get("touched"),
+        attempts: u16::try_from(row.get::<_, i16>("attempts")).unwrap_or_default(),
+        changed_at: row.get("changed_at"),
+        created_at: row.get("created_at"),
+        version: row.get("version"),
+        sent,
+        uncertain: row.get("uncertain"),
+        accepted,
+    }
+}
+
+/// How long until a waiting job of the route is due; `None` if none waits for its time.
+pub async fn next_due(client: &pg::Client, route: RouteId) -> Result<Option<Duration>, pg::Error> {
+    let statement = client.prepare_cached(include_str!("../../sql/queue/next_due.sql")).await?;
+    let row = client.query_one(&statement, &[&route.0]).await?;
+    let seconds = row.get::<_, Option<f64>>("seconds");
+    Ok(seconds.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default()))
+}
