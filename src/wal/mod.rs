@@ -1,5 +1,9 @@
 //! The write-ahead log: replication stream, pgoutput, relations, slot, publication. Does not know what a subject is.
 
 mod lsn;
+mod pgoutput;
+mod relation;
 
 pub use lsn::{InvalidLsn, Lsn};
+pub use pgoutput::{Content, DecodeError, Message, OldKind, OldTuple, Problem, RelationIds, Tuple, Value, Values};
+pub use relation::{Column, Relation, Relations, ReplicaIdentity, UnknownRelation};
