@@ -1,1 +1,5 @@
 //! To come.
+
+mod canonical;
+
+pub use canonical::{Digest, NotJson, digest};
