@@ -9,6 +9,8 @@
 //! The modules stand in the order in which data passes through them, and import one way only: a stage may use
 //! the stages above it in this list, never those below. Only [`pipeline`] knows the order of the stages.
 
+pub mod failpoint;
+
 pub mod config;
 pub mod pg;
 

@@ -52,6 +52,7 @@ enum Columns {
 }
 
 /// What the stream says of a listener's columns in one row.
+#[derive(PartialEq, Eq)]
 enum Found {
     Values(SubjectKey),
     /// One of them is null: the row belongs to nobody.
@@ -119,7 +120,10 @@ impl Binding {
             Change::Update { old, new } => [Some(self.new_values(new, old.as_ref())), self.old_values(old.as_ref())],
             Change::Delete { old } => [self.old_values(Some(old)), None],
         };
-        for found in found.into_iter().flatten() {
+        let [new, old] = found;
+        // Most updates move nothing.
+        let old = if new == old { None } else { old };
+        for found in [new, old].into_iter().flatten() {
             match found {
                 Found::Values(values) => match self.finds {
                     Finds::Key => batch.touch_subject(self.sync, values, origin),

@@ -1,1 +1,12 @@
-//! To come.
+//! What has happened: state, attempts, finished jobs, counts. Also the schema that all of it lives in.
+//!
+//! Promises: what a sink holds and what becomes of the job are written in one transaction, and only by the worker that
+//! still holds the job.
+
+mod migrate;
+mod settle;
+mod tally;
+
+pub use migrate::{MigrateError, migrate};
+pub use settle::{Attempt, Ending, Held, Settlement, settle};
+pub use tally::{Tally, add_tally};
