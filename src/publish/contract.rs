@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::diff::Operation;
 use crate::mapping::{KeyShape, SubjectKey};
 
 /// One document on its way to one sink.
@@ -20,21 +21,6 @@ pub struct Delivery {
     pub document: Arc<str>,
     /// When the lease on the job runs out: no request may be in flight after it.
     pub deadline: Instant,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operation {
-    Upsert,
-    Delete,
-}
-
-impl Operation {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Operation::Upsert => "upsert",
-            Operation::Delete => "delete",
-        }
-    }
 }
 
 /// What became of a delivery.

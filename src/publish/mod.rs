@@ -4,5 +4,8 @@
 //! *certain*, that is, whether we know what the sink holds now.
 
 mod contract;
+mod retry;
 
-pub use contract::{Delivery, Failure, FailureClass, Operation, Outcome};
+pub use crate::diff::Operation;
+pub use contract::{Delivery, Failure, FailureClass, Outcome};
+pub use retry::{NextStep, next_step};
