@@ -24,6 +24,7 @@ mod encoder;
 #[cfg(test)]
 mod tests;
 
+pub(super) use cursor::postgres_time;
 pub use cursor::{DecodeError, Problem};
 pub use message::{Content, Message, RelationIds};
 pub use tuple::{OldKind, OldTuple, Tuple, Value, Values};
