@@ -42,7 +42,6 @@ pub enum Built {
 pub struct Accepted {
     /// `None` is void: nobody knows what the sink holds. [`Digest::GONE`] after a delete.
     pub digest: Option<Digest>,
-    pub version: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +117,7 @@ mod tests {
     #[test]
     fn only_real_differences_are_sent_and_whatever_is_uncertain() {
         let (a, b) = (Digest::from_bytes([1; 16]), Digest::from_bytes([2; 16]));
-        let accepted = |digest| Some(Accepted { digest, version: 7 });
+        let accepted = |digest| Some(Accepted { digest });
         let (doc_a, gone) = (Built::Document(a), Built::Gone);
         let nothing = None;
         let void = accepted(None);
