@@ -2,9 +2,11 @@
 
 -- A route is one sync into one sink; its number stands in the rows of jobs and state.
 create table route (
-    id   smallint generated always as identity primary key,
-    sync text not null,
-    sink text not null,
+    id          smallint generated always as identity primary key,
+    sync        text     not null,
+    sink        text     not null,
+    -- Stands for the shape of the documents that have been sent.
+    fingerprint text     not null,
     unique (sync, sink)
 );
 

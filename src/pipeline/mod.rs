@@ -1,1 +1,24 @@
-//! To come.
+//! The order of the stages, and the tasks that run them.
+//!
+//! ```text
+//! intake ──▶ jobs ◀── visitor        lane (one for each route): feeder ─▶ publisher ─▶ settler
+//! ```
+//!
+//! Nothing left of the jobs waits for anything right of them. Every task has a name and an owner; to stop is: take nothing
+//! new, finish what is in flight, write it down, leave.
+
+mod backoff;
+mod delivery;
+mod engine;
+mod health;
+mod intake;
+mod lane;
+mod lookup;
+mod prepare;
+mod setup;
+mod visitor;
+mod watch;
+
+pub use engine::{Engine, run};
+pub use health::Health;
+pub use prepare::{PrepareError, Prepared, prepare};

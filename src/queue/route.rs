@@ -15,23 +15,43 @@ pub struct Route {
     pub id: RouteId,
     pub sync: String,
     pub sink: String,
-    /// Made just now: the sink has seen nothing of the sync yet.
-    pub is_new: bool,
+    pub past: Past,
 }
 
-/// The routes for pairs of sync and sink, in the order of the pairs; those that are missing are made.
-pub async fn ensure_routes(tx: &Transaction<'_>, pairs: &[(String, String)]) -> Result<Vec<Route>, pg::Error> {
-    let (syncs, sinks): (Vec<&str>, Vec<&str>) =
-        pairs.iter().map(|(sync, sink)| (sync.as_str(), sink.as_str())).unzip();
-    let made = tx.query(include_str!("../../sql/queue/ensure_routes.sql"), &[&syncs, &sinks]).await?;
-    let made: Vec<i16> = made.iter().map(|row| row.get("id")).collect();
-    let mut known = HashMap::new();
+/// What happened on a route before this start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Past {
+    /// Nothing: the sink has seen nothing of the sync yet.
+    New,
+    /// The document has another shape than the one that was sent.
+    Reshaped,
+    Same,
+}
+
+/// A route that the configuration wants.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    pub sync: String,
+    pub sink: String,
+    /// Stands for the shape of the document.
+    pub fingerprint: String,
+}
+
+/// The routes that are wanted, in their order; those that are missing are made, and the fingerprints noted.
+pub async fn ensure_routes(tx: &Transaction<'_>, wanted: &[Wanted]) -> Result<Vec<Route>, pg::Error> {
+    let mut known: HashMap<(String, String), (i16, String)> = HashMap::new();
     for row in tx.query(include_str!("../../sql/queue/routes.sql"), &[]).await? {
-        known.insert((row.get("sync"), row.get("sink")), row.get::<_, i16>("id"));
+        known.insert((row.get("sync"), row.get("sink")), (row.get("id"), row.get("fingerprint")));
     }
-    let route = |(sync, sink): &(String, String)| {
-        let id = *known.get(&(sync.clone(), sink.clone())).expect("every pair has been made");
-        Route { id: RouteId(id), sync: sync.clone(), sink: sink.clone(), is_new: made.contains(&id) }
-    };
-    Ok(pairs.iter().map(route).collect())
+    let mut routes = Vec::new();
+    for Wanted { sync, sink, fingerprint } in wanted {
+        let past = match known.get(&(sync.clone(), sink.clone())) {
+            None => Past::New,
+            Some((_, before)) if before != fingerprint => Past::Reshaped,
+            Some(_) => Past::Same,
+        };
+        let row = tx.query_one(include_str!("../../sql/queue/ensure_route.sql"), &[sync, sink, fingerprint]).await?;
+        routes.push(Route { id: RouteId(row.get("id")), sync: sync.clone(), sink: sink.clone(), past });
+    }
+    Ok(routes)
 }

@@ -1,0 +1,58 @@
+//! Every metric there is, with its unit and what it means.
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+/// By `kind`: insert, update, delete, truncate.
+pub const CHANGES_DECODED: &str = "walsift_changes_decoded_total";
+pub const TRANSACTIONS_DECODED: &str = "walsift_transactions_decoded_total";
+/// By `sync`.
+pub const SUBJECTS_BUILT: &str = "walsift_subjects_built_total";
+/// By `sync`, `sink`, `operation`.
+pub const PUBLISHED: &str = "walsift_published_total";
+/// By `sync`, `reason`.
+pub const SUPPRESSED: &str = "walsift_suppressed_total";
+/// By `sync`, `sink`, `class`.
+pub const ATTEMPTS_FAILED: &str = "walsift_attempts_failed_total";
+/// By `sync`, `sink`.
+pub const COMMIT_TO_PUBLISH: &str = "walsift_commit_to_publish_seconds";
+/// By `sync`, `sink`, `state`.
+pub const JOBS: &str = "walsift_jobs";
+/// By `sync`, `sink`.
+pub const OLDEST_JOB: &str = "walsift_oldest_job_seconds";
+pub const VISITS: &str = "walsift_visits";
+pub const SLOT_LAG: &str = "walsift_slot_lag_bytes";
+pub const SLOT_SAFE: &str = "walsift_slot_safe_bytes";
+pub const READING: &str = "walsift_reading";
+
+/// Seconds; a quiet system answers within milliseconds, one with a dead sink within hours.
+const LATENCY_BUCKETS: [f64; 16] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 600.0, 3600.0];
+
+/// Makes the process record metrics. Only the first call of a process has an effect.
+pub fn install() -> Result<PrometheusHandle, BuildError> {
+    let recorder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full(COMMIT_TO_PUBLISH.to_owned()), &LATENCY_BUCKETS)?
+        .build_recorder();
+    let handle = recorder.handle();
+    if metrics::set_global_recorder(recorder).is_ok() {
+        describe();
+    }
+    Ok(handle)
+}
+
+fn describe() {
+    describe_counter!(CHANGES_DECODED, Unit::Count, "Row changes read from the stream");
+    describe_counter!(TRANSACTIONS_DECODED, Unit::Count, "Transactions read from the stream");
+    describe_counter!(SUBJECTS_BUILT, Unit::Count, "Subjects whose document was asked of the source");
+    describe_counter!(PUBLISHED, Unit::Count, "Deliveries that a sink accepted");
+    describe_counter!(SUPPRESSED, Unit::Count, "What was not sent, by reason");
+    describe_counter!(ATTEMPTS_FAILED, Unit::Count, "Deliveries that failed, by class of failure");
+    describe_histogram!(COMMIT_TO_PUBLISH, Unit::Seconds, "From the commit of the oldest change in a delivery to its acceptance");
+    describe_gauge!(JOBS, Unit::Count, "Jobs by state; failed and dead ones wait for a person");
+    describe_gauge!(OLDEST_JOB, Unit::Seconds, "Age of the oldest active job");
+    describe_gauge!(VISITS, Unit::Count, "Visits of many subjects that are not finished");
+    describe_gauge!(SLOT_LAG, Unit::Bytes, "WAL that the server keeps for the slot");
+    describe_gauge!(SLOT_SAFE, Unit::Bytes, "WAL that can still be written before the slot is in danger");
+    describe_gauge!(READING, Unit::Count, "1 if this process reads the slot, 0 if it stands by");
+}

@@ -1,0 +1,114 @@
+//! The right loop: one lane for each route, under one lease.
+//!
+//! A session lasts as long as the lease. When the lease is lost, because the state database could not be reached in time or
+//! this process was stopped for too long, everything in flight is dropped, and a new session begins under a new lease; what
+//! the old one held is taken over as uncertain, by this process or another.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::backoff::Backoff;
+use super::engine::{Engine, Routes, chain};
+use super::lane;
+use crate::pg;
+use crate::queue::{Owner, Worker, WorkerId};
+
+#[derive(Debug, thiserror::Error)]
+enum SessionError {
+    #[error("cannot connect")]
+    Connect(#[from] pg::ConnectError),
+    #[error("{}", pg::describe(.0))]
+    Postgres(#[from] pg::Error),
+    #[error("the lease on jobs is lost")]
+    LeaseLost,
+}
+
+/// Delivers until the engine stops.
+pub(super) async fn run(engine: Arc<Engine>, routes: Routes) {
+    let owner = Owner::current();
+    let mut previous = None;
+    let mut backoff = Backoff::new();
+    while !engine.stop.is_cancelled() {
+        match session(&engine, &routes, &owner, &mut previous, &mut backoff).await {
+            Ok(()) => return,
+            Err(error) => {
+                if engine.health.ill("delivery", chain(&error)) {
+                    tracing::error!(error = chain(&error), "delivery has stopped; trying again");
+                }
+                engine.pause(backoff.next()).await;
+            }
+        }
+    }
+}
+
+async fn session(
+    engine: &Arc<Engine>,
+    routes: &Routes,
+    owner: &Owner,
+    previous: &mut Option<WorkerId>,
+    backoff: &mut Backoff,
+) -> Result<(), SessionError> {
+    let state = engine.state.get().await?;
+    let worker = Arc::new(Worker::register(&state, owner, engine.config.engine.lease, *previous).await?);
+    drop(state);
+    *previous = Some(worker.id);
+    engine.health.well("delivery");
+    backoff.reset();
+
+    // Dropped with the session, whatever way it ends: nothing of it goes on under a lost lease.
+    let mut lanes = JoinSet::new();
+    let abandon = CancellationToken::new();
+    for index in 0..routes.len() {
+        lanes.spawn(lane::run(engine.clone(), routes.clone(), index, worker.clone(), abandon.clone()));
+    }
+    let mut renewal = Box::pin(keep_lease(engine, &worker));
+    loop {
+        tokio::select! {
+            biased;
+            lost = &mut renewal => {
+                abandon.cancel();
+                lanes.shutdown().await;
+                return Err(lost);
+            }
+            lane = lanes.join_next() => match lane {
+                // Lanes end on a stop only, when all that was in flight is written down.
+                Some(Ok(())) => {}
+                Some(Err(error)) => {
+                    tracing::error!(error = %error, "a lane has failed");
+                    return Err(SessionError::LeaseLost);
+                }
+                None => break,
+            },
+        }
+    }
+    let state = engine.state.get().await?;
+    worker.resign(&state).await?;
+    Ok(())
+}
+
+/// Renews the lease in time, and returns when it is lost.
+async fn keep_lease(engine: &Engine, worker: &Worker) -> SessionError {
+    let mut wait = worker.lease.renewal();
+    loop {
+        tokio::time::sleep(wait).await;
+        let renewed = async {
+            let state = engine.state.get().await?;
+            Ok::<bool, SessionError>(worker.renew(&state).await?)
+        };
+        let left = worker.lease.expires().saturating_duration_since(Instant::now());
+        match tokio::time::timeout(left, renewed).await {
+            Ok(Ok(true)) => wait = worker.lease.renewal(),
+            Ok(Ok(false)) | Err(_) => return SessionError::LeaseLost,
+            Ok(Err(error)) => {
+                if worker.lease.expires() <= Instant::now() {
+                    return error;
+                }
+                tracing::warn!(error = chain(&error), "cannot renew the lease on jobs; trying again");
+                wait = worker.lease.renewal() / 4;
+            }
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! The left loop: stream → batch → subjects → jobs, committed together with progress; then confirm.
+//!
+//! ```text
+//! stream ─▶ decode ─▶ map ─▶ (batch) ─▶ visible? ─▶ look up ─▶ jobs + progress, one commit ─▶ confirm
+//! ```
+//!
+//! A batch ends when nothing more is there to be read, or when it is full: a quiet system answers at once, a busy one in
+//! bulk. What is confirmed has always been committed before.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::{Counter, counter, gauge};
+use secrecy::SecretString;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use super::backoff::Backoff;
+use super::engine::{Engine, Routes, chain};
+use super::setup::SetupError;
+use crate::failpoint;
+use crate::mapping::{Batch, Change, Mapper, Origin};
+use crate::metrics as names;
+use crate::pg;
+use crate::queue::{self, Progress};
+use crate::wal::{
+    DecodeError, Event, Lsn, Message, PgWireStream, Relations, StreamError, StreamSettings, TlsMode, TlsSettings,
+    UnknownRelation, WalSource,
+};
+
+mod resolve;
+
+/// An idle slot is moved when so much WAL of others has passed: less than that is what moving it may itself write.
+const IDLE_STEP_BYTES: u64 = 1 << 20;
+
+/// Most changes in one batch, whatever they amount to.
+const BATCH_CHANGES: usize = 50_000;
+
+/// How long a standby waits before it looks whether the slot is free.
+const STANDBY_PERIOD: Duration = Duration::from_secs(1);
+
+#[derive(Debug, thiserror::Error)]
+enum IntakeError {
+    #[error("cannot set up")]
+    Setup(#[from] SetupError),
+    #[error("the stream has ended")]
+    Stream(#[from] StreamError),
+    #[error("cannot connect")]
+    Connect(#[from] pg::ConnectError),
+    #[error("{}", pg::describe(.0))]
+    Postgres(#[from] pg::Error),
+    #[error("cannot decode the stream")]
+    Decode(#[from] DecodeError),
+    #[error("cannot decode the stream")]
+    Relation(#[from] UnknownRelation),
+    #[error("the stream is out of order: {0}")]
+    Order(&'static str),
+    #[error("progress belongs to another server by now")]
+    OtherServer,
+}
+
+/// Reads whenever the slot is free, for as long as the engine runs.
+pub(super) async fn run(engine: Arc<Engine>, routes: Routes) {
+    let mut backoff = Backoff::new();
+    let mut standing_by = false;
+    while !engine.stop.is_cancelled() {
+        let ended = Intake::session(&engine, &routes, &mut backoff).await;
+        gauge!(names::READING).set(0.0);
+        let wait = match ended {
+            Ok(()) => return,
+            Err(IntakeError::Stream(StreamError::SlotInUse { .. })) => {
+                if !standing_by {
+                    tracing::info!(slot = engine.config.source.slot, "another process reads the slot; standing by");
+                    standing_by = true;
+                }
+                engine.health.well("intake");
+                STANDBY_PERIOD
+            }
+            Err(error) => {
+                standing_by = false;
+                if engine.health.ill("intake", chain(&error)) {
+                    tracing::error!(error = chain(&error), "reading has stopped; trying again");
+                }
+                backoff.next()
+            }
+        };
+        engine.pause(wait).await;
+    }
+}
+
+/// One session of the stream.
+struct Intake<'a> {
+    engine: &'a Engine,
+    routes: &'a Routes,
+    stream: PgWireStream,
+    mapper: Mapper,
+    relations: Relations,
+    batch: Batch,
+    /// The transaction that is being read.
+    open: Option<Origin>,
+    /// Changes read since the last flush.
+    changes: usize,
+    /// Everything before has been read, whole transactions only.
+    read: Lsn,
+    /// Progress as it is committed.
+    durable: Progress,
+    /// Something was read since that is worth writing progress for.
+    dirty: bool,
+    counters: Counters,
+}
+
+struct Counters {
+    inserts: Counter,
+    updates: Counter,
+    deletes: Counter,
+    truncates: Counter,
+    transactions: Counter,
+}
+
+impl<'a> Intake<'a> {
+    async fn session(engine: &'a Engine, routes: &'a Routes, backoff: &mut Backoff) -> Result<(), IntakeError> {
+        let stop = &engine.stop;
+        let setup = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            setup = engine.set_up() => setup?,
+        };
+        let opened = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            opened = PgWireStream::open(settings(engine, setup.progress.lsn)) => opened?,
+        };
+        tracing::info!(slot = engine.config.source.slot, lsn = %setup.progress.lsn, "reading the slot");
+        gauge!(names::READING).set(1.0);
+        engine.health.well("intake");
+        // A resync has made visits.
+        engine.visits.notify_one();
+        backoff.reset();
+        let mut intake = Self {
+            engine,
+            routes,
+            stream: opened,
+            mapper: Mapper::new(engine.plans.clone()),
+            relations: Relations::default(),
+            batch: Batch::default(),
+            open: None,
+            changes: 0,
+            read: setup.progress.lsn,
+            durable: setup.progress,
+            dirty: false,
+            counters: Counters::new(),
+        };
+        let ended = intake.read().await;
+        intake.stream.close().await;
+        ended
+    }
+
+    /// Until the stop signal or an error.
+    async fn read(&mut self) -> Result<(), IntakeError> {
+        let mut heartbeat = heartbeat(self.engine.config.source.heartbeat);
+        loop {
+            let event = tokio::select! {
+                biased;
+                // A stop must not wait for a busy stream.
+                () = self.engine.stop.cancelled() => return Ok(()),
+                // Rare and short, so a busy stream cannot put it off.
+                _ = heartbeat.tick() => {
+                    self.beat().await?;
+                    continue;
+                }
+                event = self.stream.next() => event?,
+            };
+            self.take(event)?;
+            while !self.is_full() {
+                let Some(event) = self.stream.try_next() else { break };
+                self.take(event?)?;
+            }
+            if self.is_full() || (self.open.is_none() && self.dirty) {
+                self.flush().await?;
+            }
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.changes >= BATCH_CHANGES || self.batch.bytes() >= self.engine.config.engine.memory_bytes / 4
+    }
+
+    fn take(&mut self, event: Event) -> Result<(), IntakeError> {
+        match event {
+            Event::Begin { xid, commit_time, .. } => {
+                self.open = Some(Origin { xid, committed_at: commit_time });
+            }
+            Event::Commit { end_lsn, .. } => {
+                self.open = None;
+                self.read = self.read.max(end_lsn);
+                self.counters.transactions.increment(1);
+            }
+            Event::Data(bytes) => self.change(&bytes)?,
+            Event::Message { .. } => self.dirty = true,
+            Event::KeepAlive { wal_end } => {
+                // All that was committed before has been sent, if no transaction is being sent now.
+                if self.open.is_none() {
+                    self.read = self.read.max(wal_end);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn change(&mut self, bytes: &[u8]) -> Result<(), IntakeError> {
+        let (relation, change) = match Message::decode(bytes)? {
+            Message::Relation(relation) => {
+                self.mapper.describe(&relation);
+                self.relations.insert(relation);
+                return Ok(());
+            }
+            Message::Truncate { relations, .. } => return self.truncate(relations.iter()),
+            Message::Insert { relation, new } => (relation, Change::Insert { new }),
+            Message::Update { relation, old, new } => (relation, Change::Update { old, new }),
+            Message::Delete { relation, old } => (relation, Change::Delete { old }),
+            _ => return Ok(()),
+        };
+        let described = self.relations.get(relation)?;
+        let origin = self.open.ok_or(IntakeError::Order("a change outside a transaction"))?;
+        match &change {
+            Change::Insert { .. } => self.counters.inserts.increment(1),
+            Change::Update { .. } => self.counters.updates.increment(1),
+            Change::Delete { .. } => self.counters.deletes.increment(1),
+        }
+        self.mapper.map(described.oid, &change, origin, &mut self.batch);
+        self.changes += 1;
+        self.dirty = true;
+        Ok(())
+    }
+
+    fn truncate(&mut self, relations: impl Iterator<Item = u32>) -> Result<(), IntakeError> {
+        let origin = self.open.ok_or(IntakeError::Order("a truncate outside a transaction"))?;
+        for relation in relations {
+            let described = self.relations.get(relation)?;
+            self.mapper.map_truncate(described.oid, origin, &mut self.batch);
+            self.counters.truncates.increment(1);
+        }
+        self.changes += 1;
+        self.dirty = true;
+        Ok(())
+    }
+
+    /// Moves an idle slot past what others have written.
+    async fn beat(&mut self) -> Result<(), IntakeError> {
+        let idle = self.open.is_none() && self.batch.is_empty();
+        if idle && self.read.0.saturating_sub(self.durable.lsn.0) >= IDLE_STEP_BYTES {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// Commits the batch and progress, then confirms. In the middle of a transaction progress stays where it is: after a
+    /// crash the whole transaction comes again and folds into the jobs that are there.
+    async fn flush(&mut self) -> Result<(), IntakeError> {
+        let batch = std::mem::take(&mut self.batch);
+        let resolved = resolve::resolve(self.engine, self.routes, batch).await?;
+        let progress = Progress { lsn: self.read, ..self.durable };
+
+        failpoint::die_at("intake-before-commit");
+        let mut state = self.engine.state.get().await?;
+        let tx = state.transaction().await?;
+        let covered = resolved.write(&tx, self.routes).await?;
+        if !queue::write_progress(&tx, &self.engine.config.source.slot, progress).await? {
+            return Err(IntakeError::OtherServer);
+        }
+        tx.commit().await?;
+        failpoint::die_at("intake-after-commit");
+
+        self.durable = progress;
+        self.changes = 0;
+        // The rest of a transaction that is being read is worth it again.
+        self.dirty = self.open.is_some();
+        self.stream.confirm(progress.lsn);
+        failpoint::die_at("intake-after-confirm");
+        resolved.announce(self.engine, self.routes, &covered);
+        Ok(())
+    }
+}
+
+impl Counters {
+    fn new() -> Self {
+        let changes = |kind: &'static str| counter!(names::CHANGES_DECODED, "kind" => kind);
+        Self {
+            inserts: changes("insert"),
+            updates: changes("update"),
+            deletes: changes("delete"),
+            truncates: changes("truncate"),
+            transactions: counter!(names::TRANSACTIONS_DECODED),
+        }
+    }
+}
+
+fn heartbeat(period: Duration) -> Interval {
+    let mut heartbeat = interval(period);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    heartbeat
+}
+
+fn settings(engine: &Engine, start: Lsn) -> StreamSettings {
+    let dsn = &engine.source_dsn;
+    let source = &engine.config.source;
+    let mut settings =
+        StreamSettings::new(&dsn.host(), dsn.user(), dsn.database(), &source.slot, &source.publication);
+    settings.port = dsn.port();
+    settings.password = dsn.password().map(SecretString::from);
+    settings.tls = TlsSettings {
+        mode: match dsn.tls.mode {
+            pg::SslMode::Disable => TlsMode::Disable,
+            pg::SslMode::Prefer => TlsMode::Prefer,
+            pg::SslMode::Require => TlsMode::Require,
+            // The transport checks the name for both.
+            pg::SslMode::VerifyCa | pg::SslMode::VerifyFull => TlsMode::VerifyFull,
+        },
+        root_cert: dsn.tls.root_cert.clone(),
+        client_cert: dsn.tls.client_cert.clone(),
+        client_key: dsn.tls.client_key.clone(),
+    };
+    settings.start = start;
+    settings.buffer_bytes = engine.config.engine.memory_bytes / 4;
+    settings
+}
+

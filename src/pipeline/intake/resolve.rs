@@ -1,0 +1,283 @@
+//! A batch → what is to be written: subjects for each route, and visits for what must wait or is too much to do at once.
+//!
+//! A job is made only once the transaction behind it is visible to new snapshots. Every build that follows then sees the
+//! change, because on the primary a snapshot never sees less than one before it. What is not visible yet becomes a visit
+//! that waits for its transaction, so that one which waits for a standby holds up nobody else.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::{Duration, SystemTime};
+
+use metrics::counter;
+
+use super::IntakeError;
+use crate::diff::Reason;
+use crate::failpoint;
+use crate::mapping::{Batch, SubjectKey, Sweep, SyncIndex, Touch};
+use crate::metrics as names;
+use crate::pg::{self, Snapshot};
+use crate::pipeline::engine::{Engine, Routes};
+use crate::pipeline::lookup::{self, LookupError};
+use crate::plan::{Finder, Listener};
+use crate::queue::{self, Entry, Kind, NewVisit, Priority, RouteId};
+
+/// Most subjects that a look-up may find within a batch; the rest becomes a visit of low priority.
+const LOOKUP_ROWS: usize = 2_000;
+
+/// Most values in one look-up, and most values or subjects in one visit.
+const VALUES: usize = 2_000;
+
+/// How often, and how long each time, a batch waits for its transactions to become visible before they are set aside.
+/// A commit that waits for a healthy standby takes milliseconds.
+const VISIBLE_TRIES: usize = 4;
+const VISIBLE_WAIT: Duration = Duration::from_millis(5);
+
+/// All that one commit of intake writes beside progress.
+#[derive(Debug, Default)]
+pub(super) struct Resolved {
+    /// By position of the sync.
+    subjects: BTreeMap<SyncIndex, Vec<(SubjectKey, SystemTime)>>,
+    visits: Vec<NewVisit>,
+    folded: HashMap<SyncIndex, u64>,
+}
+
+/// How many subjects had a job already, by route.
+pub(super) type Covered = BTreeMap<RouteId, u64>;
+
+pub(super) async fn resolve(engine: &Engine, routes: &Routes, batch: Batch) -> Result<Resolved, IntakeError> {
+    let mut resolved = Resolved::default();
+    if batch.is_empty() {
+        return Ok(resolved);
+    }
+    let source = engine.source.get().await?;
+    let sight = Sight::of(&source, &batch).await?;
+    let mut resolver = Resolver { engine, routes, source, sight, resolved: &mut resolved };
+    resolver.subjects(batch.subjects);
+    for ((sync, listener), values) in batch.lookups {
+        resolver.lookups(sync, &engine.plans[sync].listeners[listener], values).await?;
+    }
+    for ((sync, sweep), touch) in batch.sweeps {
+        resolver.sweep(sync, sweep, &touch);
+    }
+    resolved.folded = batch.folded;
+    Ok(resolved)
+}
+
+/// Which transactions of a batch cannot be seen yet.
+struct Sight {
+    unseen: HashMap<u32, u64>,
+}
+
+impl Sight {
+    async fn of(source: &pg::Client, batch: &Batch) -> Result<Self, pg::Error> {
+        let xids = batch.xids();
+        let mut tries = 0;
+        loop {
+            let snapshot = Snapshot::current(&***source).await?;
+            let wide = xids.iter().map(|&xid| (xid, snapshot.widen(xid)));
+            let unseen: HashMap<u32, u64> = wide.filter(|(_, wide)| !snapshot.sees(*wide)).collect();
+            tries += 1;
+            if unseen.is_empty() || tries == VISIBLE_TRIES {
+                return Ok(Self { unseen });
+            }
+            if failpoint::is_off("visibility-guard") {
+                return Ok(Self { unseen: HashMap::new() });
+            }
+            tokio::time::sleep(VISIBLE_WAIT).await;
+        }
+    }
+
+    /// The transactions of a touch that cannot be seen yet, and whether any of them can.
+    fn split(&self, touch: &Touch) -> (Vec<u64>, bool) {
+        if self.unseen.is_empty() {
+            return (Vec::new(), true);
+        }
+        let unseen: Vec<u64> = touch.xids().filter_map(|xid| self.unseen.get(&xid).copied()).collect();
+        let some_seen = unseen.len() < touch.xids().count();
+        (unseen, some_seen)
+    }
+}
+
+struct Resolver<'a> {
+    engine: &'a Engine,
+    routes: &'a Routes,
+    source: pg::Client,
+    sight: Sight,
+    resolved: &'a mut Resolved,
+}
+
+impl Resolver<'_> {
+    fn subjects(&mut self, subjects: HashMap<(SyncIndex, SubjectKey), Touch>) {
+        let mut set_aside: BTreeMap<(SyncIndex, u64), Vec<SubjectKey>> = BTreeMap::new();
+        for ((sync, key), touch) in subjects {
+            let (unseen, some_seen) = self.sight.split(&touch);
+            for xid in unseen {
+                set_aside.entry((sync, xid)).or_default().push(key.clone());
+            }
+            if some_seen {
+                self.resolved.subjects.entry(sync).or_default().push((key, touch.committed_at));
+            }
+        }
+        for ((sync, xid), keys) in set_aside {
+            for keys in keys.chunks(VALUES) {
+                let visit = self.visit(sync, Kind::Subjects(keys.to_vec()), Some(xid));
+                self.resolved.visits.push(visit);
+            }
+        }
+    }
+
+    async fn lookups(
+        &mut self,
+        sync: SyncIndex,
+        listener: &Listener,
+        values: HashMap<SubjectKey, Touch>,
+    ) -> Result<(), IntakeError> {
+        let mut seen = Vec::new();
+        let mut set_aside: BTreeMap<u64, Vec<SubjectKey>> = BTreeMap::new();
+        let mut oldest = SystemTime::now();
+        for (value, touch) in values {
+            let (unseen, some_seen) = self.sight.split(&touch);
+            for xid in unseen {
+                set_aside.entry(xid).or_default().push(value.clone());
+            }
+            if some_seen {
+                oldest = oldest.min(touch.committed_at);
+                seen.push(value);
+            }
+        }
+        for (xid, values) in set_aside {
+            for values in values.chunks(VALUES) {
+                let kind = Kind::Lookup { node: listener.node.clone(), values: values.to_vec() };
+                let visit = self.visit(sync, kind, Some(xid));
+                self.resolved.visits.push(visit);
+            }
+        }
+        for values in seen.chunks(VALUES) {
+            self.lookup(sync, listener, values, oldest).await?;
+        }
+        Ok(())
+    }
+
+    async fn lookup(
+        &mut self,
+        sync: SyncIndex,
+        listener: &Listener,
+        values: &[SubjectKey],
+        changed_at: SystemTime,
+    ) -> Result<(), IntakeError> {
+        let Finder::Lookup(lookup) = &listener.finder else { return Ok(()) };
+        let shape = &self.engine.plans[sync].shape;
+        let arity = listener.columns.len();
+        let (found, rest) = match lookup::page(&self.source, lookup, shape, arity, values, None, LOOKUP_ROWS).await {
+            Ok(found) => {
+                let rest = (found.len() == LOOKUP_ROWS).then(|| found.last().cloned());
+                (found, rest)
+            }
+            // The stream does not wait for a look-up that takes too long or cannot work at present.
+            Err(LookupError::Statement(error)) => {
+                tracing::warn!(
+                    sync = %self.engine.plans[sync].name, node = listener.node, error,
+                    "a look-up failed; it is put aside and tried again"
+                );
+                (Vec::new(), Some(None))
+            }
+            Err(LookupError::Connection(error)) => return Err(error.into()),
+        };
+        if let Some(last_key) = rest {
+            let kind = Kind::Lookup { node: listener.node.clone(), values: values.to_vec() };
+            let visit = self.visit(sync, kind, None);
+            self.resolved.visits.push(NewVisit {
+                last_key,
+                priority: Priority::Low,
+                changed_at: Some(changed_at),
+                ..visit
+            });
+        }
+        let subjects = self.resolved.subjects.entry(sync).or_default();
+        subjects.extend(found.into_iter().map(|key| (key, changed_at)));
+        Ok(())
+    }
+
+    fn sweep(&mut self, sync: SyncIndex, sweep: Sweep, touch: &Touch) {
+        let (unseen, some_seen) = self.sight.split(touch);
+        let xids = unseen.into_iter().map(Some).chain(some_seen.then_some(None));
+        for xid in xids {
+            let visits = match sweep {
+                Sweep::All => vec![self.visit(sync, Kind::All, xid)],
+                // State is kept by route.
+                Sweep::Known => {
+                    let whole = self.visit(sync, Kind::Known, xid);
+                    let single = |route: &RouteId| NewVisit { routes: vec![*route], ..whole.clone() };
+                    whole.routes.iter().map(single).collect()
+                }
+            };
+            let low = |visit| NewVisit { priority: Priority::Low, changed_at: Some(touch.committed_at), ..visit };
+            self.resolved.visits.extend(visits.into_iter().map(low));
+        }
+    }
+
+    fn visit(&self, sync: SyncIndex, kind: Kind, xid: Option<u64>) -> NewVisit {
+        NewVisit {
+            routes: self.routes.iter().filter(|route| route.sync == sync).map(|route| route.id).collect(),
+            kind,
+            xid,
+            horizon: None,
+            last_key: None,
+            priority: Priority::Normal,
+            changed_at: None,
+        }
+    }
+}
+
+impl Resolved {
+    /// Writes jobs and visits.
+    pub(super) async fn write(
+        &self,
+        tx: &deadpool_postgres::Transaction<'_>,
+        routes: &Routes,
+    ) -> Result<Covered, pg::Error> {
+        let mut covered = Covered::new();
+        // Routes in the order of their numbers, so that writers lock in the same order.
+        let mut ordered: Vec<_> = routes.iter().collect();
+        ordered.sort_by_key(|route| route.id);
+        for route in ordered {
+            let Some(subjects) = self.subjects.get(&route.sync) else { continue };
+            let mut seen = HashSet::new();
+            let entries: Vec<Entry> = subjects
+                .iter()
+                // The same subject may have been found in several ways.
+                .filter(|(key, _)| seen.insert(key))
+                .map(|(key, at)| Entry { route: route.id, key: key.clone(), changed_at: Some(*at) })
+                .collect();
+            let inserted = queue::enqueue(tx, entries, Priority::Normal).await?;
+            let count = u64::try_from(subjects.len()).unwrap_or(u64::MAX);
+            covered.insert(route.id, count.saturating_sub(inserted));
+        }
+        for visit in &self.visits {
+            let begun = visit.last_key.is_some() || visit.xid.is_some();
+            let sweep = matches!(visit.kind, Kind::All | Kind::Known);
+            if begun || !sweep || !queue::sweep_waits(tx, &visit.routes, &visit.kind).await? {
+                queue::insert_visit(tx, visit).await?;
+            }
+        }
+        Ok(covered)
+    }
+
+    /// Wakes those who go on with what was committed, and counts what was not enqueued.
+    pub(super) fn announce(&self, engine: &Engine, routes: &Routes, covered: &Covered) {
+        for route in routes.iter() {
+            let folded = self.folded.get(&route.sync).copied().unwrap_or_default();
+            let covered = folded + covered.get(&route.id).copied().unwrap_or_default();
+            if covered > 0 {
+                let reason = Reason::Covered.as_str();
+                counter!(names::SUPPRESSED, "sync" => route.sync_name.to_string(), "reason" => reason).increment(covered);
+                engine.count(route.id, reason, covered);
+            }
+            if self.subjects.contains_key(&route.sync) {
+                route.jobs.notify_one();
+            }
+        }
+        if !self.visits.is_empty() {
+            engine.visits.notify_one();
+        }
+    }
+}
