@@ -128,9 +128,8 @@ impl HttpSink {
                 .and_then(|value| HeaderValue::to_str(value).ok())
         };
         let after = header(RETRY_AFTER).and_then(|value| answer::retry_after(value, SystemTime::now()));
-        let location = status
-            .is_redirection()
-            .then(|| header(LOCATION).unwrap_or("nowhere").to_owned());
+        let leads_to =
+            header(LOCATION).map_or("nowhere".to_owned(), |location| self.redirect(response.url(), location));
         // Read in any case: only then the connection can be used again.
         let (body, cut) = start_of_body(&mut response).await;
         if answer::is_delivered(operation, status.as_u16()) {
@@ -138,29 +137,26 @@ impl HttpSink {
                 status: Some(status.as_u16()),
             };
         }
-        let said = match location {
-            Some(location) => format!(
-                "redirects are not followed, this one leads to {}",
-                self.redirect(&location)
-            ),
-            None => self.secrets.excerpt(&String::from_utf8_lossy(&body), cut),
+        let said = if status.is_redirection() {
+            format!("redirects are not followed, this one leads to {leads_to}")
+        } else {
+            self.secrets.excerpt(&String::from_utf8_lossy(&body), cut)
         };
         let colon = if said.is_empty() { "" } else { ": " };
         answer::outcome(operation, status.as_u16(), after, format!("{status}{colon}{said}"))
     }
 
-    /// Where a redirect leads, without what may be a secret of either side.
-    fn redirect(&self, location: &str) -> String {
-        let shown = match Url::parse(location) {
-            Ok(url) => format!(
-                "{}://{}{}",
-                url.scheme(),
-                url.host_str().unwrap_or_default(),
-                url.path()
-            ),
-            Err(_) => location.split(['?', '#']).next().unwrap_or_default().to_owned(),
-        };
-        self.secrets.excerpt(&shown, false)
+    /// Where a redirect leads, without what may be a secret of either side. `from` is the url that was asked.
+    fn redirect(&self, from: &Url, location: &str) -> String {
+        match from.join(location) {
+            Ok(url) => {
+                let (scheme, host) = (url.scheme(), url.host_str().unwrap_or_default());
+                let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+                self.secrets
+                    .excerpt(&format!("{scheme}://{host}{port}{}", url.path()), false)
+            }
+            Err(_) => "no valid url".to_owned(),
+        }
     }
 
     fn unanswered(&self, error: reqwest::Error, time: Duration) -> Outcome {

@@ -309,19 +309,31 @@ async fn a_url_that_cannot_be_filled_is_the_configurations_fault() {
 
 #[tokio::test]
 async fn redirects_are_named_and_not_followed() {
-    let location = "location: https://elsewhere.example/orders/42?token=theirs\r\n";
-    let mut peer = Peer::answering([Answer::status("308 Permanent Redirect", location, "")]).await;
-    let failure = rejected(sink_to(&peer).deliver(&delivery(&[("id", "42")], "{}")).await);
-    assert_eq!(
-        (failure.class, failure.status, failure.certain),
-        (FailureClass::Refused, Some(308), false)
-    );
-    assert_eq!(
-        failure.message,
-        "308 Permanent Redirect: redirects are not followed, this one leads to https://elsewhere.example/orders/42"
-    );
-    peer.received();
-    assert!(peer.received_nothing_more());
+    let to = |location: &str| Answer::status("308 Permanent Redirect", &format!("location: {location}\r\n"), "");
+    let mut peer = Peer::answering([
+        to("https://them:theirs@elsewhere.example:8443/orders/42?token=theirs"),
+        to("//them:theirs@elsewhere.example/orders/42"),
+        to("/v2/orders/42?token=theirs"),
+        Answer::status("304 Not Modified", "", ""),
+    ])
+    .await;
+    let own = format!("http://{}/v2/orders/42", peer.address);
+    let sink = sink_to(&peer);
+    for (status, place) in [
+        ("308 Permanent Redirect", "https://elsewhere.example:8443/orders/42"),
+        ("308 Permanent Redirect", "http://elsewhere.example/orders/42"),
+        ("308 Permanent Redirect", &own),
+        ("304 Not Modified", "nowhere"),
+    ] {
+        let failure = rejected(sink.deliver(&delivery(&[("id", "42")], "{}")).await);
+        assert_eq!((failure.class, failure.certain), (FailureClass::Refused, false));
+        assert_eq!(
+            failure.message,
+            format!("{status}: redirects are not followed, this one leads to {place}")
+        );
+        peer.received();
+        assert!(peer.received_nothing_more());
+    }
 }
 
 #[tokio::test]
