@@ -4,8 +4,17 @@
 //! *certain*, that is, whether we know what the sink holds now.
 
 mod contract;
+mod http;
 mod retry;
+mod sink;
+mod stdout;
+
+#[cfg(test)]
+mod peer;
 
 pub use crate::diff::Operation;
 pub use contract::{Delivery, Failure, FailureClass, Outcome};
+pub use http::HttpSink;
 pub use retry::{NextStep, next_step};
+pub use sink::{Sink, Unusable};
+pub use stdout::StdoutSink;

@@ -1,0 +1,187 @@
+//! The headers that every request carries.
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::diff::Operation;
+use crate::publish::Delivery;
+
+/// What isn't visible ASCII, and `%` itself, so that the value can be decoded. Beyond ASCII everything is encoded.
+const INVISIBLE: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
+
+/// The headers of one request: the `configured` ones and Walsift's own. Of these a configured one replaces only the
+/// type of the content, never what identifies the delivery.
+pub(super) fn of(delivery: &Delivery, configured: &HeaderMap, span: u64) -> HeaderMap {
+    let mut headers = configured.clone();
+    match delivery.operation {
+        Operation::Upsert => {
+            headers
+                .entry(CONTENT_TYPE)
+                .or_insert(HeaderValue::from_static("application/json"));
+        }
+        // There is no body, and servers are known to refuse one of a type that an empty text is not.
+        Operation::Delete => {
+            headers.remove(CONTENT_TYPE);
+        }
+    }
+    let mut set = |name, text: &str| headers.insert(HeaderName::from_static(name), visible(text));
+    set("idempotency-key", &idempotency_key(delivery));
+    set("x-correlation-id", &delivery.correlation);
+    if let Some(traceparent) = traceparent(&delivery.correlation, span) {
+        set("traceparent", &traceparent);
+    }
+    set("walsift-sync", &delivery.sync);
+    set("walsift-key", delivery.key.as_str());
+    set("walsift-version", &delivery.version.to_string());
+    set("walsift-operation", delivery.operation.as_str());
+    headers
+}
+
+/// The same for every try of one version, whoever makes it.
+fn idempotency_key(delivery: &Delivery) -> String {
+    let key = xxh3_128(delivery.key.as_str().as_bytes());
+    format!("walsift-{}-{key:032x}-{}", delivery.sync, delivery.version)
+}
+
+/// `None` if the id cannot be a W3C trace id: none is better than one that breaks the other side's traces.
+fn traceparent(correlation: &str, span: u64) -> Option<String> {
+    let hex = correlation
+        .bytes()
+        .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let zero = correlation.bytes().all(|byte| byte == b'0');
+    // A span id of zero is invalid as well.
+    (correlation.len() == 32 && hex && !zero).then(|| format!("00-{correlation}-{:016x}-01", span.max(1)))
+}
+
+fn visible(text: &str) -> HeaderValue {
+    let encoded = utf8_percent_encode(text, INVISIBLE).to_string();
+    HeaderValue::try_from(encoded).expect("visible ascii is a valid header")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publish::peer::delivery;
+
+    fn text(headers: &HeaderMap, name: &str) -> String {
+        headers
+            .get(name)
+            .map(|value| value.to_str().unwrap().to_owned())
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn a_delivery_is_identified() {
+        let sent = Delivery {
+            sync: "orders".into(),
+            ..delivery(&[("id", "42")], "{}")
+        };
+        let headers = of(&sent, &HeaderMap::new(), 0xabc);
+        let names = [
+            ("content-type", "application/json"),
+            ("idempotency-key", "walsift-orders-b080ccd44c7163e91217cb28c0ef2191-7"),
+            ("x-correlation-id", "0123456789abcdef0123456789abcdef"),
+            ("traceparent", "00-0123456789abcdef0123456789abcdef-0000000000000abc-01"),
+            ("walsift-sync", "orders"),
+            ("walsift-key", "42"),
+            ("walsift-version", "7"),
+            ("walsift-operation", "upsert"),
+        ];
+        for (name, expected) in names {
+            assert_eq!(text(&headers, name), expected, "{name}");
+        }
+        assert_eq!(headers.len(), names.len());
+    }
+
+    #[test]
+    fn keys_of_any_text_fit_into_a_header() {
+        let cases = [
+            (
+                &[("a", "Zoë 50%\r\n\u{1F600}")][..],
+                "Zo%C3%AB%2050%25%0D%0A%F0%9F%98%80",
+            ),
+            (&[("a", "x:y"), ("b", "\\")][..], r"x\:y:\\"),
+            (&[("a", "")][..], ""),
+        ];
+        for (key, expected) in cases {
+            let headers = of(
+                &Delivery {
+                    sync: "bücher".into(),
+                    ..delivery(key, "{}")
+                },
+                &HeaderMap::new(),
+                1,
+            );
+            assert_eq!(text(&headers, "walsift-key"), expected);
+            assert_eq!(text(&headers, "walsift-sync"), "b%C3%BCcher");
+            assert!(text(&headers, "idempotency-key").starts_with("walsift-b%C3%BCcher-"));
+        }
+    }
+
+    #[test]
+    fn one_version_has_one_idempotency_key() {
+        let first = delivery(&[("id", "42")], "{}");
+        let key = idempotency_key(&first);
+        let again = Delivery {
+            correlation: "another".into(),
+            ..first.clone()
+        };
+        assert_eq!(idempotency_key(&again), key);
+        assert_ne!(
+            idempotency_key(&Delivery {
+                version: 8,
+                ..first.clone()
+            }),
+            key
+        );
+        assert_ne!(
+            idempotency_key(&Delivery {
+                sync: "other".into(),
+                ..first
+            }),
+            key
+        );
+        assert_ne!(idempotency_key(&delivery(&[("id", "43")], "{}")), key);
+    }
+
+    #[test]
+    fn a_trace_is_named_only_if_its_id_is_valid() {
+        let valid = "0123456789abcdef0123456789abcdef";
+        assert_eq!(
+            traceparent(valid, 0).as_deref(),
+            Some("00-0123456789abcdef0123456789abcdef-0000000000000001-01")
+        );
+        for invalid in [
+            "",
+            "0123",
+            &valid.to_uppercase(),
+            &"0".repeat(32),
+            &"g".repeat(32),
+            &"é".repeat(16),
+        ] {
+            assert_eq!(traceparent(invalid, 1), None, "{invalid}");
+        }
+    }
+
+    #[test]
+    fn configured_headers_are_kept_but_do_not_replace_the_identity() {
+        let configured: HeaderMap = [
+            ("content-type", "application/vnd.api+json"),
+            ("authorization", "Bearer x"),
+            ("walsift-version", "1000"),
+            ("idempotency-key", "same"),
+        ]
+        .into_iter()
+        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+        .collect();
+        let headers = of(&delivery(&[("id", "42")], "{}"), &configured, 1);
+        assert_eq!(text(&headers, "content-type"), "application/vnd.api+json");
+        assert_eq!(text(&headers, "authorization"), "Bearer x");
+        assert_eq!(text(&headers, "walsift-version"), "7");
+        assert_ne!(text(&headers, "idempotency-key"), "same");
+        let headers = of(&delivery(&[("id", "42")], ""), &configured, 1);
+        assert_eq!(text(&headers, "content-type"), "", "a delete has no body");
+        assert_eq!(text(&headers, "authorization"), "Bearer x");
+    }
+}

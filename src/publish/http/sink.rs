@@ -1,0 +1,333 @@
+//! One HTTP endpoint: the request for a delivery, and what became of it.
+
+use std::error::Error;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use reqwest::header::{
+    self, ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+    TRANSFER_ENCODING,
+};
+use reqwest::{Client, Method, RequestBuilder, Response, Url, redirect};
+use secrecy::ExposeSecret;
+
+use super::address::{Address, Unfillable};
+use super::answer::{self, Silence};
+use super::excerpt::Secrets;
+use super::headers;
+use crate::config::{self, Retry};
+use crate::diff::Operation;
+use crate::publish::{Delivery, Failure, FailureClass, Outcome, Unusable};
+
+const USER_AGENT: &str = concat!("walsift/", env!("CARGO_PKG_VERSION"));
+
+/// A connection that isn't there by then won't be: the next try begins sooner, and nothing was sent.
+const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(5);
+
+/// Below what common servers and load balancers keep, so that we rarely send into a connection that is being closed.
+const IDLE_CONNECTION_MAX: Duration = Duration::from_secs(30);
+
+/// What is left of a lease when a request has to be over: the outcome must still be recorded under it.
+const LEASE_MARGIN: Duration = Duration::from_millis(200);
+
+/// With less time than this a request is more likely to fail than not.
+const REQUEST_TIME_MIN: Duration = Duration::from_millis(100);
+
+/// Most bytes of an answer that are read.
+const ANSWER_BYTES_MAX: usize = 16 << 10;
+
+pub struct HttpSink {
+    client: Client,
+    address: Address,
+    method: Method,
+    headers: HeaderMap,
+    timeout: Duration,
+    secrets: Secrets,
+    concurrency: usize,
+    retry: Retry,
+}
+
+impl HttpSink {
+    /// Needs a process-wide rustls provider, which `main` installs.
+    pub fn new(name: &str, config: &config::HttpSink) -> Result<Self, Unusable> {
+        let unusable = |reason| Unusable {
+            sink: name.to_owned(),
+            reason,
+        };
+        let address = Address::parse(config.url.expose_secret()).map_err(|error| unusable(error.to_string()))?;
+        let sample = address.sample().map_err(|error| unusable(error.to_string()))?;
+        let method = Method::from_bytes(config.method.as_bytes())
+            .map_err(|_| unusable(format!("`{}` is not an http method", config.method)))?;
+        let headers = configured_headers(config).map_err(unusable)?;
+        let client = client(config, &sample).map_err(unusable)?;
+        let secrets = Secrets::new(secret_headers(&headers), &sample, address.literals());
+        let (timeout, concurrency, retry) = (config.timeout, config.concurrency, config.retry);
+        Ok(Self {
+            client,
+            address,
+            method,
+            headers,
+            timeout,
+            secrets,
+            concurrency,
+            retry,
+        })
+    }
+
+    pub fn concurrency(&self) -> usize {
+        self.concurrency
+    }
+
+    pub fn retry(&self) -> &Retry {
+        &self.retry
+    }
+
+    /// Sends one request. Ends before the delivery's deadline.
+    pub async fn deliver(&self, delivery: &Delivery) -> Outcome {
+        let Some(time) = time_allowed(self.timeout, delivery.deadline, Instant::now()) else {
+            return Outcome::NotTried;
+        };
+        let request = match self.request(delivery) {
+            Ok(request) => request,
+            Err(unfillable) => {
+                return Outcome::Rejected {
+                    failure: impossible(&unfillable),
+                };
+            }
+        };
+        match request.timeout(time).send().await {
+            Ok(response) => self.answered(delivery.operation, response).await,
+            Err(error) => self.unanswered(error, time),
+        }
+    }
+
+    fn request(&self, delivery: &Delivery) -> Result<RequestBuilder, Unfillable> {
+        let url = self.address.fill(delivery)?;
+        let headers = headers::of(delivery, &self.headers, fastrand::u64(..));
+        Ok(match delivery.operation {
+            Operation::Upsert => {
+                let document: Arc<[u8]> = Arc::clone(&delivery.document).into();
+                self.client
+                    .request(self.method.clone(), url)
+                    .headers(headers)
+                    .body(Bytes::from_owner(document))
+            }
+            Operation::Delete => self.client.request(Method::DELETE, url).headers(headers),
+        })
+    }
+
+    async fn answered(&self, operation: Operation, mut response: Response) -> Outcome {
+        let status = response.status();
+        let header = |name| {
+            response
+                .headers()
+                .get(name)
+                .and_then(|value| HeaderValue::to_str(value).ok())
+        };
+        let after = header(RETRY_AFTER).and_then(|value| answer::retry_after(value, SystemTime::now()));
+        let leads_to =
+            header(LOCATION).map_or("nowhere".to_owned(), |location| self.redirect(response.url(), location));
+        // Read in any case: only then the connection can be used again.
+        let (body, cut) = start_of_body(&mut response).await;
+        if answer::is_delivered(operation, status.as_u16()) {
+            return Outcome::Delivered {
+                status: Some(status.as_u16()),
+            };
+        }
+        let said = if status.is_redirection() {
+            format!("redirects are not followed, this one leads to {leads_to}")
+        } else {
+            self.secrets.excerpt(&String::from_utf8_lossy(&body), cut)
+        };
+        let colon = if said.is_empty() { "" } else { ": " };
+        answer::outcome(operation, status.as_u16(), after, format!("{status}{colon}{said}"))
+    }
+
+    /// Where a redirect leads, without what may be a secret of either side. `from` is the url that was asked.
+    fn redirect(&self, from: &Url, location: &str) -> String {
+        match from.join(location) {
+            Ok(url) => {
+                let (scheme, host) = (url.scheme(), url.host_str().unwrap_or_default());
+                let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+                self.secrets
+                    .excerpt(&format!("{scheme}://{host}{port}{}", url.path()), false)
+            }
+            Err(_) => "no valid url".to_owned(),
+        }
+    }
+
+    fn unanswered(&self, error: reqwest::Error, time: Duration) -> Outcome {
+        let silence = Silence::of(&error);
+        let message = match silence {
+            Silence::Timeout => format!("no answer within {time:?}"),
+            Silence::NoConnection => format!("could not connect: {}", self.causes(error)),
+            Silence::Broken => format!("the connection broke: {}", self.causes(error)),
+            Silence::NoRequest => format!("the request could not be made: {}", self.causes(error)),
+        };
+        silence.outcome(message)
+    }
+
+    /// What an error says and all that caused it, without the url, which has secrets.
+    fn causes(&self, error: reqwest::Error) -> String {
+        let error = error.without_url();
+        let mut causes = vec![error.to_string()];
+        let mut source = error.source();
+        while let Some(cause) = source {
+            causes.push(cause.to_string());
+            source = cause.source();
+        }
+        causes.dedup();
+        self.secrets.excerpt(&causes.join(": "), false)
+    }
+}
+
+/// Only what cannot be a secret.
+impl fmt::Debug for HttpSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpSink")
+            .field("method", &self.method)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+fn configured_headers(config: &config::HttpSink) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &config.headers {
+        let header: HeaderName = name
+            .parse()
+            .map_err(|_| format!("`{name}` is not the name of a header"))?;
+        // A wrong length would let the end of a document pass for the next request.
+        if [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION].contains(&header) {
+            return Err(format!("the header `{name}` cannot be configured"));
+        }
+        let mut value = HeaderValue::from_str(value.expose_secret())
+            .map_err(|_| format!("the value of the header `{name}` has characters that a header cannot have"))?;
+        value.set_sensitive(true);
+        headers.append(header, value);
+    }
+    Ok(headers)
+}
+
+/// The values that may be secrets, which is to say all but a few: a message about `application/json` is worth reading.
+fn secret_headers(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let secret = headers
+        .iter()
+        .filter(|(name, _)| ![ACCEPT, CONTENT_TYPE, header::USER_AGENT].contains(name));
+    secret.filter_map(|(_, value)| value.to_str().ok())
+}
+
+fn client(config: &config::HttpSink, sample: &Url) -> Result<Client, String> {
+    // The client would panic.
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        return Err("no cryptography provider is installed in this process".to_owned());
+    }
+    let mut builder = Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT_MAX.min(config.timeout / 2))
+        .pool_max_idle_per_host(config.concurrency)
+        .pool_idle_timeout(IDLE_CONNECTION_MAX)
+        .tcp_nodelay(true);
+    // A proxy's localhost is another one.
+    if is_loopback(sample) {
+        builder = builder.no_proxy();
+    }
+    // A plain sink must start on a machine without root certificates, as in an image with nothing but this program.
+    if sample.scheme() == "http" {
+        builder = builder.tls_certs_only([]);
+    }
+    builder.build().map_err(|error| {
+        let cause = error.source().map(ToString::to_string);
+        format!(
+            "the http client cannot be made: {}",
+            cause.unwrap_or_else(|| error.without_url().to_string())
+        )
+    })
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address: Result<IpAddr, _> = host.trim_matches(['[', ']']).parse();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+/// How long a request may take, or `None` if too little is left of the lease.
+fn time_allowed(timeout: Duration, deadline: Instant, now: Instant) -> Option<Duration> {
+    let left = deadline.saturating_duration_since(now).saturating_sub(LEASE_MARGIN);
+    (left >= REQUEST_TIME_MIN.min(timeout) && !left.is_zero()).then(|| left.min(timeout))
+}
+
+/// The first bytes of the body, and whether there were more. A body that breaks off has ended: the status stands.
+async fn start_of_body(response: &mut Response) -> (Vec<u8>, bool) {
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        let room = ANSWER_BYTES_MAX - body.len();
+        if chunk.len() > room {
+            body.extend_from_slice(&chunk[..room]);
+            return (body, true);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    (body, false)
+}
+
+fn impossible(unfillable: &Unfillable) -> Failure {
+    Failure {
+        class: FailureClass::Configuration,
+        status: None,
+        message: unfillable.to_string(),
+        certain: true,
+    }
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    #[test]
+    fn a_request_ends_before_the_lease_does() {
+        let now = Instant::now();
+        let ms = Duration::from_millis;
+        #[rustfmt::skip]
+        let cases = [
+            // timeout, left of the lease, allowed
+            (ms(10_000), ms(60_000), Some(ms(10_000))),
+            (ms(10_000), ms(10_200), Some(ms(10_000))),
+            (ms(10_000), ms(10_000), Some(ms(9_800))),
+            (ms(10_000), ms(300),    Some(ms(100))),
+            (ms(10_000), ms(299),    None),
+            (ms(10_000), ms(0),      None),
+            (ms(20),     ms(220),    Some(ms(20))),
+            (ms(20),     ms(219),    None),
+        ];
+        for (timeout, left, allowed) in cases {
+            assert_eq!(
+                time_allowed(timeout, now + left, now),
+                allowed,
+                "{timeout:?}, {left:?} left"
+            );
+        }
+        assert_eq!(
+            time_allowed(ms(10_000), now, now + ms(1)),
+            None,
+            "the lease has run out"
+        );
+    }
+
+    #[test]
+    fn only_this_machine_is_loopback() {
+        for (url, expected) in [
+            ("http://localhost:1/", true),
+            ("http://127.0.0.1/", true),
+            ("http://[::1]:80/", true),
+            ("http://10.0.0.1/", false),
+            ("http://localhost.example.com/", false),
+        ] {
+            assert_eq!(is_loopback(&Url::parse(url).unwrap()), expected, "{url}");
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! For tests: the other side, a small HTTP server that does as it is told, and deliveries to it.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+
+use crate::diff::Operation;
+use crate::mapping::{KeyColumn, KeyShape, SubjectKey};
+use crate::publish::Delivery;
+
+/// What the peer does with a request that it has read.
+pub(crate) enum Answer {
+    Says(String),
+    /// Nothing, and keeps the connection.
+    Hangs,
+    /// Says this much and closes the connection.
+    CutsAfter(&'static str),
+}
+
+impl Answer {
+    /// `headers` end with a line break each.
+    pub(crate) fn status(status: &str, headers: &str, body: &str) -> Self {
+        let length = body.len();
+        Self::Says(format!(
+            "HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n{body}"
+        ))
+    }
+}
+
+pub(crate) struct Request {
+    /// Counts the connections from 0.
+    pub(crate) connection: usize,
+    /// `PUT /orders/42 HTTP/1.1`
+    pub(crate) line: String,
+    headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl Request {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(header, _)| header == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    requests: mpsc::UnboundedReceiver<Request>,
+}
+
+impl Peer {
+    /// Gives each request the next of the answers.
+    pub(crate) async fn answering(answers: impl IntoIterator<Item = Answer>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let answers = Arc::new(Mutex::new(answers.into_iter().collect::<VecDeque<_>>()));
+        let (sender, requests) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            for connection in 0.. {
+                let Ok((stream, _)) = listener.accept().await else {
+                    break;
+                };
+                tokio::spawn(serve(connection, stream, Arc::clone(&answers), sender.clone()));
+            }
+        });
+        Self { address, requests }
+    }
+
+    /// The next request, which has been sent already.
+    pub(crate) fn received(&mut self) -> Request {
+        self.requests.try_recv().expect("a request was sent")
+    }
+
+    pub(crate) fn received_nothing_more(&mut self) -> bool {
+        self.requests.try_recv().is_err()
+    }
+}
+
+async fn serve(
+    connection: usize,
+    stream: TcpStream,
+    answers: Arc<Mutex<VecDeque<Answer>>>,
+    sender: mpsc::UnboundedSender<Request>,
+) {
+    let mut stream = BufReader::new(stream);
+    while let Some(request) = read(connection, &mut stream).await {
+        let _ = sender.send(request);
+        let answer = answers.lock().unwrap().pop_front().expect("an answer for each request");
+        match answer {
+            Answer::Says(text) if stream.write_all(text.as_bytes()).await.is_ok() => {}
+            Answer::Hangs => std::future::pending().await,
+            Answer::CutsAfter(text) => {
+                let _ = stream.write_all(text.as_bytes()).await;
+                return;
+            }
+            Answer::Says(_) => return,
+        }
+    }
+}
+
+async fn read(connection: usize, stream: &mut BufReader<TcpStream>) -> Option<Request> {
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).await.ok().filter(|bytes| *bytes > 0)?;
+        match line.trim_end() {
+            "" => break,
+            line => lines.push(line.to_owned()),
+        }
+    }
+    let headers: Vec<_> = lines
+        .iter()
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+        .collect();
+    let length = headers
+        .iter()
+        .find(|(name, _)| name == "content-length")
+        .map_or(0, |(_, n)| n.parse().unwrap());
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await.ok()?;
+    Some(Request {
+        connection,
+        line: lines.swap_remove(0),
+        headers,
+        body: String::from_utf8(body).unwrap(),
+    })
+}
+
+/// A delivery of `orders` with text columns for a key; of a delete if the document is empty.
+pub(crate) fn delivery(key: &[(&str, &str)], document: &str) -> Delivery {
+    let column = |name: &str| KeyColumn {
+        name: name.to_owned(),
+        sql_type: "text".to_owned(),
+        bare_in_json: false,
+    };
+    Delivery {
+        sync: "orders".into(),
+        shape: Arc::new(KeyShape {
+            columns: key.iter().map(|(name, _)| column(name)).collect(),
+        }),
+        key: SubjectKey::new(key.iter().map(|(_, value)| *value)),
+        operation: if document.is_empty() {
+            Operation::Delete
+        } else {
+            Operation::Upsert
+        },
+        version: 7,
+        correlation: "0123456789abcdef0123456789abcdef".to_owned(),
+        document: document.into(),
+        deadline: Instant::now() + Duration::from_mins(1),
+    }
+}
