@@ -10,6 +10,7 @@
 //! the stages above it in this list, never those below. Only [`pipeline`] knows the order of the stages.
 
 pub mod failpoint;
+pub mod metrics;
 
 pub mod config;
 pub mod pg;

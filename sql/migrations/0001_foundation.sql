@@ -34,8 +34,10 @@ create table worker (
     expires_at timestamptz not null
 ) with (fillfactor = 50);
 
--- Numbers for deliveries, always rising. A number may be lost, never given twice.
-create sequence delivery_version as bigint cache 1;
+-- Numbers for deliveries, always rising. A number may be lost, never given twice, not even if this schema is dropped and
+-- made again: sinks remember them. So they start at the milliseconds since 1970.
+create sequence delivery_version as bigint;
+select setval('delivery_version', (extract(epoch from now()) * 1000)::bigint);
 
 -- The active jobs: at most one for each route and subject. Small and short-lived; what is finished goes elsewhere.
 create table job (

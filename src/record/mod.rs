@@ -5,8 +5,10 @@
 
 mod migrate;
 mod settle;
+mod survey;
 mod tally;
 
 pub use migrate::{MigrateError, migrate};
 pub use settle::{Attempt, Ending, Held, Settlement, settle};
+pub use survey::{Jobs, RouteSurvey, Survey, survey};
 pub use tally::{Tally, add_tally};

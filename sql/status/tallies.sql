@@ -1,0 +1,1 @@
+select route, name, value from tally order by route, name

@@ -1,0 +1,70 @@
+//! How things stand: jobs, counts and visits, for people and for metrics.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::pg;
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Survey {
+    /// By sync and sink, those that are no longer configured too.
+    pub routes: Vec<RouteSurvey>,
+    /// Visits of many subjects that are not finished.
+    pub visits: i64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct RouteSurvey {
+    pub sync: String,
+    pub sink: String,
+    pub jobs: Jobs,
+    /// Age of the oldest active job.
+    pub oldest_seconds: Option<f64>,
+    /// Deliveries accepted since ever, by operation.
+    pub published: BTreeMap<String, i64>,
+    /// What was not sent since ever, by reason.
+    pub suppressed: BTreeMap<String, i64>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Jobs {
+    pub pending: i64,
+    pub running: i64,
+    /// Of those two, the ones that have failed before.
+    pub failing: i64,
+    /// Refused for good.
+    pub failed: i64,
+    /// Out of attempts.
+    pub dead: i64,
+}
+
+pub async fn survey(client: &pg::Client) -> Result<Survey, pg::Error> {
+    let mut tallies: BTreeMap<i16, Vec<(String, i64)>> = BTreeMap::new();
+    for row in client.query(include_str!("../../sql/status/tallies.sql"), &[]).await? {
+        tallies.entry(row.get("route")).or_default().push((row.get("name"), row.get("value")));
+    }
+    let rows = client.query(include_str!("../../sql/status/routes.sql"), &[]).await?;
+    let mut route = |row: &tokio_postgres::Row| {
+        let counts = tallies.remove(&row.get("id")).unwrap_or_default();
+        let (published, suppressed) =
+            counts.into_iter().partition(|(name, _)| ["upsert", "delete"].contains(&name.as_str()));
+        RouteSurvey {
+            sync: row.get("sync"),
+            sink: row.get("sink"),
+            jobs: Jobs {
+                pending: row.get("pending"),
+                running: row.get("running"),
+                failing: row.get("failing"),
+                failed: row.get("failed"),
+                dead: row.get("dead"),
+            },
+            oldest_seconds: row.get("oldest_seconds"),
+            published,
+            suppressed,
+        }
+    };
+    let routes = rows.iter().map(&mut route).collect();
+    let visits = client.query_one(include_str!("../../sql/status/visits.sql"), &[]).await?.get("waiting");
+    Ok(Survey { routes, visits })
+}
