@@ -1,4 +1,11 @@
 //! The write-ahead log: replication stream, pgoutput, relations, slot, publication. Does not know what a subject is.
+//!
+//! ```text
+//! PgWireStream ─▶ Event::Data ─▶ Message ─▶ Relations
+//! ```
+//!
+//! Promise: what the server sent, in its order, as typed values borrowed from its bytes; and nothing confirmed to it
+//! that the caller did not confirm. No value of a row appears in an error or in `Debug`.
 
 mod lsn;
 mod pgoutput;

@@ -17,7 +17,8 @@ pub enum StreamError {
     /// The server looks for the publication as of the WAL it reads, so it must be older than the slot's position.
     #[error("publication \"{publication}\" does not exist, or did not at the position of the slot")]
     PublicationMissing { publication: String },
-    /// The server said no for another reason.
+    /// The server said no for another reason. Among them is 55000 for a slot that was invalidated, but for other
+    /// things as well; `pg_replication_slots` tells which.
     #[error("server: {message}")]
     Server { sqlstate: Option<String>, message: String },
     #[error("connection failed")]
