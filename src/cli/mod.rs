@@ -1,1 +1,117 @@
-//! To come.
+//! The command line: one verb, one file.
+//!
+//! Exit status: 0 done, 1 failed, 2 bad usage or configuration, 3 the environment is not ready.
+
+mod check;
+mod demo;
+mod log;
+mod run;
+mod status;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, LoadError, Loaded};
+
+/// Keeps external systems in step with a Postgres database and sends them only real differences.
+#[derive(Debug, Parser)]
+#[command(name = "walsift", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    log: log::LogOptions,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Reads the source and delivers until it is told to stop
+    Run(run::Options),
+    /// Says everything that `run` would refuse, and more, without changing anything
+    Check(check::Options),
+    /// Shows the slot, the jobs, and what has been published and suppressed
+    Status(status::Options),
+    /// Shows the main job on a throwaway Postgres
+    Demo(demo::Options),
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+struct ConfigFile {
+    /// The configuration file
+    #[arg(short, long, value_name = "FILE", env = "WALSIFT_CONFIG", default_value = "config.toml")]
+    config: PathBuf,
+}
+
+/// How a verb ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    Done,
+    Failed,
+    /// Bad usage or configuration.
+    Refused,
+    /// The environment is not ready: a database or a sink cannot be reached.
+    NotReady,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Refused => 2,
+            Exit::NotReady => 3,
+        })
+    }
+}
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    cli.log.init();
+    // Every TLS connection of the process uses this one. A second call would only say that it is there already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("cannot start: {error}");
+            return Exit::Failed.into();
+        }
+    };
+    let exit = runtime.block_on(async {
+        // In a task of its own: what runs in `block_on` itself shares no thread with the others.
+        let verb = tokio::spawn(async move {
+            match cli.verb {
+                Verb::Run(options) => run::run(&options).await,
+                Verb::Check(options) => check::check(&options).await,
+                Verb::Status(options) => status::status(&options).await,
+                Verb::Demo(options) => demo::demo(&options).await,
+            }
+        });
+        verb.await.unwrap_or(Exit::Failed)
+    });
+    // Whatever still runs is not waited for.
+    runtime.shutdown_background();
+    exit.into()
+}
+
+impl ConfigFile {
+    /// The configuration, or its problems on standard error.
+    fn load(&self) -> Result<Loaded, Exit> {
+        let environment = |name: &str| std::env::var(name).ok();
+        Config::load(&self.config, &environment).map_err(|error| {
+            match error {
+                LoadError::Unreadable { .. } => eprintln!("{error}"),
+                LoadError::Refused { file, report } => eprint!("{}", report.render(&file, color())),
+            }
+            Exit::Refused
+        })
+    }
+}
+
+/// Whether standard error is a terminal that takes colors.
+fn color() -> bool {
+    std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none()
+}

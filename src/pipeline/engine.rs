@@ -9,12 +9,13 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
+use super::databases::Databases;
 use super::health::Health;
 use super::prepare::Prepared;
 use super::setup::{Setup, set_up};
 use super::{delivery, intake, visitor, watch};
 use crate::catalog::Table;
-use crate::config::{Config, History};
+use crate::config::Config;
 use crate::pg;
 use crate::plan::SyncPlan;
 use crate::publish::{Sink, Unusable};
@@ -32,7 +33,7 @@ pub struct Engine {
     pub source: pg::Pool,
     /// Sessions on the state database.
     pub state: pg::Pool,
-    pub health: Health,
+    pub health: Arc<Health>,
     pub stop: CancellationToken,
     pub(super) tally: Mutex<Tally>,
     /// Woken when a visit is made.
@@ -49,7 +50,6 @@ pub(super) struct RouteAtWork {
     pub sync: usize,
     pub sync_name: Arc<str>,
     pub sink_name: Arc<str>,
-    pub history: History,
     pub sink: Arc<SharedSink>,
     /// Woken when jobs are made.
     pub jobs: Notify,
@@ -68,11 +68,11 @@ impl Engine {
     pub fn new(
         config: Config,
         prepared: &Prepared,
-        source_dsn: pg::Dsn,
-        source: pg::Pool,
-        state: pg::Pool,
+        databases: Databases,
+        health: Arc<Health>,
         stop: CancellationToken,
     ) -> Self {
+        let Databases { source_dsn, source, state } = databases;
         let tables = prepared.tables(&config).into_iter().cloned().collect();
         Self {
             plans: prepared.plans.clone(),
@@ -80,7 +80,7 @@ impl Engine {
             source_dsn,
             source,
             state,
-            health: Health::waiting_for("setup"),
+            health,
             stop,
             tally: Mutex::default(),
             visits: Notify::new(),
@@ -182,7 +182,6 @@ fn routes_at_work(
             sync,
             sync_name: route.sync.as_str().into(),
             sink_name: route.sink.as_str().into(),
-            history: engine.config.syncs[sync].history,
             sink: sinks[&route.sink].clone(),
             jobs: Notify::new(),
         });
@@ -191,7 +190,7 @@ fn routes_at_work(
 }
 
 /// An error with all its causes, on one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

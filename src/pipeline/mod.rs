@@ -8,6 +8,7 @@
 //! new, finish what is in flight, write it down, leave.
 
 mod backoff;
+mod databases;
 mod delivery;
 mod engine;
 mod health;
@@ -19,6 +20,7 @@ mod setup;
 mod visitor;
 mod watch;
 
-pub use engine::{Engine, run};
+pub use databases::Databases;
+pub use engine::{Engine, chain, run};
 pub use health::Health;
 pub use prepare::{PrepareError, Prepared, prepare};
