@@ -1,0 +1,10 @@
+//! The tests that need a whole Postgres, all in one program: one server for all of them, a database for each.
+//!
+//! They live in a [`world::World`]. Under `cargo nextest`, which runs every test in a process of its own, each
+//! starts a server of its own; that works, and takes about a second a test.
+
+#![allow(clippy::unwrap_used, reason = "all of this is test code, helpers too")]
+
+mod harness;
+#[allow(dead_code, reason = "a helper may be there before the first test that needs it")]
+mod world;
