@@ -35,7 +35,7 @@ pub(super) async fn check(options: &Options) -> Exit {
     if options.print_config {
         print!("{}", loaded.config.print_masked());
     }
-    let mut report = loaded.warnings;
+    let mut report = loaded.report;
     for sink in &loaded.config.sinks {
         if let Err(error) = Sink::build(sink) {
             report.push(crate::config::Problem::at(&sink.place, error.to_string()));

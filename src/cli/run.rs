@@ -12,7 +12,6 @@ use super::{ConfigFile, Exit};
 use crate::api::{self, Shown};
 use crate::config::{Config, File, Report};
 use crate::metrics;
-use crate::pg;
 use crate::pipeline::{self, Databases, Engine, Health, PrepareError, Prepared};
 
 #[derive(Debug, Args)]

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::path::{self, Entry};
-use super::tree::error;
 use super::{grow, plan_sync};
 use crate::catalog::{Catalog, Table, TableId};
 use crate::config::{Config, Place, Problem};
@@ -64,7 +63,7 @@ impl Need<'_> {
         } else {
             format!("the replica identity of `{}` does not carry {}", table.name, missing.join(", "))
         };
-        let mut problem = error(self.place, summary);
+        let mut problem = Problem::at(self.place, summary);
         if carried.is_some() {
             problem.help.push("without the old value a row that moves or goes would leave its old subject stale".to_owned());
         }
@@ -101,7 +100,7 @@ fn missing_index(place: &Place, entry: &Entry<'_>) -> Option<Problem> {
         return None;
     }
     let columns: Vec<String> = entry.columns.iter().map(|column| identifier(column)).collect();
-    let mut problem = error(place, format!("no index finds rows of `{}` by {}", entry.table.name, entry.columns.join(", ")));
+    let mut problem = Problem::at(place, format!("no index finds rows of `{}` by {}", entry.table.name, entry.columns.join(", ")));
     problem.help.push("each look-up would read the whole table".to_owned());
     problem.sql = Some(format!("create index concurrently on {} ({});", entry.table.sql_name(), columns.join(", ")));
     problem.warning = true;

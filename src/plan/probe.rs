@@ -6,7 +6,7 @@
 use tokio_postgres::GenericClient;
 
 use super::document::{mentions, one_names};
-use super::tree::{Branch, error};
+use super::tree::Branch;
 use super::{Finder, SyncPlan, grow, order, plan_sync};
 use crate::catalog::Catalog;
 use crate::config::{Cardinality, Config, Document, Expression, Member, Place, Problem};
@@ -41,7 +41,7 @@ async fn probe_plan(client: &impl GenericClient, place: &Place, plan: &SyncPlan)
     let mut problems = Vec::new();
     for sql in statements {
         if let Err(refusal) = client.prepare(sql).await {
-            let mut problem = error(place, format!("postgres rejects a statement: {}", rejection(refusal)?));
+            let mut problem = Problem::at(place, format!("postgres rejects a statement: {}", rejection(refusal)?));
             problem.help.push(format!("the statement:\n{sql}"));
             problems.push(problem);
         }
@@ -59,8 +59,8 @@ impl Question<'_> {
         let place = &self.expression.place;
         match client.prepare(&self.sql).await {
             Ok(statement) if statement.params().is_empty() => Ok(None),
-            Ok(_) => Ok(Some(error(place, "an expression cannot have parameters"))),
-            Err(refusal) => Ok(Some(error(place, format!("postgres rejects this: {}", rejection(refusal)?)))),
+            Ok(_) => Ok(Some(Problem::at(place, "an expression cannot have parameters"))),
+            Err(refusal) => Ok(Some(Problem::at(place, format!("postgres rejects this: {}", rejection(refusal)?)))),
         }
     }
 }

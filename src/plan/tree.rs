@@ -1,7 +1,7 @@
 //! The tree of a document, with its tables found and its links settled.
 
 use crate::catalog::{Catalog, Column, Persistence, Table, TableKind};
-use crate::config::{Cardinality, Node, Place, Problem, Sync};
+use crate::config::{Cardinality, Node, Problem, Sync};
 use crate::mapping::{KeyColumn, KeyShape};
 
 /// A node of the configuration with its table and what links it to its parent.
@@ -35,17 +35,6 @@ impl Branch<'_> {
     }
 }
 
-pub(super) fn error(place: &Place, summary: impl Into<String>) -> Problem {
-    Problem {
-        place: Some(place.clone()),
-        summary: summary.into(),
-        label: None,
-        help: Vec::new(),
-        sql: None,
-        warning: false,
-    }
-}
-
 /// The tree below `node`, or `None` and the reasons among `problems`.
 pub(super) fn resolve<'a>(node: &'a Node, catalog: &'a Catalog, problems: &mut Vec<Problem>) -> Option<Branch<'a>> {
     let table = listenable(node, catalog, problems)?;
@@ -68,27 +57,27 @@ fn listenable<'a>(node: &Node, catalog: &'a Catalog, problems: &mut Vec<Problem>
         None => node.table.name.clone(),
     };
     let Some(table) = catalog.find(&node.table) else {
-        let mut problem = error(&node.place, format!("there is no table `{written}`"));
+        let mut problem = Problem::at(&node.place, format!("there is no table `{written}`"));
         problem.help.push("a table outside the search path is written schema.name".to_owned());
         problems.push(problem);
         return None;
     };
     let refusal = match (&table.kind, table.persistence) {
         (TableKind::View(tables), _) => {
-            let mut problem = error(&node.place, format!("`{written}` is a view, whose changes are not in the WAL"));
+            let mut problem = Problem::at(&node.place, format!("`{written}` is a view, whose changes are not in the WAL"));
             problem.help.push(format!("the tables underneath: {}", tables.join(", ")));
             Some(problem)
         }
         (TableKind::Foreign, _) => {
-            Some(error(&node.place, format!("`{written}` is a foreign table, whose changes are not in the WAL")))
+            Some(Problem::at(&node.place, format!("`{written}` is a foreign table, whose changes are not in the WAL")))
         }
-        (TableKind::Other, _) => Some(error(&node.place, format!("`{written}` is not a table"))),
+        (TableKind::Other, _) => Some(Problem::at(&node.place, format!("`{written}` is not a table"))),
         (_, Persistence::Unlogged) => {
-            let mut problem = error(&node.place, format!("`{written}` is unlogged, its changes are not in the WAL"));
+            let mut problem = Problem::at(&node.place, format!("`{written}` is unlogged, its changes are not in the WAL"));
             problem.sql = Some(format!("alter table {} set logged;", table.sql_name()));
             Some(problem)
         }
-        (_, Persistence::Temporary) => Some(error(&node.place, format!("`{written}` is a temporary table"))),
+        (_, Persistence::Temporary) => Some(Problem::at(&node.place, format!("`{written}` is a temporary table"))),
         (TableKind::Table | TableKind::Partitioned, Persistence::Permanent) => None,
     };
     match refusal {
@@ -110,7 +99,7 @@ fn link(node: &Node, here: &Table, there: &Table, catalog: &Catalog) -> Result<V
     if node.cardinality == Cardinality::One && !here.is_unique(&columns) {
         let summary =
             format!("several rows of `{}` can have the same {}: this is no `one`", here.name, columns.join(", "));
-        let mut problem = error(&node.place, summary);
+        let mut problem = Problem::at(&node.place, summary);
         problem.help.push("make it a `many`, or give the columns a unique index".to_owned());
         return Err(problem);
     }
@@ -121,7 +110,7 @@ fn written_link(node: &Node, pairs: &[(String, String)], here: &Table, there: &T
     for (own, enclosing) in pairs {
         for (table, column) in [(here, own), (there, enclosing)] {
             if table.column(column).is_none() {
-                let mut problem = error(&node.place, format!("`on`: table `{}` has no column `{column}`", table.name));
+                let mut problem = Problem::at(&node.place, format!("`on`: table `{}` has no column `{column}`", table.name));
                 problem.help.push("on = { column_here = \"column of the enclosing table\" }".to_owned());
                 return Err(problem);
             }
@@ -156,13 +145,13 @@ fn foreign_key_link(node: &Node, here: &Table, there: &Table, catalog: &Catalog)
         return Ok(candidates.remove(0).1);
     }
     let mut problem = if candidates.is_empty() {
-        let mut problem = error(&node.place, format!("no foreign key links `{}` with `{}`", here.name, there.name));
+        let mut problem = Problem::at(&node.place, format!("no foreign key links `{}` with `{}`", here.name, there.name));
         if node.cardinality == Cardinality::One && catalog.foreign_keys(here.id, there.id).next().is_some() {
             problem.help.push(format!("`{}` refers to `{}`, many rows to one: make it a `many`", here.name, there.name));
         }
         problem
     } else {
-        error(&node.place, format!("several foreign keys link `{}` with `{}`", here.name, there.name))
+        Problem::at(&node.place, format!("several foreign keys link `{}` with `{}`", here.name, there.name))
     };
     for (name, link) in &candidates {
         let pairs: Vec<String> = link.iter().map(|link| format!("{} = \"{}\"", link.here, link.there)).collect();
@@ -180,7 +169,7 @@ pub(super) fn key_shape(sync: &Sync, root: &Branch<'_>, problems: &mut Vec<Probl
         None => match root.table.primary_key() {
             Some(names) => names,
             None => {
-                let mut problem = error(&sync.place, format!("`{}` has no primary key", root.table.name));
+                let mut problem = Problem::at(&sync.place, format!("`{}` has no primary key", root.table.name));
                 problem.help.push("name the columns of a unique key with `key = [...]`".to_owned());
                 problems.push(problem);
                 return None;
@@ -191,13 +180,13 @@ pub(super) fn key_shape(sync: &Sync, root: &Branch<'_>, problems: &mut Vec<Probl
     for name in &names {
         match root.table.column(name) {
             Some(column) => columns.push(key_column(column)),
-            None => problems.push(error(&sync.place, format!("key: `{}` has no column `{name}`", root.table.name))),
+            None => problems.push(Problem::at(&sync.place, format!("key: `{}` has no column `{name}`", root.table.name))),
         }
     }
     let nullable = names.iter().any(|name| root.table.column(name).is_some_and(|column| !column.not_null));
     if columns.len() == names.len() && (nullable || !root.table.is_unique(&names)) {
         let summary = format!("key: no unique index makes {} name one row of `{}`", names.join(", "), root.table.name);
-        let mut problem = error(&sync.place, summary);
+        let mut problem = Problem::at(&sync.place, summary);
         problem.help.push("the columns must be not null and have a unique index".to_owned());
         problems.push(problem);
         return None;

@@ -19,14 +19,10 @@ pub async fn inspect(
     let row = client.query_one(include_str!("../../sql/source/server.sql"), &[&source.slot]).await?;
     let mut problems = Vec::new();
     let mut add = |summary: String, help: &str, sql: Option<String>| {
-        problems.push(Problem {
-            place: Some(source.url_place.clone()),
-            summary,
-            label: None,
-            help: if help.is_empty() { Vec::new() } else { vec![help.to_owned()] },
-            sql,
-            warning: false,
-        });
+        let mut problem = Problem::at(&source.url_place, summary);
+        problem.help.extend((!help.is_empty()).then(|| help.to_owned()));
+        problem.sql = sql;
+        problems.push(problem);
     };
     let version: i32 = row.get("version");
     if version < VERSION_MIN {
