@@ -1,11 +1,33 @@
 //! The configuration: the file as written → the configuration as checked.
 //!
-//! Two layers. [`raw`] mirrors the file and knows where each value stands in it; `check` turns it into a
-//! [`Config`], which the rest of the program uses, and gathers *every* [`Problem`] on the way.
+//! ```text
+//! text ─▶ raw: TOML, types, ${VAR} ─▶ check: the rules ─▶ Config
+//!              └──────── every Problem, with its Place ────┴──▶ Report ─▶ render, to_json
+//! ```
+//!
+//! Two layers. `raw` mirrors the file and knows where each value stands in it; `check` turns it into a [`Config`],
+//! which the rest of the program uses, and gathers *every* [`Problem`] on the way. Later findings, about the database,
+//! carry the same [`Place`]s and are shown by the same [`Report::render`] against the same [`File`].
+//!
+//! Secrets are in `SecretString`s from the moment they are read, and blotted out of the [`File`] that findings are
+//! shown in. Not promised: to know a secret that stands under a name of the user's own, such as inside of an SQL
+//! expression.
 
+mod blot;
+mod check;
+mod file;
+mod load;
+mod mask;
 mod model;
+mod print;
 mod problem;
+mod raw;
+mod render;
+mod wording;
 
+
+pub use file::{File, Position};
+pub use load::{LoadError, Loaded};
 pub use model::{
     Admin, Cardinality, Config, Document, Engine, Expression, History, HttpSink, Initial, Member, Node, OnLostSlot,
     Retry, Sink, SinkKind, Source, State, Sync, TableName,

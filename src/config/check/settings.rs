@@ -1,0 +1,255 @@
+//! Source, state, engine and admin.
+
+use std::fmt::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::names;
+use crate::config::raw::units::{format_duration, format_size};
+use crate::config::raw::{At, Field, RawAdmin, RawEngine, RawSource, RawState};
+use crate::config::wording::quoted;
+use crate::config::{Admin, Engine, OnLostSlot, Place, Problem, Report, Source, State};
+
+const PUBLICATION: &str = "walsift";
+const SLOT: &str = "walsift";
+const SCHEMA: &str = "walsift";
+const HEARTBEAT: Duration = Duration::from_secs(10);
+const HEARTBEAT_MIN: Duration = Duration::from_millis(100);
+const WORKERS: usize = 4;
+const WORKERS_MAX: u64 = 1_000;
+const BATCH: usize = 500;
+const BATCH_MAX: u64 = 100_000;
+const LEASE: Duration = Duration::from_mins(1);
+const LEASE_MIN: Duration = Duration::from_secs(5);
+const MEMORY_BYTES: u64 = 256 << 20;
+const MEMORY_BYTES_MIN: u64 = 1 << 20;
+const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+pub fn source(raw: RawSource, report: &mut Report) -> Source {
+    let url = connection(&raw, report);
+    if let Some(publication) = raw.publication.given() {
+        names::check_identifier("publication", publication, report);
+    }
+    if let Some(slot) = raw.slot.given() {
+        names::check_plain_identifier("slot", slot, report);
+    }
+    Source {
+        url: url.value,
+        url_place: url.place,
+        publication: raw.publication.or(PUBLICATION.to_owned()),
+        slot: raw.slot.or(SLOT.to_owned()),
+        manage: raw.manage.or(true),
+        on_lost_slot: raw.on_lost_slot.or(OnLostSlot::Resync),
+        heartbeat: at_least("heartbeat", raw.heartbeat, HEARTBEAT, HEARTBEAT_MIN, report),
+    }
+}
+
+pub fn state(raw: RawState, source: &Source, report: &mut Report) -> State {
+    if let Some(schema) = raw.schema.given() {
+        names::check_plain_identifier("schema", schema, report);
+        if schema.value.starts_with("pg_") {
+            let problem = Problem::at(&schema.place, "a schema of Walsift's own can't begin with `pg_`");
+            report.push(problem.help("Postgres keeps such names for itself"));
+        }
+    }
+    check_not_empty(&raw.url, report);
+    let url = raw
+        .url
+        .into_given()
+        .unwrap_or_else(|| At::new(source.url.clone(), source.url_place.clone()));
+    State {
+        url: url.value,
+        url_place: url.place,
+        schema: raw.schema.or(SCHEMA.to_owned()),
+    }
+}
+
+pub fn engine(raw: RawEngine, report: &mut Report) -> Engine {
+    if let Some(memory) = raw.memory.given()
+        && memory.value < MEMORY_BYTES_MIN
+    {
+        let problem = Problem::at(&memory.place, "`memory` is too small");
+        report.push(problem.help(format!("wanted is at least \"{}\"", format_size(MEMORY_BYTES_MIN))));
+    }
+    Engine {
+        workers: within("workers", raw.workers, WORKERS, 1..=WORKERS_MAX, report),
+        batch: within("batch", raw.batch, BATCH, 1..=BATCH_MAX, report),
+        lease: at_least("lease", raw.lease, LEASE, LEASE_MIN, report),
+        memory_bytes: usize::try_from(raw.memory.or(MEMORY_BYTES)).unwrap_or(usize::MAX),
+    }
+}
+
+pub fn admin(raw: &RawAdmin, report: &mut Report) -> Admin {
+    // A variable that is not set, as in `${WALSIFT_TOKEN:-}`, is no token.
+    let token = raw
+        .token
+        .given()
+        .filter(|token| !token.value.expose_secret().is_empty());
+    if let Some(token) = token
+        && !token.value.expose_secret().bytes().all(|byte| byte.is_ascii_graphic())
+    {
+        report.push(Problem::at(
+            &token.place,
+            "the token must be printable ASCII without spaces",
+        ));
+    }
+    let listen = match raw
+        .listen
+        .given()
+        .map(|listen| (listen, listen.value.parse::<SocketAddr>()))
+    {
+        None => LISTEN,
+        Some((listen, Ok(address))) => {
+            if !address.ip().is_loopback() && token.is_none() && !matches!(raw.token, Field::Unusable) {
+                let problem = Problem::at(&listen.place, "listening beyond this machine needs a token");
+                let problem = problem.label(format!("{} is not a loopback address", address.ip()));
+                let problem = match raw.token.given() {
+                    Some(token) => problem.also(&token.place, "this is empty"),
+                    None => problem,
+                };
+                report.push(problem.help("add `token = \"${WALSIFT_TOKEN}\"` to [admin], or listen on 127.0.0.1"));
+            }
+            address
+        }
+        Some((listen, Err(_))) => {
+            let problem = Problem::at(
+                &listen.place,
+                format!("{} is not an address to listen on", quoted(&listen.value)),
+            );
+            report
+                .push(problem.help("wanted are an IP address and a port, such as \"127.0.0.1:8080\" or \"[::]:8080\""));
+            LISTEN
+        }
+    };
+    Admin {
+        listen,
+        token: token.map(|token| token.value.clone()),
+    }
+}
+
+/// A whole number within bounds.
+pub fn within(key: &str, field: Field<u64>, default: usize, bounds: RangeInclusive<u64>, report: &mut Report) -> usize {
+    let Some(At { value, place }) = field.into_given() else {
+        return default;
+    };
+    if !bounds.contains(&value) {
+        let problem = Problem::at(&place, format!("`{key}` can't be {value}"));
+        report.push(problem.help(format!(
+            "wanted is a number from {} to {}",
+            bounds.start(),
+            bounds.end()
+        )));
+    }
+    usize::try_from(value).unwrap_or(default)
+}
+
+/// A duration that is long enough.
+pub fn at_least(
+    key: &str,
+    field: Field<Duration>,
+    default: Duration,
+    least: Duration,
+    report: &mut Report,
+) -> Duration {
+    let Some(At { value, place }) = field.into_given() else {
+        return default;
+    };
+    if value < least {
+        let problem = Problem::at(&place, format!("`{key}` is too short"));
+        report.push(problem.help(format!("wanted is at least \"{}\"", format_duration(least))));
+    }
+    value
+}
+
+/// One connection string, from `url` or from the keys that make one up.
+fn connection(raw: &RawSource, report: &mut Report) -> At<SecretString> {
+    let Some(section) = &raw.place else {
+        let problem = Problem::at(&Place::absent("source"), "there is no source");
+        report.push(problem.help("add a section [source] with `url = \"${DATABASE_URL}\"`"));
+        return At::new(SecretString::default(), Place::absent("source.url"));
+    };
+    let keywords = keywords(raw);
+    match &raw.url {
+        Field::Given(url) => {
+            check_not_empty(&raw.url, report);
+            for (keyword, _, place) in keywords {
+                let problem = Problem::at(place, format!("`{}` and `url` can't both be given", key_of(keyword)));
+                let problem = problem.also(&url.place, "the url is here");
+                report.push(if keyword.starts_with("ssl") {
+                    problem.help(format!("make it a part of the url: `?{keyword}=…`"))
+                } else {
+                    problem.help("keep the `url`, or the keys of which one is made")
+                });
+            }
+            url.clone()
+        }
+        Field::Unusable => At::new(SecretString::default(), section.clone()),
+        Field::Absent if raw.host.is_absent() => {
+            let problem = Problem::at(section, "the source has neither a `url` nor a `host`");
+            report.push(problem.help("add `url = \"${DATABASE_URL}\"`"));
+            At::new(SecretString::default(), section.clone())
+        }
+        Field::Absent => {
+            if let Some(port) = raw.port.given()
+                && !(1..=u64::from(u16::MAX)).contains(&port.value)
+            {
+                report.push(Problem::at(&port.place, format!("there is no port {}", port.value)));
+            }
+            let place = raw.host.given().map_or(section, |host| &host.place);
+            At::new(compose(&keywords).into(), place.clone())
+        }
+    }
+}
+
+/// libpq's name, value and place of each key that is given.
+fn keywords(raw: &RawSource) -> Vec<(&'static str, String, &Place)> {
+    let plain = [
+        ("host", &raw.host),
+        ("user", &raw.user),
+        ("dbname", &raw.database),
+        ("sslrootcert", &raw.sslrootcert),
+        ("sslcert", &raw.sslcert),
+        ("sslkey", &raw.sslkey),
+    ];
+    let plain = plain.into_iter().filter_map(|(name, field)| {
+        let At { value, place } = field.given()?;
+        Some((name, value.clone(), place))
+    });
+    let port = raw.port.given().map(|at| ("port", at.value.to_string(), &at.place));
+    let mode = raw
+        .sslmode
+        .given()
+        .map(|at| ("sslmode", at.value.to_owned(), &at.place));
+    let password = raw
+        .password
+        .given()
+        .map(|at| ("password", at.value.expose_secret().to_owned(), &at.place));
+    plain.chain(port).chain(mode).chain(password).collect()
+}
+
+/// `host='db' user='app'`: <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-KEYWORD-VALUE>
+fn compose(keywords: &[(&str, String, &Place)]) -> String {
+    let mut text = String::new();
+    for (name, value, _) in keywords {
+        let value = value.replace('\\', "\\\\").replace('\'', "\\'");
+        let space = if text.is_empty() { "" } else { " " };
+        write!(text, "{space}{name}='{value}'").expect("a string takes all that is written to it");
+    }
+    text
+}
+
+/// The key of the file for a keyword of libpq.
+fn key_of(keyword: &str) -> &str {
+    if keyword == "dbname" { "database" } else { keyword }
+}
+
+fn check_not_empty(url: &Field<SecretString>, report: &mut Report) {
+    if let Some(url) = url.given()
+        && url.value.expose_secret().trim().is_empty()
+    {
+        report.push(Problem::at(&url.place, "the url is empty").label("this comes to nothing"));
+    }
+}

@@ -1,0 +1,240 @@
+//! The configuration in force, as TOML: what `--print-config` shows. Secrets are `***`.
+
+use secrecy::{ExposeSecret, SecretString};
+use toml::{Table, Value};
+
+use super::mask::{Secrecy, masked};
+use super::raw::units::{format_duration, format_size};
+use super::{
+    Cardinality, Config, Document, Expression, History, HttpSink, Initial, Member, Node, OnLostSlot, SinkKind, Sync,
+    TableName,
+};
+
+impl Config {
+    /// With every default filled in, in the form of the file.
+    pub fn print_masked(&self) -> String {
+        let sinks = self
+            .sinks
+            .iter()
+            .map(|sink| (sink.name.clone(), self::sink(&sink.kind).into()))
+            .collect::<Table>();
+        let syncs = self
+            .syncs
+            .iter()
+            .map(|sync| (sync.name.clone(), self::sync(sync).into()))
+            .collect::<Table>();
+        let config = table([
+            ("source", self.source().into()),
+            ("state", self.state().into()),
+            ("engine", self.engine().into()),
+            ("admin", self.admin().into()),
+            ("sinks", sinks.into()),
+            ("syncs", syncs.into()),
+        ]);
+        toml::to_string(&config).expect("a tree of strings, numbers and tables is valid TOML")
+    }
+
+    fn source(&self) -> Table {
+        let source = &self.source;
+        table([
+            ("url", secret(&source.url, Secrecy::Connection)),
+            ("publication", text(&source.publication)),
+            ("slot", text(&source.slot)),
+            ("manage", source.manage.into()),
+            (
+                "on_lost_slot",
+                match source.on_lost_slot {
+                    OnLostSlot::Resync => "resync".into(),
+                    OnLostSlot::Stop => "stop".into(),
+                },
+            ),
+            ("heartbeat", format_duration(source.heartbeat).into()),
+        ])
+    }
+
+    fn state(&self) -> Table {
+        let state = &self.state;
+        table([
+            ("url", secret(&state.url, Secrecy::Connection)),
+            ("schema", text(&state.schema)),
+        ])
+    }
+
+    fn engine(&self) -> Table {
+        let engine = &self.engine;
+        table([
+            ("workers", number(engine.workers)),
+            ("batch", number(engine.batch)),
+            ("lease", format_duration(engine.lease).into()),
+            ("memory", format_size(engine.memory_bytes as u64).into()),
+        ])
+    }
+
+    fn admin(&self) -> Table {
+        let mut admin = table([("listen", self.admin.listen.to_string().into())]);
+        if let Some(token) = &self.admin.token {
+            admin.insert("token".to_owned(), secret(token, Secrecy::Whole));
+        }
+        admin
+    }
+}
+
+fn sink(kind: &SinkKind) -> Table {
+    match kind {
+        SinkKind::Http(http) => http_sink(http),
+        SinkKind::Stdout => table([("type", "stdout".into())]),
+    }
+}
+
+fn http_sink(http: &HttpSink) -> Table {
+    let retry = table([
+        ("attempts", i64::from(http.retry.attempts).into()),
+        ("base", format_duration(http.retry.base).into()),
+        ("max", format_duration(http.retry.max).into()),
+    ]);
+    let mut sink = table([
+        ("type", "http".into()),
+        ("url", secret(&http.url, Secrecy::Url)),
+        ("method", text(&http.method)),
+        ("timeout", format_duration(http.timeout).into()),
+        ("concurrency", number(http.concurrency)),
+        ("retry", retry.into()),
+    ]);
+    if !http.headers.is_empty() {
+        let headers = http
+            .headers
+            .iter()
+            .map(|(name, value)| (name.clone(), secret(value, Secrecy::Whole)));
+        sink.insert("headers".to_owned(), headers.collect::<Table>().into());
+    }
+    sink
+}
+
+fn sync(sync: &Sync) -> Table {
+    let mut found = node(&sync.root);
+    found.insert(
+        "sinks".to_owned(),
+        sync.sinks.iter().map(|sink| text(sink)).collect::<Vec<_>>().into(),
+    );
+    if let Some(key) = &sync.key {
+        found.insert(
+            "key".to_owned(),
+            key.iter().map(|column| text(column)).collect::<Vec<_>>().into(),
+        );
+    }
+    let initial = match sync.initial {
+        Initial::All => "all",
+        Initial::None => "none",
+    };
+    let history = match sync.history {
+        History::Failures => "failures",
+        History::All => "all",
+    };
+    found.insert("initial".to_owned(), initial.into());
+    found.insert("history".to_owned(), history.into());
+    found
+}
+
+fn node(node: &Node) -> Table {
+    let mut found = table([("table", text(&node.table.written()))]);
+    let mut put = |key: &str, value: Value| found.insert(key.to_owned(), value);
+    if let Some(on) = &node.on {
+        put(
+            "on",
+            on.iter()
+                .map(|(here, there)| (here.clone(), text(there)))
+                .collect::<Table>()
+                .into(),
+        );
+    }
+    if let Some(filter) = &node.filter {
+        put("where", sql(filter));
+    }
+    if let Some(order_by) = &node.order_by {
+        put("order_by", sql(order_by));
+    }
+    match &node.document {
+        Some(Document::Object(members)) => _ = put("document", object(members).into()),
+        Some(Document::Bare(expression)) => _ = put("document", sql(expression)),
+        None => {}
+    }
+    if !node.aggregate.is_empty() {
+        let aggregates = node
+            .aggregate
+            .iter()
+            .map(|(name, expression)| (name.clone(), sql(expression)));
+        put("aggregate", aggregates.collect::<Table>().into());
+    }
+    for (key, cardinality) in [("one", Cardinality::One), ("many", Cardinality::Many)] {
+        let children = node.children.iter().filter(|child| child.cardinality == cardinality);
+        let children: Table = children
+            .map(|child| (child.name.clone(), self::node(child).into()))
+            .collect();
+        if !children.is_empty() {
+            put(key, children.into());
+        }
+    }
+    found
+}
+
+fn object(members: &[(String, Member)]) -> Table {
+    members
+        .iter()
+        .map(|(name, member)| (name.clone(), value(member)))
+        .collect()
+}
+
+fn value(member: &Member) -> Value {
+    match member {
+        Member::Expression(expression) => sql(expression),
+        Member::Object(members) => object(members).into(),
+        Member::Constant(json) => match (json.parse::<bool>(), json.parse::<i64>(), json.parse::<f64>()) {
+            (Ok(boolean), ..) => boolean.into(),
+            (_, Ok(integer), _) => integer.into(),
+            (.., Ok(float)) => float.into(),
+            // A constant is one of the three.
+            _ => text(json),
+        },
+    }
+}
+
+impl TableName {
+    /// As the file would have it: a part is quoted only where it must be.
+    pub fn written(&self) -> String {
+        let part = |name: &str| {
+            if name.contains(['.', '"']) {
+                format!("\"{}\"", name.replace('"', "\"\""))
+            } else {
+                name.to_owned()
+            }
+        };
+        match &self.schema {
+            Some(schema) => format!("{}.{}", part(schema), part(&self.name)),
+            None => part(&self.name),
+        }
+    }
+}
+
+fn table<const N: usize>(entries: [(&str, Value); N]) -> Table {
+    entries
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect()
+}
+
+/// Escaped, so that the print can be read back.
+fn text(text: &str) -> Value {
+    text.replace("${", "$${").into()
+}
+
+fn sql(expression: &Expression) -> Value {
+    text(&expression.sql)
+}
+
+fn secret(secret: &SecretString, secrecy: Secrecy) -> Value {
+    text(&masked(secret.expose_secret(), secrecy))
+}
+
+fn number(number: usize) -> Value {
+    i64::try_from(number).unwrap_or(i64::MAX).into()
+}

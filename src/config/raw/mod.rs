@@ -1,0 +1,17 @@
+//! The file as written: the same tables and keys, each value with its place, of the right type or reported.
+//!
+//! No rule of the language is here but names and types of keys. `check` has the others.
+
+pub mod expand;
+mod reader;
+mod reading;
+mod sections;
+mod syntax;
+mod tree;
+pub mod units;
+
+pub use expand::Environment;
+pub use reading::{At, Field, Reading};
+pub use sections::{RawAdmin, RawConfig, RawEngine, RawHttp, RawRetry, RawSink, RawSinkKind, RawSource, RawState};
+pub use syntax::parse;
+pub use tree::{RawDocument, RawMember, RawNode, RawSync, RawValue};

@@ -1,0 +1,97 @@
+//! `"250ms"` and `"64KiB"`: values that carry their unit.
+
+use std::time::Duration;
+
+/// In rising order; the milliseconds that each stands for.
+const DURATIONS: [(&str, u64); 5] = [
+    ("ms", 1),
+    ("s", 1_000),
+    ("m", 60_000),
+    ("h", 3_600_000),
+    ("d", 86_400_000),
+];
+
+/// In rising order; the bytes that each stands for.
+const SIZES: [(&str, u64); 4] = [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
+
+pub const DURATION_WANTED: &str = "a whole number and `ms`, `s`, `m`, `h` or `d`, such as \"250ms\" or \"30s\"";
+pub const SIZE_WANTED: &str = "a whole number and `B`, `KiB`, `MiB` or `GiB`, such as \"64KiB\" or \"8MiB\"";
+
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    parse(text, &DURATIONS).map(Duration::from_millis)
+}
+
+pub fn parse_size(text: &str) -> Option<u64> {
+    parse(text, &SIZES)
+}
+
+/// In the largest unit that leaves a whole number, as the file would have it.
+pub fn format_duration(duration: Duration) -> String {
+    format(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX), &DURATIONS)
+}
+
+pub fn format_size(bytes: u64) -> String {
+    format(bytes, &SIZES)
+}
+
+fn parse(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let (_, factor) = units.iter().find(|(name, _)| *name == unit.trim_start_matches(' '))?;
+    number.parse::<u64>().ok()?.checked_mul(*factor)
+}
+
+fn format(value: u64, units: &[(&str, u64)]) -> String {
+    let fitting = units
+        .iter()
+        .rev()
+        .find(|(_, factor)| value >= *factor && value.is_multiple_of(*factor));
+    let (name, factor) = fitting.unwrap_or(&units[0]);
+    format!("{}{name}", value / factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_and_sizes_carry_their_unit() {
+        assert_eq!(parse_duration("250ms"), Some(Duration::from_millis(250)));
+        assert_eq!(parse_duration("30s"), Some(Duration::from_secs(30)));
+        assert_eq!(parse_duration("5m"), Some(Duration::from_mins(5)));
+        assert_eq!(parse_duration("7d"), Some(Duration::from_hours(7 * 24)));
+        assert_eq!(parse_size("64KiB"), Some(65_536));
+        assert_eq!(parse_size("8MiB"), Some(8_388_608));
+    }
+
+    #[test]
+    fn what_has_no_unit_a_wrong_one_or_overflows_is_refused() {
+        for text in [
+            "",
+            "30",
+            "s",
+            "-3s",
+            "1.5s",
+            "3sec",
+            "5M",
+            "3 0s",
+            "99999999999999999999s",
+            "999999999999999999d",
+        ] {
+            assert_eq!(parse_duration(text), None, "{text}");
+        }
+        for text in ["", "64", "64KB", "64kib", "1TiB", "KiB"] {
+            assert_eq!(parse_size(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_written_form_reads_back() {
+        for text in ["0ms", "1ms", "1500ms", "90s", "15m", "36h", "7d"] {
+            assert_eq!(format_duration(parse_duration(text).unwrap()), text);
+        }
+        for text in ["0B", "1000B", "64KiB", "256MiB", "2GiB"] {
+            assert_eq!(format_size(parse_size(text).unwrap()), text);
+        }
+    }
+}
