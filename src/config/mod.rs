@@ -25,6 +25,8 @@ mod raw;
 mod render;
 mod wording;
 
+#[cfg(test)]
+mod tests;
 
 pub use file::{File, Position};
 pub use load::{LoadError, Loaded};

@@ -1,0 +1,299 @@
+//! What a file that is in order comes to.
+
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+
+use super::super::{Cardinality, Document, History, Initial, Member, OnLostSlot, SinkKind};
+use super::*;
+
+#[test]
+fn the_smallest_useful_file_has_all_defaults() {
+    let Loaded { config, report, .. } = loaded(
+        r#"
+[source]
+url = "${DATABASE_URL}"
+
+[sinks.shop_api]
+type = "http"
+url  = "https://api.example.com/orders/{id}"
+
+[syncs.orders]
+table = "orders"
+sink  = "shop_api"
+
+[syncs.orders.document]
+id                 = "id"
+order_status       = "status"
+customer_full_name = "customer.first_name || ' ' || customer.last_name"
+
+[syncs.orders.one.customer]
+table = "customers"
+"#,
+    );
+    assert!(report.is_empty());
+    let Config {
+        source,
+        state,
+        engine,
+        admin,
+        sinks,
+        syncs,
+    } = config;
+    assert_eq!(source.url.expose_secret(), "postgres://app:hunter2@db/shop");
+    assert_eq!(
+        (source.publication.as_str(), source.slot.as_str(), source.manage),
+        ("walsift", "walsift", true)
+    );
+    assert_eq!(
+        (source.on_lost_slot, source.heartbeat),
+        (OnLostSlot::Resync, Duration::from_secs(10))
+    );
+    assert_eq!(state.url.expose_secret(), source.url.expose_secret());
+    assert_eq!(state.schema, "walsift");
+    assert_eq!((engine.workers, engine.batch), (4, 500));
+    assert_eq!((engine.lease, engine.memory_bytes), (Duration::from_mins(1), 256 << 20));
+    assert_eq!(admin.listen.to_string(), "127.0.0.1:8080");
+    assert!(admin.token.is_none());
+    let SinkKind::Http(http) = &sinks[0].kind else {
+        panic!("{sinks:?}")
+    };
+    assert_eq!(
+        (http.method.as_str(), http.timeout, http.concurrency),
+        ("PUT", Duration::from_secs(10), 16)
+    );
+    assert_eq!(
+        (http.retry.attempts, http.retry.base, http.retry.max),
+        (10, Duration::from_secs(1), Duration::from_mins(15))
+    );
+    assert_eq!((syncs[0].initial, syncs[0].history), (Initial::All, History::Failures));
+    assert_eq!(syncs[0].sinks, ["shop_api"]);
+    assert!(syncs[0].key.is_none());
+}
+
+#[test]
+fn members_and_children_keep_the_order_of_the_file() {
+    let text = format!(
+        r#"{BASE}
+[syncs.orders.many.zebras.one.deep]
+[syncs.orders]
+table = "shop.orders"
+sinks = ["out"]
+key = ["number", "year"]
+[syncs.orders.document]
+z = "id"
+a = 1_000
+m.y = true
+m.b = "x"
+n = {{ q = +1.5, p = -0x0 }}
+[syncs.orders.many.zebras]
+document = "name"
+[syncs.orders.one.ape]
+on = {{ id = "ape_id", year = "year" }}
+[syncs.orders.many.bears]
+aggregate = {{ y = "count(*)", x = "1" }}
+"#
+    )
+    .replace("-0x0", "0xff");
+    let config = loaded(&text).config;
+    let root = &config.syncs[0].root;
+    let Some(Document::Object(members)) = &root.document else {
+        panic!("{root:?}")
+    };
+    assert_eq!(outline(members), "z a=1000 m{y=true b} n{q=1.5 p=255}");
+    let children: Vec<_> = root
+        .children
+        .iter()
+        .map(|child| (child.name.as_str(), child.cardinality))
+        .collect();
+    let wanted = [
+        ("zebras", Cardinality::Many),
+        ("ape", Cardinality::One),
+        ("bears", Cardinality::Many),
+    ];
+    assert_eq!(children, wanted);
+    assert_eq!(root.table.written(), "shop.orders");
+    assert_eq!(
+        config.syncs[0].key.as_deref(),
+        Some(&["number".to_owned(), "year".to_owned()][..])
+    );
+    assert!(matches!(root.children[0].document, Some(Document::Bare(_))));
+    assert_eq!(root.children[0].children[0].table.name, "deep");
+    let on = root.children[1].on.as_ref().unwrap();
+    assert_eq!(on[0], ("id".to_owned(), "ape_id".to_owned()));
+    assert_eq!(root.children[2].aggregate[0].0, "y");
+}
+
+fn outline(members: &[(String, Member)]) -> String {
+    let one = |(name, member): &(String, Member)| match member {
+        Member::Expression(_) => name.clone(),
+        Member::Constant(json) => format!("{name}={json}"),
+        Member::Object(members) => format!("{name}{{{}}}", outline(members)),
+    };
+    members.iter().map(one).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn expressions_know_where_they_stand() {
+    let text =
+        format!("{BASE}[syncs.o]\ntable = 'o'\nsink = 'out'\nwhere = 'id > 1'\ndocument = {{ a = {{ b = 'c' }} }}\n");
+    let Loaded { config, file, .. } = loaded(&text);
+    let root = &config.syncs[0].root;
+    let filter = root.filter.as_ref().unwrap();
+    assert_eq!(filter.place.path, "syncs.o.where");
+    assert_eq!(&text[filter.place.span.clone()], "'id > 1'");
+    let Some(Document::Object(members)) = &root.document else {
+        panic!("{root:?}")
+    };
+    let Member::Object(members) = &members[0].1 else {
+        panic!("{members:?}")
+    };
+    let Member::Expression(expression) = &members[0].1 else {
+        panic!("{members:?}")
+    };
+    assert_eq!(expression.place.path, "syncs.o.document.a.b");
+    let position = file.position(&expression.place).unwrap();
+    assert_eq!((position.line, position.column), (9, 24));
+    assert_eq!(&text[root.place.span.clone()], "[syncs.o]");
+}
+
+#[test]
+fn a_connection_may_be_written_as_keys() {
+    let text = r#"
+[source]
+host = "db.example"
+port = 6432
+user = "app"
+password = "it's \\ ${SECRET}"
+database = "shop"
+sslmode = "verify-full"
+sslrootcert = "/etc/ca.pem"
+[sinks.out]
+type = "stdout"
+[syncs.orders]
+table = "orders"
+sink = "out"
+"#;
+    let config = loaded(text).config;
+    assert_eq!(
+        config.source.url.expose_secret(),
+        r"host='db.example' user='app' dbname='shop' sslrootcert='/etc/ca.pem' port='6432' sslmode='verify-full' password='it\'s \\ hunter2'"
+    );
+    assert_eq!(config.source.url_place.path, "source.host");
+    assert!(
+        config.print_masked().contains(r"password='***'"),
+        "{}",
+        config.print_masked()
+    );
+}
+
+#[test]
+fn a_token_opens_the_door_to_other_addresses() {
+    let sync = "[syncs.orders]\ntable = 'orders'\nsink = 'out'\n";
+    let text = format!("{BASE}{sync}[admin]\nlisten = '[::]:9000'\ntoken = '${{SECRET}}'\n");
+    let admin = loaded(&text).config.admin;
+    assert_eq!(admin.listen.to_string(), "[::]:9000");
+    assert_eq!(admin.token.unwrap().expose_secret(), "hunter2");
+    let text = format!("{BASE}{sync}[admin]\ntoken = '${{EMPTY}}'\n");
+    assert!(loaded(&text).config.admin.token.is_none());
+}
+
+#[test]
+fn the_print_reads_back_as_the_same_configuration() {
+    let text = format!(
+        r#"{BASE}
+[sinks.api]
+type = "http"
+url = "https://me:pw@api.example.com/{{id}}?token=${{SECRET}}&v={{v}}"
+headers = {{ authorization = "Bearer ${{SECRET}}" }}
+retry = {{ attempts = 3 }}
+[syncs.orders]
+table = 'shop."order.lines"'
+sinks = ["out", "api"]
+where = "name <> '$${{x}}' and a = $$b$$"
+initial = "none"
+history = "all"
+document = {{ id = "id", n = {{ one = 1, half = 0.5, yes = true }} }}
+[syncs.orders.many.lines]
+on = {{ order_id = "id" }}
+order_by = "id desc"
+document = "name"
+aggregate = {{ total = "sum(price)" }}
+"#
+    );
+    let printed = loaded(&text).config.print_masked();
+    insta::assert_snapshot!(printed, @r#"
+    [source]
+    url = "postgres://db/shop"
+    publication = "walsift"
+    slot = "walsift"
+    manage = true
+    on_lost_slot = "resync"
+    heartbeat = "10s"
+
+    [state]
+    url = "postgres://db/shop"
+    schema = "walsift"
+
+    [engine]
+    workers = 4
+    batch = 500
+    lease = "1m"
+    memory = "256MiB"
+
+    [admin]
+    listen = "127.0.0.1:8080"
+
+    [sinks.out]
+    type = "stdout"
+
+    [sinks.api]
+    type = "http"
+    url = "https://me:***@api.example.com/{id}?token=***&v={v}"
+    method = "PUT"
+    timeout = "10s"
+    concurrency = 16
+
+    [sinks.api.retry]
+    attempts = 3
+    base = "1s"
+    max = "15m"
+
+    [sinks.api.headers]
+    authorization = "***"
+
+    [syncs.orders]
+    table = 'shop."order.lines"'
+    where = "name <> '$${x}' and a = $$b$$"
+    sinks = ["out", "api"]
+    initial = "none"
+    history = "all"
+
+    [syncs.orders.document]
+    id = "id"
+
+    [syncs.orders.document.n]
+    one = 1
+    half = 0.5
+    yes = true
+
+    [syncs.orders.many.lines]
+    table = "lines"
+    order_by = "id desc"
+    document = "name"
+
+    [syncs.orders.many.lines.on]
+    order_id = "id"
+
+    [syncs.orders.many.lines.aggregate]
+    total = "sum(price)"
+    "#);
+    assert_eq!(loaded(&printed).config.print_masked(), printed);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told_by_name() {
+    let error = Config::load(Path::new("/no/such/config.toml"), &env).unwrap_err();
+    assert_eq!(error.to_string(), "can't read /no/such/config.toml");
+    assert!(std::error::Error::source(&error).is_some());
+}
