@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::Place;
-use super::mask;
+use super::blot;
 
 /// A configuration file as it may be shown to people: same length, same lines, and `*` for each byte of a secret.
 #[derive(Debug, Clone)]
@@ -24,10 +24,10 @@ pub struct Position {
 impl File {
     /// Hides the ranges given and, besides, whatever looks like a password in a URL anywhere in the text.
     pub(super) fn new(path: &Path, text: &str, secrets: &[Range<usize>]) -> Self {
-        let everywhere = mask::passwords_in_urls(text);
+        let everywhere = blot::passwords_in_urls(text);
         Self {
             path: path.to_owned(),
-            text: mask::blot(text, secrets.iter().chain(&everywhere)),
+            text: blot::blot(text, secrets.iter().chain(&everywhere)),
         }
     }
 

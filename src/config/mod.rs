@@ -13,6 +13,7 @@
 //! shown in. Not promised: to know a secret that stands under a name of the user's own, such as inside of an SQL
 //! expression.
 
+mod blot;
 mod check;
 mod file;
 mod load;

@@ -12,6 +12,8 @@
 
 use std::{fs, io};
 
+use crate::config::wording::quoted;
+
 /// Reads one variable of the environment.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -27,7 +29,7 @@ pub enum ExpandError {
     Name { name: String },
     #[error("`${{{name}` must go on with `}}`, `:-` or `:?`")]
     Operator { name: String },
-    #[error("can't read `{path}`: {}", reason(.source))]
+    #[error("can't read {}: {}", quoted(path), reason(.source))]
     File { path: String, source: io::Error },
 }
 
@@ -297,7 +299,7 @@ mod tests {
         assert_eq!(expanded(&format!("file:{path}")), "hunter2 ${HOST}\n");
         assert_eq!(
             refused("file:/no/such/file"),
-            ["can't read `/no/such/file`: no such file"]
+            ["can't read \"/no/such/file\": no such file"]
         );
         assert_eq!(expanded("see file:/x"), "see file:/x");
         assert_eq!(expanded("file:relative"), "file:relative");

@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue, Error};
 
 use super::reading::Reading;
 use super::sections::RawConfig;
-use crate::config::mask;
+use crate::config::blot;
 use crate::config::{Place, Problem};
 
 /// How well the text was understood.
@@ -31,7 +31,7 @@ pub fn parse(reading: &Reading<'_>) -> Parsed {
         reading
             .secrets
             .borrow_mut()
-            .extend(mask::secrets_of_damaged(reading.text));
+            .extend(blot::secrets_of_damaged(reading.text));
     }
     let sure = reading.problems.borrow().len();
     let raw = RawConfig::read(reading, &table);

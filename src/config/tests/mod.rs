@@ -2,6 +2,7 @@
 
 mod problems;
 mod secrets;
+mod section_problems;
 mod shipped;
 mod tree_problems;
 mod values;

@@ -148,7 +148,7 @@ fn damaged((at, length, piece): (usize, usize, &str)) -> Option<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 30_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_slip_of_the_hand_brings_a_secret_to_light(damage in damage()) {

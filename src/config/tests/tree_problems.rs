@@ -39,7 +39,7 @@ key = []
       |
       = help: add `table = "nothing"`
 
-    error: `a.b.c` is not the name of a table
+    error: "a.b.c" is not the name of a table
      --> config.toml:8:9
       |
     8 | table = "a.b.c"
@@ -63,7 +63,7 @@ key = []
     13 | sinks = ["out", "out", "tuo"]
        |                 ^^^^^
 
-    error: there is no sink `tuo`
+    error: there is no sink "tuo"
       --> config.toml:13:24
        |
     13 | sinks = ["out", "out", "tuo"]
@@ -83,7 +83,7 @@ key = []
     15 | initial = "everything"
        |           ^^^^^^^^^^^^ wanted is "all" or "none"
 
-    error: a sync can't be named `Bad Name`
+    error: a sync can't be named "Bad Name"
       --> config.toml:16:1
        |
     16 | [syncs."Bad Name"]
