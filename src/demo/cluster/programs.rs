@@ -1,6 +1,8 @@
 //! Where the server programs are, and as whom they may run.
 
 use std::fs;
+use std::io;
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -81,4 +83,12 @@ fn look_up(name: &str) -> Option<Account> {
         user: ask("-u")?,
         group: ask("-g")?,
     })
+}
+
+/// Makes the server the owner of a file or folder, whatever the umask has made of its mode.
+pub(super) fn give(path: &Path, account: Option<Account>) -> io::Result<()> {
+    match account {
+        Some(account) => chown(path, Some(account.user), Some(account.group)),
+        None => Ok(()),
+    }
 }

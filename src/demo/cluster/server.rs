@@ -2,8 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::chown;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tokio_postgres::{Client, NoTls};
 
 use super::ClusterSettings;
-use super::programs::{self, Account};
+use super::programs::{self, Account, give};
 use super::watchdog::{Log, Watchdog};
 use crate::demo::port;
 
@@ -102,7 +101,9 @@ impl Cluster {
     ) -> Result<Cluster, ClusterError> {
         let folder = tempfile::Builder::new().prefix("walsift-").tempdir()?;
         let port = port::listen()?.local_addr()?.port();
-        fs::write(folder.path().join("walsift.conf"), settings.file(port, folder.path()))?;
+        let file = folder.path().join("walsift.conf");
+        fs::write(&file, settings.file(port, folder.path()))?;
+        give(&file, account)?;
         give(folder.path(), account)?;
         let log = Arc::new(Log::default());
         let watchdog = Watchdog::start(&programs, folder.path(), account, Arc::clone(&log))?;
@@ -235,13 +236,6 @@ async fn connect(url: &str) -> Result<Client, tokio_postgres::Error> {
     // Ends with the client; what went wrong, the client is told too.
     tokio::spawn(connection);
     Ok(client)
-}
-
-fn give(path: &Path, account: Option<Account>) -> io::Result<()> {
-    match account {
-        Some(account) => chown(path, Some(account.user), Some(account.group)),
-        None => Ok(()),
-    }
 }
 
 fn encode(text: &str) -> impl std::fmt::Display + '_ {

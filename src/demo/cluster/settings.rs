@@ -62,6 +62,8 @@ impl ClusterSettings {
                 "max_slot_wal_keep_size",
                 self.max_slot_wal_keep_size.clone().unwrap_or_else(|| "-1".to_owned()),
             ),
+            // In the folder, so that it goes with the folder.
+            ("dynamic_shared_memory_type", "mmap".to_owned()),
             // Small enough that many of these fit beside each other.
             ("shared_buffers", "32MB".to_owned()),
             ("min_wal_size", "32MB".to_owned()),

@@ -1,6 +1,7 @@
 //! One run of the server, held by `watchdog.sh`.
 
 use std::collections::VecDeque;
+use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::programs::Account;
+use super::programs::{Account, give};
 
 const SCRIPT: &str = include_str!("watchdog.sh");
 
@@ -49,16 +50,17 @@ pub(super) struct Watchdog {
 impl Watchdog {
     /// Makes the data folder where it is missing, and starts the server on it.
     pub(super) fn start(programs: &Path, folder: &Path, account: Option<Account>, log: Arc<Log>) -> io::Result<Self> {
+        let file = folder.join("watchdog.sh");
+        if !file.exists() {
+            fs::write(&file, SCRIPT)?;
+            give(&file, account)?;
+        }
         let mut command = Command::new("/bin/sh");
-        command
-            .args(["-c", SCRIPT, "walsift-watchdog"])
-            .arg(folder)
-            .arg(programs);
+        command.arg(file).arg(folder).arg(programs).current_dir(folder);
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .current_dir(folder);
+            .stderr(Stdio::piped());
         // Settings of the caller's own database (PGPORT, PGOPTIONS, …) must not reach this one.
         command
             .env_clear()

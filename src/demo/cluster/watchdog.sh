@@ -20,6 +20,10 @@ if [ ! -f "$folder/data/PG_VERSION" ]; then
     fi
 fi
 
+# Our starter knows that no server is at work here; one that was killed has left its marks, though, and may still be
+# a zombie, which Postgres takes for a server at work.
+rm -f "$folder/data/postmaster.pid" "$folder"/.s.PGSQL.*
+
 "$programs/postgres" -D "$folder/data" </dev/null >/dev/null &
 server=$!
 
@@ -44,5 +48,9 @@ done
 
 kill -s QUIT "$server"
 wait "$server"
+# Still there if the server was killed; its seventh line ends with the number of the shared memory it left behind.
+if [ -f "$folder/data/postmaster.pid" ]; then
+    ipcrm -m "$(sed -n '7s/.* //p' "$folder/data/postmaster.pid")"
+fi
 # A second time for what a straggler wrote into it meanwhile.
 rm -rf "$folder" || rm -rf "$folder"

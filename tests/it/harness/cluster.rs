@@ -83,6 +83,32 @@ async fn a_dropped_cluster_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn a_cluster_dropped_while_its_server_is_dead_leaves_nothing() {
+    let cluster = Cluster::start(ClusterSettings::default()).await.unwrap();
+    let folder = folder(&cluster);
+    cluster.kill().await.unwrap();
+    let lock = fs::read_to_string(folder.join("data/postmaster.pid")).unwrap();
+    let memory = lock
+        .lines()
+        .nth(6)
+        .unwrap()
+        .split_whitespace()
+        .last()
+        .unwrap()
+        .to_owned();
+    let has_memory = || {
+        let segments = fs::read_to_string("/proc/sysvipc/shm").unwrap();
+        segments
+            .lines()
+            .any(|line| line.split_whitespace().nth(1) == Some(memory.as_str()))
+    };
+    assert!(has_memory());
+    drop(cluster);
+    assert!(!folder.exists());
+    assert!(!has_memory());
+}
+
+#[tokio::test]
 async fn a_stopped_cluster_leaves_nothing() {
     let cluster = Cluster::start(ClusterSettings::default()).await.unwrap();
     let folder = folder(&cluster);

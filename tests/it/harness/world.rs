@@ -112,25 +112,37 @@ async fn the_oracle_compares_values_not_text() {
 #[tokio::test]
 async fn settled_means_read_up_to_here_and_nothing_left_to_do() {
     let world = World::new().await;
+    let report = format!(
+        "insert into walsift.progress values ('{}', pg_current_wal_lsn())",
+        world.slot()
+    );
     let engine = async {
+        let tables = "create table walsift.job (); create table walsift.visit ()";
         world
-            .sql("create schema walsift; create table walsift.progress (lsn pg_lsn)")
+            .sql("create schema walsift; create table walsift.progress (slot text, lsn pg_lsn)")
             .await;
+        world.sql(tables).await;
         world
-            .sql("create table walsift.job (); create table walsift.fanout (); create table walsift.held ()")
+            .sql("insert into walsift.job default values; insert into walsift.visit default values")
             .await;
-        world
-            .sql("insert into walsift.job default values; insert into walsift.progress values ('0/0')")
-            .await;
-        world
-            .sql("update walsift.progress set lsn = pg_current_wal_lsn()")
-            .await;
+        world.sql(&report).await;
         world.sql("delete from walsift.job").await;
+        world.sql("delete from walsift.visit; create table last ()").await;
     };
     tokio::join!(world.settled(), engine);
-    let nudge = "create table nudged (); update walsift.progress set lsn = pg_current_wal_lsn() + 1000000";
-    world.settled_by(Nudge::Row(nudge)).await;
-    assert_eq!(world.value::<i64>("select count(*) from walsift.job").await, 0);
+    assert!(world.value::<bool>("select to_regclass('last') is not null").await);
+
+    world.sql("truncate walsift.progress").await;
+    let nudged = async || {
+        let nudged = "select to_regclass('nudged') is not null";
+        world.value::<bool>(nudged).await.then_some(())
+    };
+    let engine = async {
+        eventually(DEADLINE, "the nudge", nudged).await;
+        world.sql(&format!("{report}; create table reported ()")).await;
+    };
+    tokio::join!(world.settled_by(Nudge::Row("create table nudged ()")), engine);
+    assert!(world.value::<bool>("select to_regclass('reported') is not null").await);
 }
 
 #[tokio::test]

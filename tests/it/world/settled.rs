@@ -1,12 +1,14 @@
 //! Waiting until the engine has nothing left to do.
 
+use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::PgLsn;
 
 use super::eventually::try_eventually;
 use super::{DEADLINE, World};
 
-/// How the stream is moved, so that progress can be seen where nothing else is written.
+/// How the stream is moved, so that progress can be seen where nothing else is written. Either way progress is waited
+/// for up to a point just before a commit: what lies beyond may be WAL that nobody reports progress about.
 #[derive(Debug, Clone, Copy)]
 pub enum Nudge<'a> {
     /// A transactional message with the prefix `walsift.test`.
@@ -15,13 +17,11 @@ pub enum Nudge<'a> {
     Row(&'a str),
 }
 
-/// Every change before this LSN has become jobs, and how many of those, in whichever state, are left.
+/// Every change before this LSN has become jobs or visits, and how many of those are left.
 const LEFT: &str = "
-    select (select max(lsn) from walsift.progress),
-           (select max(confirmed_flush_lsn) from pg_replication_slots where slot_name = $1),
+    select (select lsn from walsift.progress where slot = $1),
            (select count(*) from walsift.job),
-           (select count(*) from walsift.fanout),
-           (select count(*) from walsift.held)";
+           (select count(*) from walsift.visit)";
 
 impl World {
     /// Waits until everything committed before this call has been published.
@@ -30,18 +30,7 @@ impl World {
     }
 
     pub async fn settled_by(&self, nudge: Nudge<'_>) {
-        let target: PgLsn = match nudge {
-            // The position of the message itself: all commits before it lie before it, and its own comes after, so
-            // progress reaches it even if nothing is ever written again.
-            Nudge::Message => {
-                self.value("select pg_logical_emit_message(true, 'walsift.test', '')")
-                    .await
-            }
-            Nudge::Row(statement) => {
-                self.sql(statement).await;
-                self.value("select pg_current_wal_lsn()").await
-            }
-        };
+        let target = self.nudge(nudge).await;
         let mut last = "the engine has made no tables".to_owned();
         let settled = async || {
             let row = match self.client().await.query_one(LEFT, &[&self.slot()]).await {
@@ -50,19 +39,32 @@ impl World {
                 Err(error) if error.is_closed() || error.code().is_some_and(is_missing) => return None,
                 Err(error) => panic!("{error:?} in: {LEFT}"),
             };
-            let progress: Option<PgLsn> = row.get(0);
-            let confirmed: Option<PgLsn> = row.get(1);
-            let left: [i64; 3] = [row.get(2), row.get(3), row.get(4)];
-            last = format!("progress {progress:?}, confirmed {confirmed:?}, jobs, fanouts, held: {left:?}");
-            // After a row there may be WAL that is nobody's commit; only what is confirmed moves past that.
-            let reached = match nudge {
-                Nudge::Message => progress,
-                Nudge::Row(_) => progress.max(confirmed),
-            };
-            (reached >= Some(target) && left == [0, 0, 0]).then_some(())
+            let (progress, jobs, visits): (Option<PgLsn>, i64, i64) = (row.get(0), row.get(1), row.get(2));
+            last = format!("progress {progress:?}, {jobs} jobs, {visits} visits");
+            (progress >= Some(target) && jobs == 0 && visits == 0).then_some(())
         };
         let in_time = try_eventually(DEADLINE, settled).await.is_some();
         assert!(in_time, "not settled up to {target} within {DEADLINE:?}; {last}");
+    }
+
+    /// Commits something; answers with a position before that commit and after all earlier ones.
+    async fn nudge(&self, nudge: Nudge<'_>) -> PgLsn {
+        let statement = match nudge {
+            Nudge::Message => {
+                return self
+                    .value("select pg_logical_emit_message(true, 'walsift.test', '')")
+                    .await;
+            }
+            Nudge::Row(statement) => statement,
+        };
+        // In one go: between the two nobody else's progress should come to lie.
+        let batch = format!("begin; {statement}; select pg_current_wal_insert_lsn(); commit");
+        let answers = self.client().await.simple_query(&batch).await.unwrap();
+        let lsn = answers.iter().rev().find_map(|answer| match answer {
+            SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        lsn.expect("the batch selects a position").parse().unwrap()
     }
 }
 
