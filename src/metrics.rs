@@ -26,8 +26,9 @@ pub const SLOT_SAFE: &str = "walsift_slot_safe_bytes";
 pub const READING: &str = "walsift_reading";
 
 /// Seconds; a quiet system answers within milliseconds, one with a dead sink within hours.
-const LATENCY_BUCKETS: [f64; 16] =
-    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 600.0, 3600.0];
+const LATENCY_BUCKETS: [f64; 16] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 600.0, 3600.0,
+];
 
 /// Makes the process record metrics. Only the first call of a process has an effect.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
@@ -44,15 +45,39 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
 fn describe() {
     describe_counter!(CHANGES_DECODED, Unit::Count, "Row changes read from the stream");
     describe_counter!(TRANSACTIONS_DECODED, Unit::Count, "Transactions read from the stream");
-    describe_counter!(SUBJECTS_BUILT, Unit::Count, "Subjects whose document was asked of the source");
+    describe_counter!(
+        SUBJECTS_BUILT,
+        Unit::Count,
+        "Subjects whose document was asked of the source"
+    );
     describe_counter!(PUBLISHED, Unit::Count, "Deliveries that a sink accepted");
     describe_counter!(SUPPRESSED, Unit::Count, "What was not sent, by reason");
-    describe_counter!(ATTEMPTS_FAILED, Unit::Count, "Deliveries that failed, by class of failure");
-    describe_histogram!(COMMIT_TO_PUBLISH, Unit::Seconds, "From the commit of the oldest change in a delivery to its acceptance");
-    describe_gauge!(JOBS, Unit::Count, "Jobs by state; failed and dead ones wait for a person");
+    describe_counter!(
+        ATTEMPTS_FAILED,
+        Unit::Count,
+        "Deliveries that failed, by class of failure"
+    );
+    describe_histogram!(
+        COMMIT_TO_PUBLISH,
+        Unit::Seconds,
+        "From the commit of the oldest change in a delivery to its acceptance"
+    );
+    describe_gauge!(
+        JOBS,
+        Unit::Count,
+        "Jobs by state; failed and dead ones wait for a person"
+    );
     describe_gauge!(OLDEST_JOB, Unit::Seconds, "Age of the oldest active job");
     describe_gauge!(VISITS, Unit::Count, "Visits of many subjects that are not finished");
     describe_gauge!(SLOT_LAG, Unit::Bytes, "WAL that the server keeps for the slot");
-    describe_gauge!(SLOT_SAFE, Unit::Bytes, "WAL that can still be written before the slot is in danger");
-    describe_gauge!(READING, Unit::Count, "1 if this process reads the slot, 0 if it stands by");
+    describe_gauge!(
+        SLOT_SAFE,
+        Unit::Bytes,
+        "WAL that can still be written before the slot is in danger"
+    );
+    describe_gauge!(
+        READING,
+        Unit::Count,
+        "1 if this process reads the slot, 0 if it stands by"
+    );
 }

@@ -75,7 +75,9 @@ async fn build_part(client: &pg::Client, plan: &SyncPlan, keys: &[SubjectKey]) -
     let mut built = vec![Built::Gone; keys.len()];
     for row in client.query(&statement, &parameters).await? {
         let ord: i64 = row.get("ord");
-        let Some(at) = usize::try_from(ord - 1).ok().filter(|&at| at < keys.len()) else { continue };
+        let Some(at) = usize::try_from(ord - 1).ok().filter(|&at| at < keys.len()) else {
+            continue;
+        };
         let values: Vec<&str> = (1..=arity).map(|i| row.get(format!("key_{i}").as_str())).collect();
         // Equal is not always the same: for 1.0 the row may be 1.00, which is another subject, and the one that is there.
         if SubjectKey::new(values.into_iter()) != keys[at] {
@@ -83,7 +85,10 @@ async fn build_part(client: &pg::Client, plan: &SyncPlan, keys: &[SubjectKey]) -
         }
         let text: &str = row.get("document");
         built[at] = match digest(text) {
-            Ok(digest) => Built::Document(Document { text: text.into(), digest }),
+            Ok(digest) => Built::Document(Document {
+                text: text.into(),
+                digest,
+            }),
             Err(error) => Built::Failed(error.to_string()),
         };
     }

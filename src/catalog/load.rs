@@ -12,16 +12,27 @@ use crate::pg::{self, identifier, qualified};
 pub async fn load(client: &impl GenericClient, names: &[TableName]) -> Result<Catalog, pg::Error> {
     let mut catalog = Catalog::default();
     let quoted: Vec<String> = names.iter().map(quoted).collect();
-    for row in client.query(include_str!("../../sql/catalog/tables.sql"), &[&quoted]).await? {
+    for row in client
+        .query(include_str!("../../sql/catalog/tables.sql"), &[&quoted])
+        .await?
+    {
         let ord: i64 = row.get("ord");
-        let Some(id) = row.get::<_, Option<TableId>>("oid") else { continue };
-        let name = usize::try_from(ord - 1).ok().and_then(|at| names.get(at)).expect("ord counts the names");
+        let Some(id) = row.get::<_, Option<TableId>>("oid") else {
+            continue;
+        };
+        let name = usize::try_from(ord - 1)
+            .ok()
+            .and_then(|at| names.get(at))
+            .expect("ord counts the names");
         catalog.names.insert(name.clone(), id);
         let kind = kind(client, &row).await?;
         catalog.tables.entry(id).or_insert_with(|| table(id, kind, &row));
     }
     let ids: Vec<TableId> = catalog.tables.keys().copied().collect();
-    for row in client.query(include_str!("../../sql/catalog/columns.sql"), &[&ids]).await? {
+    for row in client
+        .query(include_str!("../../sql/catalog/columns.sql"), &[&ids])
+        .await?
+    {
         of(&mut catalog.tables, &row).columns.push(Column {
             number: row.get("number"),
             name: row.get("name"),
@@ -32,7 +43,10 @@ pub async fn load(client: &impl GenericClient, names: &[TableName]) -> Result<Ca
             generated: row.get("generated"),
         });
     }
-    for row in client.query(include_str!("../../sql/catalog/indexes.sql"), &[&ids]).await? {
+    for row in client
+        .query(include_str!("../../sql/catalog/indexes.sql"), &[&ids])
+        .await?
+    {
         of(&mut catalog.tables, &row).indexes.push(Index {
             name: row.get("name"),
             is_primary: row.get("is_primary"),
@@ -41,7 +55,10 @@ pub async fn load(client: &impl GenericClient, names: &[TableName]) -> Result<Ca
             columns: row.get("columns"),
         });
     }
-    for row in client.query(include_str!("../../sql/catalog/foreign_keys.sql"), &[&ids]).await? {
+    for row in client
+        .query(include_str!("../../sql/catalog/foreign_keys.sql"), &[&ids])
+        .await?
+    {
         catalog.foreign_keys.push(ForeignKey {
             name: row.get("name"),
             table: row.get("table_oid"),
@@ -61,7 +78,9 @@ fn quoted(name: &TableName) -> String {
 }
 
 fn of<'a>(tables: &'a mut HashMap<TableId, Table>, row: &Row) -> &'a mut Table {
-    tables.get_mut(&row.get::<_, TableId>("table_oid")).expect("asked for these tables only")
+    tables
+        .get_mut(&row.get::<_, TableId>("table_oid"))
+        .expect("asked for these tables only")
 }
 
 async fn kind(client: &impl GenericClient, row: &Row) -> Result<TableKind, pg::Error> {
@@ -71,7 +90,9 @@ async fn kind(client: &impl GenericClient, row: &Row) -> Result<TableKind, pg::E
         "f" => TableKind::Foreign,
         "v" | "m" => {
             let view: TableId = row.get("oid");
-            let tables = client.query(include_str!("../../sql/catalog/view_tables.sql"), &[&view]).await?;
+            let tables = client
+                .query(include_str!("../../sql/catalog/view_tables.sql"), &[&view])
+                .await?;
             TableKind::View(tables.iter().map(|row| row.get("name")).collect())
         }
         _ => TableKind::Other,

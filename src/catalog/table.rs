@@ -103,7 +103,9 @@ impl Catalog {
 
     /// The foreign keys of `table` that refer to `referenced`.
     pub fn foreign_keys(&self, table: TableId, referenced: TableId) -> impl Iterator<Item = &ForeignKey> {
-        self.foreign_keys.iter().filter(move |key| key.table == table && key.referenced == referenced)
+        self.foreign_keys
+            .iter()
+            .filter(move |key| key.table == table && key.referenced == referenced)
     }
 }
 
@@ -118,12 +120,20 @@ impl Table {
     }
 
     pub fn column_names(&self, numbers: &[i16]) -> Vec<String> {
-        let name = |number| self.columns.iter().find(|column| column.number == number).map(|column| column.name.clone());
+        let name = |number| {
+            self.columns
+                .iter()
+                .find(|column| column.number == number)
+                .map(|column| column.name.clone())
+        };
         numbers.iter().filter_map(|&number| name(number)).collect()
     }
 
     fn column_numbers(&self, names: &[String]) -> Option<Vec<i16>> {
-        names.iter().map(|name| self.column(name).map(|column| column.number)).collect()
+        names
+            .iter()
+            .map(|name| self.column(name).map(|column| column.number))
+            .collect()
     }
 
     pub fn primary_key(&self) -> Option<Vec<String>> {
@@ -133,15 +143,23 @@ impl Table {
 
     /// Whether at most one row can have given values in these columns.
     pub fn is_unique(&self, columns: &[String]) -> bool {
-        let Some(numbers) = self.column_numbers(columns) else { return false };
-        self.indexes
-            .iter()
-            .any(|index| index.is_unique && index.columns.iter().all(|column| *column != 0 && numbers.contains(column)))
+        let Some(numbers) = self.column_numbers(columns) else {
+            return false;
+        };
+        self.indexes.iter().any(|index| {
+            index.is_unique
+                && index
+                    .columns
+                    .iter()
+                    .all(|column| *column != 0 && numbers.contains(column))
+        })
     }
 
     /// Whether an index finds the rows with given values in these columns.
     pub fn has_index_on(&self, columns: &[String]) -> bool {
-        let Some(numbers) = self.column_numbers(columns) else { return false };
+        let Some(numbers) = self.column_numbers(columns) else {
+            return false;
+        };
         self.indexes.iter().any(|index| {
             // The first key column narrows the search; the other conditions are checked on what it finds.
             index.columns.first().is_some_and(|first| numbers.contains(first))
@@ -163,7 +181,11 @@ impl Table {
     /// A unique index over columns that are never null, among them all of `needed`: fit to be the replica identity.
     pub fn identity_index_for(&self, needed: &[String]) -> Option<&Index> {
         let needed = self.column_numbers(needed)?;
-        let never_null = |number: &i16| self.columns.iter().any(|column| column.number == *number && column.not_null);
+        let never_null = |number: &i16| {
+            self.columns
+                .iter()
+                .any(|column| column.number == *number && column.not_null)
+        };
         self.indexes
             .iter()
             .filter(|index| index.is_unique && index.columns.iter().all(never_null))

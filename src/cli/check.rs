@@ -49,7 +49,11 @@ pub(super) async fn check(options: &Options) -> Exit {
         }
     };
     print(options, &report, &loaded.file);
-    if report.errors() > 0 && exit == Exit::Done { Exit::Refused } else { exit }
+    if report.errors() > 0 && exit == Exit::Done {
+        Exit::Refused
+    } else {
+        exit
+    }
 }
 
 async fn ask(config: &crate::config::Config, databases: &Databases, report: &mut Report) -> Exit {

@@ -26,7 +26,11 @@ impl LogOptions {
         // The transport reports errors that are ours to report.
         let directives = format!("{},pgwire_replication=off,tokio_postgres=warn", self.log_level);
         let filter = EnvFilter::builder().parse_lossy(directives);
-        let format = self.log_format.unwrap_or(if stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json });
+        let format = self.log_format.unwrap_or(if stderr().is_terminal() {
+            LogFormat::Text
+        } else {
+            LogFormat::Json
+        });
         let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
         match format {
             LogFormat::Text => builder.with_target(false).with_ansi(super::color()).init(),

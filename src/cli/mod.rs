@@ -41,7 +41,13 @@ enum Verb {
 #[derive(Debug, Args)]
 struct ConfigFile {
     /// The configuration file
-    #[arg(short, long, value_name = "FILE", env = "WALSIFT_CONFIG", default_value = "config.toml")]
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        env = "WALSIFT_CONFIG",
+        default_value = "config.toml"
+    )]
     config: PathBuf,
 }
 

@@ -74,12 +74,7 @@ async fn deliver(
 }
 
 /// Waits for a source that is not there yet: a container may be up before its database. `None` if stopped before.
-async fn reach(
-    config: &Config,
-    databases: &Databases,
-    health: &Health,
-    stop: &CancellationToken,
-) -> Option<Prepared> {
+async fn reach(config: &Config, databases: &Databases, health: &Health, stop: &CancellationToken) -> Option<Prepared> {
     loop {
         let prepared = tokio::select! {
             () = stop.cancelled() => return None,
@@ -120,7 +115,11 @@ async fn start_admin(
         tracing::info!(address = %address, "admin listening");
     }
     let token = config.admin.token.clone().map(Arc::new);
-    Ok(tokio::spawn(api::serve(listener, Shown { health, metrics, token }, stop)))
+    Ok(tokio::spawn(api::serve(
+        listener,
+        Shown { health, metrics, token },
+        stop,
+    )))
 }
 
 /// The first SIGTERM or SIGINT stops in good order, the second leaves at once.
@@ -152,7 +151,9 @@ fn refuse(file: &File, problem: crate::config::Problem) -> Exit {
 }
 
 fn refuse_all(file: &File, prepared: Prepared) -> Exit {
-    let report = Report { problems: prepared.problems };
+    let report = Report {
+        problems: prepared.problems,
+    };
     eprint!("{}", report.render(file, super::color()));
     Exit::Refused
 }

@@ -62,7 +62,10 @@ pub(super) async fn status(options: &Options) -> Exit {
     };
     match look(&loaded.config, &databases).await {
         Ok(status) if options.json => {
-            println!("{}", serde_json::to_string_pretty(&status).expect("a status is plain data"));
+            println!(
+                "{}",
+                serde_json::to_string_pretty(&status).expect("a status is plain data")
+            );
             Exit::Done
         }
         Ok(status) => {
@@ -107,7 +110,13 @@ fn text(status: &Status) -> String {
             } else {
                 "read by nobody"
             };
-            let _ = write!(text, "slot {}: {state}, at {}, {} behind", slot.name, slot.confirmed_lsn, size(slot.lag_bytes));
+            let _ = write!(
+                text,
+                "slot {}: {state}, at {}, {} behind",
+                slot.name,
+                slot.confirmed_lsn,
+                size(slot.lag_bytes)
+            );
             if let Some(safe) = slot.safe_bytes {
                 let _ = write!(text, ", {} before it is in danger", size(safe));
             }

@@ -22,7 +22,11 @@ pub struct Touch {
 
 impl Touch {
     fn new(origin: Origin) -> Self {
-        Self { xid: origin.xid, more: Vec::new(), committed_at: origin.committed_at }
+        Self {
+            xid: origin.xid,
+            more: Vec::new(),
+            committed_at: origin.committed_at,
+        }
     }
 
     fn add(&mut self, origin: Origin) {
@@ -104,7 +108,11 @@ impl Batch {
 
     /// The transactions behind everything in the batch, each once.
     pub fn xids(&self) -> Vec<u32> {
-        let touches = self.subjects.values().chain(self.lookups.values().flat_map(HashMap::values)).chain(self.sweeps.values());
+        let touches = self
+            .subjects
+            .values()
+            .chain(self.lookups.values().flat_map(HashMap::values))
+            .chain(self.sweeps.values());
         let mut xids: Vec<u32> = touches.flat_map(Touch::xids).collect();
         xids.sort_unstable();
         xids.dedup();

@@ -62,7 +62,10 @@ enum Found {
 
 impl Mapper {
     pub fn new(plans: Arc<[SyncPlan]>) -> Self {
-        Self { plans, bindings: HashMap::new() }
+        Self {
+            plans,
+            bindings: HashMap::new(),
+        }
     }
 
     /// The stream describes a relation, the first time or anew.
@@ -98,7 +101,9 @@ impl Mapper {
 
     /// Adds what a change of a row touches. Returns whether any sync listens to the relation.
     pub fn map(&self, relation: u32, change: &Change<'_>, origin: Origin, batch: &mut Batch) -> bool {
-        let Some(bindings) = self.bindings.get(&relation) else { return false };
+        let Some(bindings) = self.bindings.get(&relation) else {
+            return false;
+        };
         for binding in bindings {
             binding.map(change, origin, batch);
         }
@@ -108,7 +113,11 @@ impl Mapper {
     /// Adds what a truncate of a relation touches: of the root, every subject known; of another table, every subject.
     pub fn map_truncate(&self, relation: u32, origin: Origin, batch: &mut Batch) {
         for binding in self.bindings.get(&relation).into_iter().flatten() {
-            batch.sweep(binding.sync, if binding.is_root { Sweep::Known } else { Sweep::All }, origin);
+            batch.sweep(
+                binding.sync,
+                if binding.is_root { Sweep::Known } else { Sweep::All },
+                origin,
+            );
         }
     }
 }
@@ -142,17 +151,24 @@ impl Binding {
     }
 
     fn new_values(&self, new: &Tuple<'_>, old: Option<&OldTuple<'_>>) -> Found {
-        let Columns::At { positions, in_identity } = &self.columns else { return Found::Unknown };
+        let Columns::At { positions, in_identity } = &self.columns else {
+            return Found::Unknown;
+        };
         read(positions, |position| match new.get(position) {
             // A large value that did not change is not sent again; the old row may have it.
-            Some(Value::Unchanged) => old.filter(|old| *in_identity || old.kind == OldKind::Full)?.tuple.get(position),
+            Some(Value::Unchanged) => old
+                .filter(|old| *in_identity || old.kind == OldKind::Full)?
+                .tuple
+                .get(position),
             value => value,
         })
     }
 
     /// `None` if the values are known not to have changed.
     fn old_values(&self, old: Option<&OldTuple<'_>>) -> Option<Found> {
-        let Columns::At { positions, in_identity } = &self.columns else { return Some(Found::Unknown) };
+        let Columns::At { positions, in_identity } = &self.columns else {
+            return Some(Found::Unknown);
+        };
         match old {
             Some(old) if *in_identity || old.kind == OldKind::Full => {
                 Some(read(positions, |position| old.tuple.get(position)))
@@ -168,8 +184,9 @@ fn locate(relation: &Relation, columns: &[String]) -> Columns {
     let position = |name: &String| relation.columns.iter().position(|column| column.name == *name);
     match columns.iter().map(position).collect::<Option<Vec<usize>>>() {
         Some(positions) => {
-            let in_identity =
-                positions.iter().all(|&position| relation.columns.get(position).is_some_and(|column| column.in_identity));
+            let in_identity = positions
+                .iter()
+                .all(|&position| relation.columns.get(position).is_some_and(|column| column.in_identity));
             Columns::At { positions, in_identity }
         }
         None => Columns::Missing,

@@ -78,8 +78,9 @@ impl FromStr for Dsn {
                 _ => tls.client_key = Some(value.into()),
             }
         }
-        let mut config: tokio_postgres::Config =
-            rest.parse().map_err(|error: tokio_postgres::Error| InvalidDsn::Malformed(chain(&error)))?;
+        let mut config: tokio_postgres::Config = rest
+            .parse()
+            .map_err(|error: tokio_postgres::Error| InvalidDsn::Malformed(chain(&error)))?;
         if config.get_hosts().is_empty() {
             return Err(InvalidDsn::NoHost);
         }
@@ -97,7 +98,10 @@ impl FromStr for Dsn {
         if config.get_tcp_user_timeout().is_none() {
             config.tcp_user_timeout(TCP_USER_TIMEOUT);
         }
-        config.keepalives_idle(KEEPALIVE).keepalives_interval(KEEPALIVE).keepalives_retries(2);
+        config
+            .keepalives_idle(KEEPALIVE)
+            .keepalives_interval(KEEPALIVE)
+            .keepalives_retries(2);
         if config.get_application_name().is_none() {
             config.application_name("walsift");
         }
@@ -128,13 +132,22 @@ impl Dsn {
     }
 
     pub fn password(&self) -> Option<String> {
-        self.config.get_password().map(|password| String::from_utf8_lossy(password).into_owned())
+        self.config
+            .get_password()
+            .map(|password| String::from_utf8_lossy(password).into_owned())
     }
 }
 
 impl fmt::Debug for Dsn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Dsn({}@{}:{}/{})", self.user(), self.host(), self.port(), self.database())
+        write!(
+            f,
+            "Dsn({}@{}:{}/{})",
+            self.user(),
+            self.host(),
+            self.port(),
+            self.database()
+        )
     }
 }
 
@@ -176,14 +189,26 @@ fn split_url(url: &str) -> (String, Parameters) {
     let mut parameters = Vec::new();
     let mut kept = Vec::new();
     for pair in query.split('&') {
-        match pair.split_once('=').and_then(|(name, value)| Some((tls_parameter(name)?, value))) {
+        match pair
+            .split_once('=')
+            .and_then(|(name, value)| Some((tls_parameter(name)?, value)))
+        {
             Some((name, value)) => {
-                parameters.push((name, percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned()));
+                parameters.push((
+                    name,
+                    percent_encoding::percent_decode_str(value)
+                        .decode_utf8_lossy()
+                        .into_owned(),
+                ));
             }
             None => kept.push(pair),
         }
     }
-    let rest = if kept.is_empty() { base.to_owned() } else { format!("{base}?{}", kept.join("&")) };
+    let rest = if kept.is_empty() {
+        base.to_owned()
+    } else {
+        format!("{base}?{}", kept.join("&"))
+    };
     (rest, parameters)
 }
 
@@ -264,7 +289,12 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_without_the_password() {
-        for text in ["postgres://u:secret@h:notaport/d", "host=h password='secret", "user=u password=secret", ""] {
+        for text in [
+            "postgres://u:secret@h:notaport/d",
+            "host=h password='secret",
+            "user=u password=secret",
+            "",
+        ] {
             let error = text.parse::<Dsn>().unwrap_err().to_string();
             assert!(!error.contains("secret"), "{error}");
         }

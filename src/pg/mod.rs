@@ -11,5 +11,5 @@ mod tls;
 pub use dsn::{Dsn, InvalidDsn, SslMode, TlsSettings};
 pub use error::{ConnectError, Disposition, Error, describe, disposition};
 pub use pool::{Client, Pool, Session, connect};
-pub use snapshot::Snapshot;
 pub use quote::{identifier, qualified};
+pub use snapshot::Snapshot;

@@ -53,7 +53,10 @@ impl Session {
 pub async fn connect(dsn: &Dsn, session: &Session) -> Result<tokio_postgres::Client, ConnectError> {
     let (config, tls) = session.configure(dsn)?;
     let connected = config.connect(tls).await;
-    let (client, connection) = connected.map_err(|source| ConnectError::Postgres { to: dsn.to_string(), source })?;
+    let (client, connection) = connected.map_err(|source| ConnectError::Postgres {
+        to: dsn.to_string(),
+        source,
+    })?;
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(error = super::describe(&error), "connection to postgres ended");
@@ -73,16 +76,35 @@ impl Pool {
     /// Opens nothing yet.
     pub fn new(dsn: &Dsn, session: &Session, size: usize) -> Result<Self, ConnectError> {
         let (config, tls) = session.configure(dsn)?;
-        let manager = Manager::from_config(config, tls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
-        let timeouts = Timeouts { wait: Some(WAIT_TIMEOUT), create: Some(WAIT_TIMEOUT), recycle: Some(WAIT_TIMEOUT) };
-        let builder = deadpool_postgres::Pool::builder(manager).max_size(size).timeouts(timeouts).runtime(Runtime::Tokio1);
+        let manager = Manager::from_config(
+            config,
+            tls,
+            ManagerConfig {
+                recycling_method: RecyclingMethod::Fast,
+            },
+        );
+        let timeouts = Timeouts {
+            wait: Some(WAIT_TIMEOUT),
+            create: Some(WAIT_TIMEOUT),
+            recycle: Some(WAIT_TIMEOUT),
+        };
+        let builder = deadpool_postgres::Pool::builder(manager)
+            .max_size(size)
+            .timeouts(timeouts)
+            .runtime(Runtime::Tokio1);
         let inner = builder.build().map_err(|error| ConnectError::Tls(error.to_string()))?;
-        Ok(Self { inner, to: dsn.to_string() })
+        Ok(Self {
+            inner,
+            to: dsn.to_string(),
+        })
     }
 
     pub async fn get(&self) -> Result<Client, ConnectError> {
         self.inner.get().await.map_err(|error| match error {
-            PoolError::Backend(source) => ConnectError::Postgres { to: self.to.clone(), source },
+            PoolError::Backend(source) => ConnectError::Postgres {
+                to: self.to.clone(),
+                source,
+            },
             _ => ConnectError::Timeout,
         })
     }

@@ -22,7 +22,9 @@ pub struct Snapshot {
 impl Snapshot {
     /// What a statement sees that begins now. On the primary snapshots only ever see more.
     pub async fn current(client: &impl GenericClient) -> Result<Self, Error> {
-        let row = client.query_one(include_str!("../../sql/source/snapshot.sql"), &[]).await?;
+        let row = client
+            .query_one(include_str!("../../sql/source/snapshot.sql"), &[])
+            .await?;
         Ok(Self::parse(row.get("snapshot")).expect("postgres writes snapshots as it documents"))
     }
 
@@ -31,7 +33,12 @@ impl Snapshot {
         let xmin = parts.next()?.parse().ok()?;
         let xmax = parts.next()?.parse().ok()?;
         let running = parts.next()?;
-        let running = running.split(',').filter(|xid| !xid.is_empty()).map(str::parse).collect::<Result<_, _>>().ok()?;
+        let running = running
+            .split(',')
+            .filter(|xid| !xid.is_empty())
+            .map(str::parse)
+            .collect::<Result<_, _>>()
+            .ok()?;
         Some(Self { xmin, xmax, running })
     }
 
@@ -59,12 +66,23 @@ mod tests {
         let snapshot = Snapshot::parse("10:20:10,14,15").unwrap();
         let seen: Vec<u64> = (8..22).filter(|&xid| snapshot.sees(xid)).collect();
         assert_eq!(seen, [8, 9, 11, 12, 13, 16, 17, 18, 19]);
-        assert_eq!(Snapshot::parse("10:10:").unwrap(), Snapshot { xmin: 10, xmax: 10, running: vec![] });
+        assert_eq!(
+            Snapshot::parse("10:10:").unwrap(),
+            Snapshot {
+                xmin: 10,
+                xmax: 10,
+                running: vec![]
+            }
+        );
     }
 
     #[test]
     fn an_id_is_widened_to_the_nearest_across_the_wrap() {
-        let at = |xmax| Snapshot { xmin: xmax, xmax, running: vec![] };
+        let at = |xmax| Snapshot {
+            xmin: xmax,
+            xmax,
+            running: vec![],
+        };
         assert_eq!(at(100).widen(90), 90);
         assert_eq!(at(100).widen(105), 105);
         let epoch = 1 << 32;

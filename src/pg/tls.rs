@@ -34,7 +34,10 @@ pub(super) fn client_config(settings: &TlsSettings) -> Result<ClientConfig, Conn
     }
 }
 
-fn verifier(settings: &TlsSettings, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, ConnectError> {
+fn verifier(
+    settings: &TlsSettings,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, ConnectError> {
     let failed = |error: &dyn std::fmt::Display| ConnectError::Tls(error.to_string());
     let inner: Option<Arc<dyn ServerCertVerifier>> = match (settings.mode, &settings.root_cert) {
         // As in libpq, `require` with a root certificate at hand checks it.
@@ -52,7 +55,11 @@ fn verifier(settings: &TlsSettings, provider: &Arc<CryptoProvider>) -> Result<Ar
         )),
     };
     let any_name = settings.mode != SslMode::VerifyFull;
-    Ok(Arc::new(LibpqVerifier { inner, any_name, provider: provider.clone() }))
+    Ok(Arc::new(LibpqVerifier {
+        inner,
+        any_name,
+        provider: provider.clone(),
+    }))
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ConnectError> {

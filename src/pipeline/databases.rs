@@ -23,8 +23,14 @@ impl Databases {
     pub fn open(config: &Config) -> Result<Self, Problem> {
         let source_dsn: Dsn = parse(config.source.url.expose_secret(), &config.source.url_place)?;
         let state_dsn: Dsn = parse(config.state.url.expose_secret(), &config.state.url_place)?;
-        let on_source = Session { search_path: None, statement_timeout: STATEMENT_TIMEOUT };
-        let on_state = Session { search_path: Some(config.state.schema.clone()), statement_timeout: STATEMENT_TIMEOUT };
+        let on_source = Session {
+            search_path: None,
+            statement_timeout: STATEMENT_TIMEOUT,
+        };
+        let on_state = Session {
+            search_path: Some(config.state.schema.clone()),
+            statement_timeout: STATEMENT_TIMEOUT,
+        };
         // Beside the builds: intake, visits, and whoever looks.
         let source = Pool::new(&source_dsn, &on_source, config.engine.workers + 3);
         // A feeder and a settler for each route, and the same others.
@@ -43,5 +49,6 @@ impl Databases {
 }
 
 fn parse(url: &str, place: &Place) -> Result<Dsn, Problem> {
-    url.parse().map_err(|error: crate::pg::InvalidDsn| Problem::at(place, error.to_string()))
+    url.parse()
+        .map_err(|error: crate::pg::InvalidDsn| Problem::at(place, error.to_string()))
 }

@@ -62,7 +62,13 @@ async fn session(
     let mut lanes = JoinSet::new();
     let abandon = CancellationToken::new();
     for index in 0..routes.len() {
-        lanes.spawn(lane::run(engine.clone(), routes.clone(), index, worker.clone(), abandon.clone()));
+        lanes.spawn(lane::run(
+            engine.clone(),
+            routes.clone(),
+            index,
+            worker.clone(),
+            abandon.clone(),
+        ));
     }
     let mut renewal = Box::pin(keep_lease(engine, &worker));
     loop {

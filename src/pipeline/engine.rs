@@ -72,7 +72,11 @@ impl Engine {
         health: Arc<Health>,
         stop: CancellationToken,
     ) -> Self {
-        let Databases { source_dsn, source, state } = databases;
+        let Databases {
+            source_dsn,
+            source,
+            state,
+        } = databases;
         let tables = prepared.tables(&config).into_iter().cloned().collect();
         Self {
             plans: prepared.plans.clone(),
@@ -92,7 +96,12 @@ impl Engine {
     /// Counts for `status`.
     pub(super) fn count(&self, route: RouteId, name: &'static str, more: u64) {
         if more > 0 {
-            *self.tally.lock().expect("no holder panics").entry((route, name)).or_default() += more;
+            *self
+                .tally
+                .lock()
+                .expect("no holder panics")
+                .entry((route, name))
+                .or_default() += more;
         }
     }
 
@@ -116,7 +125,9 @@ const STOP_GRACE: Duration = Duration::from_secs(9);
 /// Runs until `engine.stop`. An error is one of the configuration; everything else is tried again for ever.
 pub async fn run(engine: Arc<Engine>) -> Result<(), Unusable> {
     let sinks = build_sinks(&engine.config)?;
-    let Some(routes) = first_setup(&engine).await else { return Ok(()) };
+    let Some(routes) = first_setup(&engine).await else {
+        return Ok(());
+    };
     let routes: Routes = routes_at_work(&engine, &sinks, &routes).into();
 
     let mut tasks = JoinSet::new();
@@ -169,14 +180,15 @@ async fn first_setup(engine: &Engine) -> Option<Vec<Route>> {
     }
 }
 
-fn routes_at_work(
-    engine: &Engine,
-    sinks: &BTreeMap<String, Arc<SharedSink>>,
-    routes: &[Route],
-) -> Vec<RouteAtWork> {
+fn routes_at_work(engine: &Engine, sinks: &BTreeMap<String, Arc<SharedSink>>, routes: &[Route]) -> Vec<RouteAtWork> {
     let mut at_work = Vec::new();
     for route in routes {
-        let sync = engine.config.syncs.iter().position(|sync| sync.name == route.sync).expect("routes are of syncs");
+        let sync = engine
+            .config
+            .syncs
+            .iter()
+            .position(|sync| sync.name == route.sync)
+            .expect("routes are of syncs");
         at_work.push(RouteAtWork {
             id: route.id,
             sync,

@@ -69,7 +69,10 @@ pub(super) async fn run(engine: Arc<Engine>, routes: Routes) {
             Ok(()) => return,
             Err(IntakeError::Stream(StreamError::SlotInUse { .. })) => {
                 if !standing_by {
-                    tracing::info!(slot = engine.config.source.slot, "another process reads the slot; standing by");
+                    tracing::info!(
+                        slot = engine.config.source.slot,
+                        "another process reads the slot; standing by"
+                    );
                     standing_by = true;
                 }
                 engine.health.well("intake");
@@ -185,7 +188,10 @@ impl<'a> Intake<'a> {
     fn take(&mut self, event: Event) -> Result<(), IntakeError> {
         match event {
             Event::Begin { xid, commit_time, .. } => {
-                self.open = Some(Origin { xid, committed_at: commit_time });
+                self.open = Some(Origin {
+                    xid,
+                    committed_at: commit_time,
+                });
             }
             Event::Commit { end_lsn, .. } => {
                 self.open = None;
@@ -231,7 +237,9 @@ impl<'a> Intake<'a> {
     }
 
     fn truncate(&mut self, relations: impl Iterator<Item = u32>) -> Result<(), IntakeError> {
-        let origin = self.open.ok_or(IntakeError::Order("a truncate outside a transaction"))?;
+        let origin = self
+            .open
+            .ok_or(IntakeError::Order("a truncate outside a transaction"))?;
         for relation in relations {
             let described = self.relations.get(relation)?;
             self.mapper.map_truncate(described.oid, origin, &mut self.batch);
@@ -256,7 +264,10 @@ impl<'a> Intake<'a> {
     async fn flush(&mut self) -> Result<(), IntakeError> {
         let batch = std::mem::take(&mut self.batch);
         let resolved = resolve::resolve(self.engine, self.routes, batch).await?;
-        let progress = Progress { lsn: self.read, ..self.durable };
+        let progress = Progress {
+            lsn: self.read,
+            ..self.durable
+        };
 
         failpoint::die_at("intake-before-commit");
         let mut state = self.engine.state.get().await?;
@@ -301,8 +312,13 @@ fn heartbeat(period: Duration) -> Interval {
 fn settings(engine: &Engine, start: Lsn) -> StreamSettings {
     let dsn = &engine.source_dsn;
     let source = &engine.config.source;
-    let mut settings =
-        StreamSettings::new(&dsn.host(), dsn.user(), dsn.database(), &source.slot, &source.publication);
+    let mut settings = StreamSettings::new(
+        &dsn.host(),
+        dsn.user(),
+        dsn.database(),
+        &source.slot,
+        &source.publication,
+    );
     settings.port = dsn.port();
     settings.password = dsn.password().map(SecretString::from);
     settings.tls = TlsSettings {
@@ -321,4 +337,3 @@ fn settings(engine: &Engine, start: Lsn) -> StreamSettings {
     settings.buffer_bytes = engine.config.engine.memory_bytes / 4;
     settings
 }
-

@@ -64,7 +64,12 @@ pub(super) async fn run(
     worker: Arc<Worker>,
     abandon: CancellationToken,
 ) {
-    let lane = Lane { engine, routes, index, worker };
+    let lane = Lane {
+        engine,
+        routes,
+        index,
+        worker,
+    };
     let batch = lane.engine.config.engine.batch;
     let (parcels, parcels_in) = mpsc::channel(batch);
     let (ended, ended_in) = mpsc::channel(batch);

@@ -38,7 +38,11 @@ pub(super) async fn page(
     parameters.extend(columns.iter().map(|column| column as &(dyn ToSql + Sync)));
     parameters.extend(after.iter().map(|value| value as &(dyn ToSql + Sync)));
     parameters.push(&most);
-    let sql = if last_key.is_some() { &lookup.next } else { &lookup.first };
+    let sql = if last_key.is_some() {
+        &lookup.next
+    } else {
+        &lookup.first
+    };
     let rows = async {
         let statement = source.prepare_cached(sql).await?;
         source.query(&statement, &parameters).await

@@ -32,8 +32,10 @@ impl Prepared {
 
     /// The tables that the syncs read.
     pub fn tables(&self, config: &Config) -> Vec<&Table> {
-        let mut tables: Vec<&Table> =
-            plan::table_names(config).iter().filter_map(|name| self.catalog.find(name)).collect();
+        let mut tables: Vec<&Table> = plan::table_names(config)
+            .iter()
+            .filter_map(|name| self.catalog.find(name))
+            .collect();
         tables.sort_by_key(|table| table.id);
         tables.dedup_by_key(|table| table.id);
         tables
@@ -51,7 +53,11 @@ pub async fn prepare(config: &Config, source: &pg::Pool) -> Result<Prepared, Pre
     });
     problems.extend(plan::probe(&**client, config, &catalog).await?);
     problems.extend(plan::examine(config, &catalog));
-    let mut prepared = Prepared { catalog, plans: plans.into(), problems };
+    let mut prepared = Prepared {
+        catalog,
+        plans: plans.into(),
+        problems,
+    };
     let tables = prepared.tables(config);
     let found = wal::inspect(&**client, config, &tables).await?;
     prepared.problems.extend(found);

@@ -49,8 +49,13 @@ pub(super) async fn set_up(
     // The lock is held by a transaction that writes nothing until the slot is there: making a slot waits for every
     // transaction that has written, so one of our own would make it wait for ever.
     let tx = state.transaction().await?;
-    tx.batch_execute("set local idle_in_transaction_session_timeout = 0").await?;
-    tx.query_one(include_str!("../../sql/record/migration_lock.sql"), &[&config.state.schema]).await?;
+    tx.batch_execute("set local idle_in_transaction_session_timeout = 0")
+        .await?;
+    tx.query_one(
+        include_str!("../../sql/record/migration_lock.sql"),
+        &[&config.state.schema],
+    )
+    .await?;
     let source = source.get().await?;
     if config.source.manage {
         wal::keep_publication(&**source, &config.source.publication, tables).await?;
@@ -64,7 +69,11 @@ pub(super) async fn set_up(
 
     let routes = queue::ensure_routes(&tx, &wanted(config, plans)).await?;
     for route in &routes {
-        let initial = config.syncs.iter().find(|sync| sync.name == route.sync).map(|sync| sync.initial);
+        let initial = config
+            .syncs
+            .iter()
+            .find(|sync| sync.name == route.sync)
+            .map(|sync| sync.initial);
         for kind in visits(route.past, initial.unwrap_or(Initial::All), &beginning) {
             tracing::info!(sync = route.sync, sink = route.sink, visit = ?kind, "every subject will be visited");
             let visit = NewVisit {
@@ -140,7 +149,10 @@ async fn find_beginning(
     if config.source.on_lost_slot == OnLostSlot::Stop {
         return Err(SetupError::LostSlot(gap));
     }
-    tracing::warn!(reason = gap, "changes may have been missed: every subject will be visited");
+    tracing::warn!(
+        reason = gap,
+        "changes may have been missed: every subject will be visited"
+    );
     let lsn = match slot {
         Some(slot) if slot.lost => remake(source, name).await?,
         Some(slot) => slot.confirmed,
@@ -156,14 +168,20 @@ fn gap(before: Progress, slot: &Slot, system_identifier: i64) -> Option<String> 
     } else if slot.lost {
         Some("the server has removed WAL that the slot had not been read to".to_owned())
     } else if slot.confirmed > before.lsn {
-        Some(format!("the slot stands at {}, but was read to {} only", slot.confirmed, before.lsn))
+        Some(format!(
+            "the slot stands at {}, but was read to {} only",
+            slot.confirmed, before.lsn
+        ))
     } else {
         None
     }
 }
 
 async fn make(source: &pg::Client, name: &str) -> Result<Lsn, SetupError> {
-    tracing::info!(slot = name, "making the slot; this waits for running transactions to end");
+    tracing::info!(
+        slot = name,
+        "making the slot; this waits for running transactions to end"
+    );
     source.batch_execute("set statement_timeout = 0").await?;
     let made = wal::create_slot(&***source, name).await;
     source.batch_execute("reset statement_timeout").await?;

@@ -80,7 +80,9 @@ async fn round(engine: &Engine, routes: &Routes) -> Result<Round, VisitError> {
     let ids: Vec<RouteId> = routes.iter().map(|route| route.id).collect();
     let waiting = queue::waiting_visits(&state, &ids, ROUND_VISITS).await?;
     drop(state);
-    let Some(_) = waiting.first() else { return Ok(Round::Idle) };
+    let Some(_) = waiting.first() else {
+        return Ok(Round::Idle);
+    };
     let source = engine.source.get().await?;
     let snapshot = Snapshot::current(&**source).await?;
     let mut round = Round::Idle;
@@ -89,7 +91,11 @@ async fn round(engine: &Engine, routes: &Routes) -> Result<Round, VisitError> {
             break;
         }
         if !may_begin(visit, &snapshot) {
-            round = if round == Round::Progress { round } else { Round::Invisible };
+            round = if round == Round::Progress {
+                round
+            } else {
+                Round::Invisible
+            };
         } else if has_room(engine, visit).await? && step(engine, routes, &source, visit).await? {
             round = Round::Progress;
         }
@@ -114,7 +120,9 @@ async fn has_room(engine: &Engine, visit: &Waiting) -> Result<bool, VisitError> 
 async fn step(engine: &Engine, routes: &Routes, source: &pg::Client, visit: &Waiting) -> Result<bool, VisitError> {
     let mut state = engine.state.get().await?;
     let tx = state.transaction().await?;
-    let Some(step) = queue::lock_visit(&tx, visit.id).await? else { return Ok(false) };
+    let Some(step) = queue::lock_visit(&tx, visit.id).await? else {
+        return Ok(false);
+    };
     let visited: Vec<&RouteAtWork> = routes.iter().filter(|route| step.routes.contains(&route.id)).collect();
     let Some(&any) = visited.first() else { return Ok(false) };
     let found = match find(engine, any, source, &tx, &step).await? {
@@ -130,7 +138,11 @@ async fn step(engine: &Engine, routes: &Routes, source: &pg::Client, visit: &Wai
     engine.health.well(&format!("visit of sync {}", any.sync_name));
     let mut entries = Vec::with_capacity(found.keys.len() * visited.len());
     for route in &visited {
-        let entry = |key: &SubjectKey| Entry { route: route.id, key: key.clone(), changed_at: step.changed_at };
+        let entry = |key: &SubjectKey| Entry {
+            route: route.id,
+            key: key.clone(),
+            changed_at: step.changed_at,
+        };
         entries.extend(found.keys.iter().map(entry));
     }
     queue::enqueue(&tx, entries, step.priority).await?;
@@ -155,7 +167,11 @@ struct Found {
 
 impl Found {
     fn page(keys: Vec<SubjectKey>) -> Self {
-        let more_after = if keys.len() == STEP_SUBJECTS { keys.last().cloned() } else { None };
+        let more_after = if keys.len() == STEP_SUBJECTS {
+            keys.last().cloned()
+        } else {
+            None
+        };
         Self { keys, more_after }
     }
 }
@@ -171,7 +187,12 @@ async fn find(
     let plan = &engine.plans[route.sync];
     let last_key = step.last_key.as_ref();
     let (lookup, arity, values) = match &step.kind {
-        Kind::Subjects(keys) => return Ok(Ok(Found { keys: keys.clone(), more_after: None })),
+        Kind::Subjects(keys) => {
+            return Ok(Ok(Found {
+                keys: keys.clone(),
+                more_after: None,
+            }));
+        }
         Kind::Known => {
             let most = i64::try_from(STEP_SUBJECTS).unwrap_or(i64::MAX);
             return Ok(Ok(Found::page(queue::known_page(tx, route.id, last_key, most).await?)));
@@ -181,9 +202,19 @@ async fn find(
             let listener = plan.listeners.iter().find(|listener| listener.node == *node);
             match listener.map(|listener| (&listener.finder, listener.columns.len())) {
                 Some((Finder::Lookup(lookup), arity)) => (lookup, arity, values.as_slice()),
-                Some((Finder::Key, _)) => return Ok(Ok(Found { keys: values.clone(), more_after: None })),
+                Some((Finder::Key, _)) => {
+                    return Ok(Ok(Found {
+                        keys: values.clone(),
+                        more_after: None,
+                    }));
+                }
                 // The configuration no longer has the node, so no document depends on the change.
-                None => return Ok(Ok(Found { keys: Vec::new(), more_after: None })),
+                None => {
+                    return Ok(Ok(Found {
+                        keys: Vec::new(),
+                        more_after: None,
+                    }));
+                }
             }
         }
     };

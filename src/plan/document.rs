@@ -103,11 +103,18 @@ impl Compiler {
         let members = self.attach(child, &row, from);
         child.node.document.as_ref()?;
         // A missing row has no document, and its expressions are not evaluated.
-        let linked = child.link.first().map(|link| format!("{row}.{}", identifier(&link.here))).unwrap_or_default();
+        let linked = child
+            .link
+            .first()
+            .map(|link| format!("{row}.{}", identifier(&link.here)))
+            .unwrap_or_default();
         let scope = self.scope_without_filter(child, &row, &child.node.name, &members);
         let found = self.alias();
-        write!(from, "\n  left join lateral ({scope} where {linked} is not null) as {found} on true")
-            .expect("writing to a string");
+        write!(
+            from,
+            "\n  left join lateral ({scope} where {linked} is not null) as {found} on true"
+        )
+        .expect("writing to a string");
         Some((child.node.name.clone(), format!("{found}.{DOCUMENT}")))
     }
 
@@ -115,14 +122,23 @@ impl Compiler {
         let name = identifier(&child.node.name);
         let mut members = Vec::new();
         let ones = one_names(child);
-        let (with_ones, own): (Vec<_>, Vec<_>) =
-            child.node.aggregate.iter().partition(|(_, aggregate)| mentions(&aggregate.sql, &ones));
+        let (with_ones, own): (Vec<_>, Vec<_>) = child
+            .node
+            .aggregate
+            .iter()
+            .partition(|(_, aggregate)| mentions(&aggregate.sql, &ones));
 
         let (row, found) = (self.alias(), self.alias());
         let mut selected = Vec::new();
-        let sort = if child.has_document() { sort_keys(child) } else { Vec::new() };
+        let sort = if child.has_document() {
+            sort_keys(child)
+        } else {
+            Vec::new()
+        };
         if child.has_document() {
-            let order_by = (1..).zip(&sort).map(|(i, (_, direction))| format!("{name}.{}{direction}", order_name(i)));
+            let order_by = (1..)
+                .zip(&sort)
+                .map(|(i, (_, direction))| format!("{name}.{}{direction}", order_name(i)));
             selected.push(format!(
                 "coalesce(json_agg({name}.{DOCUMENT} order by {}), '[]'::json) as {DOCUMENT}",
                 order_by.collect::<Vec<_>>().join(", ")
@@ -137,8 +153,11 @@ impl Compiler {
             let keys: Vec<SortKey> = sort.into_iter().map(|(key, _)| key).collect();
             let rows = self.rows(child, &row, parent, child.has_document(), &keys);
             let selected = selected.join(", ");
-            write!(from, "\n  left join lateral (select {selected}\n    from ({rows}) as {name}) as {found} on true")
-                .expect("writing to a string");
+            write!(
+                from,
+                "\n  left join lateral (select {selected}\n    from ({rows}) as {name}) as {found} on true"
+            )
+            .expect("writing to a string");
         }
         if !with_ones.is_empty() {
             members.extend(self.attach_aggregates(child, parent, &with_ones, from));
@@ -172,14 +191,21 @@ impl Compiler {
             members.push((member.clone(), format!("{found}.\"w$a{i}\"")));
         }
         let selected = selected.join(", ");
-        write!(from, "\n  left join lateral (select {selected}\n    from {inner}\n   where {condition}) as {found} on true")
-            .expect("writing to a string");
+        write!(
+            from,
+            "\n  left join lateral (select {selected}\n    from {inner}\n   where {condition}) as {found} on true"
+        )
+        .expect("writing to a string");
         members
     }
 
     /// Only the `one` children, for expressions that refer to them.
     fn attach_ones(&mut self, branch: &Branch<'_>, row: &str, from: &mut String) {
-        for child in branch.children.iter().filter(|child| child.node.cardinality == Cardinality::One) {
+        for child in branch
+            .children
+            .iter()
+            .filter(|child| child.node.cardinality == Cardinality::One)
+        {
             let name = identifier(&child.node.name);
             let on = link_condition(child, &name, row);
             write!(from, "\n  left join {} as {name} on {on}", child.table.sql_name()).expect("writing to a string");
@@ -240,13 +266,21 @@ impl Compiler {
         if selected.is_empty() {
             selected.push("1".to_owned());
         }
-        format!("select {} from (select {}) as {}", selected.join(", "), columns(branch.table, row), identifier(name))
+        format!(
+            "select {} from (select {}) as {}",
+            selected.join(", "),
+            columns(branch.table, row),
+            identifier(name)
+        )
     }
 
     fn scope_without_filter(&mut self, branch: &Branch<'_>, row: &str, name: &str, members: &[MemberSql]) -> String {
         let document = self.document(branch, members);
         let columns = columns(branch.table, row);
-        format!("select {document} as {DOCUMENT} from (select {columns}) as {}", identifier(name))
+        format!(
+            "select {document} as {DOCUMENT} from (select {columns}) as {}",
+            identifier(name)
+        )
     }
 
     /// The SQL of a node's document, of any type for a bare value, otherwise `json`.
@@ -259,7 +293,11 @@ impl Compiler {
                 self.object(&members)
             }
             None => {
-                let own = branch.table.columns.iter().map(|column| (column.name.clone(), identifier(&column.name)));
+                let own = branch
+                    .table
+                    .columns
+                    .iter()
+                    .map(|column| (column.name.clone(), identifier(&column.name)));
                 let members: Vec<MemberSql> = own.chain(children.iter().cloned()).collect();
                 self.object(&members)
             }
@@ -287,8 +325,14 @@ impl Compiler {
     /// `row_to_json` over a row and not `json_build_object`, which takes no more than fifty members.
     fn object(&mut self, members: &[MemberSql]) -> String {
         let row = self.alias();
-        let selected: Vec<String> = members.iter().map(|(name, sql)| format!("{sql} as {}", identifier(name))).collect();
-        format!("(select row_to_json({row}) from (select {}) as {row})", selected.join(", "))
+        let selected: Vec<String> = members
+            .iter()
+            .map(|(name, sql)| format!("{sql} as {}", identifier(name)))
+            .collect();
+        format!(
+            "(select row_to_json({row}) from (select {}) as {row})",
+            selected.join(", ")
+        )
     }
 }
 
@@ -308,7 +352,11 @@ fn sort_keys(child: &Branch<'_>) -> Vec<(SortKey, &'static str)> {
         keys.extend(terms.map(|term| (SortKey::Expression(term.expression.to_owned()), term.direction)));
     }
     match child.table.primary_key() {
-        Some(columns) => keys.extend(columns.iter().map(|column| (SortKey::Expression(identifier(column)), ""))),
+        Some(columns) => keys.extend(
+            columns
+                .iter()
+                .map(|column| (SortKey::Expression(identifier(column)), "")),
+        ),
         None => keys.push((SortKey::Document, "")),
     }
     keys
@@ -325,15 +373,23 @@ fn columns(table: &Table, row: &str) -> String {
 
 fn link_condition(child: &Branch<'_>, row: &str, parent: &str) -> String {
     let pairs = child.link.iter().map(|link| {
-        format!("{row}.{} = {parent}.{}", identifier(&link.here), identifier(&link.there))
+        format!(
+            "{row}.{} = {parent}.{}",
+            identifier(&link.here),
+            identifier(&link.there)
+        )
     });
     pairs.collect::<Vec<_>>().join(" and ")
 }
 
 /// The names under which a node's expressions can refer to `one` children, its own and theirs.
 pub(super) fn one_names(branch: &Branch<'_>) -> Vec<String> {
-    let ones = branch.children.iter().filter(|child| child.node.cardinality == Cardinality::One);
-    ones.flat_map(|child| std::iter::once(child.node.name.clone()).chain(one_names(child))).collect()
+    let ones = branch
+        .children
+        .iter()
+        .filter(|child| child.node.cardinality == Cardinality::One);
+    ones.flat_map(|child| std::iter::once(child.node.name.clone()).chain(one_names(child)))
+        .collect()
 }
 
 /// Whether an expression seems to refer to one of `names`: one of them, as a word, followed by a dot.
@@ -341,7 +397,11 @@ pub(super) fn mentions(expression: &str, names: &[String]) -> bool {
     names.iter().any(|name| {
         expression.match_indices(name.as_str()).any(|(at, _)| {
             let before = expression.get(..at).and_then(|text| text.chars().next_back());
-            let after = expression.get(at + name.len()..).unwrap_or_default().trim_start_matches('"').trim_start();
+            let after = expression
+                .get(at + name.len()..)
+                .unwrap_or_default()
+                .trim_start_matches('"')
+                .trim_start();
             after.starts_with('.') && !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$')
         })
     })

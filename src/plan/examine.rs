@@ -19,9 +19,14 @@ pub fn examine(config: &Config, catalog: &Catalog) -> Vec<Problem> {
     for sync in &config.syncs {
         let Ok(trunk) = grow(sync, catalog) else { continue };
         for listener in plan_sync(sync, &trunk).listeners {
-            let Some((table, place)) = path::find(&trunk.root, &listener.node) else { continue };
-            let need = needs.entry(table.id).or_insert_with(|| Need { table, place, columns: Vec::new() });
-            need.add(&listener.columns);
+            let Some((table, place)) = path::find(&trunk.root, &listener.node) else {
+                continue;
+            };
+            let need = needs.entry(table.id).or_insert_with(|| Need {
+                table,
+                columns: Vec::new(),
+            });
+            need.add(place, &listener.columns);
         }
         for entry in path::entries(&trunk.root, &trunk.shape) {
             problems.extend(missing_index(&sync.place, &entry));
@@ -32,18 +37,17 @@ pub fn examine(config: &Config, catalog: &Catalog) -> Vec<Problem> {
     problems
 }
 
-/// The columns of one table whose old values some sync needs.
+/// The columns of one table whose old values some sync needs, each with where it is needed first.
 struct Need<'a> {
     table: &'a Table,
-    place: &'a Place,
-    columns: Vec<String>,
+    columns: Vec<(String, &'a Place)>,
 }
 
-impl Need<'_> {
-    fn add(&mut self, columns: &[String]) {
+impl<'a> Need<'a> {
+    fn add(&mut self, place: &'a Place, columns: &[String]) {
         for column in columns {
-            if !self.columns.contains(column) {
-                self.columns.push(column.clone());
+            if !self.columns.iter().any(|(known, _)| known == column) {
+                self.columns.push((column.clone(), place));
             }
         }
     }
@@ -51,21 +55,31 @@ impl Need<'_> {
     fn problem(&self) -> Option<Problem> {
         let table = self.table;
         let carried = table.identity_columns();
-        let missing: Vec<&str> = match &carried {
-            Some(carried) => self.columns.iter().filter(|column| !carried.contains(column)).map(String::as_str).collect(),
-            None => self.columns.iter().map(String::as_str).collect(),
-        };
-        if carried.is_some() && missing.is_empty() {
-            return None;
-        }
+        let lacks = |column: &String| carried.as_ref().is_none_or(|carried| !carried.contains(column));
+        let (_, place) = self.columns.iter().find(|(column, _)| lacks(column))?;
+        let missing: Vec<&str> = self
+            .columns
+            .iter()
+            .filter(|(column, _)| lacks(column))
+            .map(|(column, _)| column.as_str())
+            .collect();
         let summary = if carried.is_none() {
-            format!("`{}` has no replica identity: postgres would reject updates and deletes once it is published", table.name)
+            format!(
+                "`{}` has no replica identity: postgres would reject updates and deletes once it is published",
+                table.name
+            )
         } else {
-            format!("the replica identity of `{}` does not carry {}", table.name, missing.join(", "))
+            format!(
+                "the replica identity of `{}` does not carry {}",
+                table.name,
+                missing.join(", ")
+            )
         };
-        let mut problem = Problem::at(self.place, summary);
+        let mut problem = Problem::at(place, summary);
         if carried.is_some() {
-            problem.help.push("without the old value a row that moves or goes would leave its old subject stale".to_owned());
+            problem
+                .help
+                .push("without the old value a row that moves or goes would leave its old subject stale".to_owned());
         }
         problem.sql = Some(self.remedy());
         Some(problem)
@@ -74,13 +88,23 @@ impl Need<'_> {
     /// By an index that fits, by one that can be made, or else by carrying whole old rows.
     fn remedy(&self) -> String {
         let table = self.table.sql_name();
-        if let Some(index) = self.table.identity_index_for(&self.columns) {
-            return format!("alter table {table} replica identity using index {};", identifier(&index.name));
+        let needed: Vec<String> = self.columns.iter().map(|(column, _)| column.clone()).collect();
+        if let Some(index) = self.table.identity_index_for(&needed) {
+            return format!(
+                "alter table {table} replica identity using index {};",
+                identifier(&index.name)
+            );
         }
         let mut columns = self.table.primary_key().unwrap_or_default();
         let unique = !columns.is_empty();
-        columns.extend(self.columns.iter().filter(|column| !columns.contains(column)).cloned().collect::<Vec<_>>());
-        let never_null = columns.iter().all(|name| self.table.column(name).is_some_and(|column| column.not_null));
+        for column in needed {
+            if !columns.contains(&column) {
+                columns.push(column);
+            }
+        }
+        let never_null = columns
+            .iter()
+            .all(|name| self.table.column(name).is_some_and(|column| column.not_null));
         if unique && never_null {
             let index = identifier(&format!("{}_replica_identity", self.table.name));
             let columns: Vec<String> = columns.iter().map(|name| identifier(name)).collect();
@@ -100,9 +124,20 @@ fn missing_index(place: &Place, entry: &Entry<'_>) -> Option<Problem> {
         return None;
     }
     let columns: Vec<String> = entry.columns.iter().map(|column| identifier(column)).collect();
-    let mut problem = Problem::at(place, format!("no index finds rows of `{}` by {}", entry.table.name, entry.columns.join(", ")));
+    let mut problem = Problem::at(
+        place,
+        format!(
+            "no index finds rows of `{}` by {}",
+            entry.table.name,
+            entry.columns.join(", ")
+        ),
+    );
     problem.help.push("each look-up would read the whole table".to_owned());
-    problem.sql = Some(format!("create index concurrently on {} ({});", entry.table.sql_name(), columns.join(", ")));
+    problem.sql = Some(format!(
+        "create index concurrently on {} ({});",
+        entry.table.sql_name(),
+        columns.join(", ")
+    ));
     problem.warning = true;
     Some(problem)
 }

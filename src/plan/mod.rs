@@ -64,7 +64,9 @@ struct Trunk<'a> {
 fn grow<'a>(sync: &'a Sync, catalog: &'a Catalog) -> Result<Trunk<'a>, Vec<Problem>> {
     let mut problems = Vec::new();
     let root = tree::resolve(&sync.root, catalog, &mut problems);
-    let shape = root.as_ref().and_then(|root| tree::key_shape(sync, root, &mut problems));
+    let shape = root
+        .as_ref()
+        .and_then(|root| tree::key_shape(sync, root, &mut problems));
     match (root, shape) {
         (Some(root), Some(shape)) if problems.is_empty() => Ok(Trunk { root, shape }),
         _ => Err(problems),

@@ -93,7 +93,19 @@ mod tests {
 
     #[test]
     fn a_column_whose_name_ends_like_a_direction_is_a_column() {
-        assert_eq!(terms("basc")[0], Term { expression: "basc", direction: "" });
-        assert_eq!(terms("desc")[0], Term { expression: "desc", direction: "" });
+        assert_eq!(
+            terms("basc")[0],
+            Term {
+                expression: "basc",
+                direction: ""
+            }
+        );
+        assert_eq!(
+            terms("desc")[0],
+            Term {
+                expression: "desc",
+                direction: ""
+            }
+        );
     }
 }

@@ -130,9 +130,14 @@ fn lookup(path: &[&Branch<'_>], shape: &KeyShape) -> Lookup {
     for (depth, branch) in above.iter().enumerate().skip(last).rev() {
         let row = format!("t{depth}");
         let pairs = step.link.iter().zip(&columns_below);
-        let on: Vec<String> =
-            pairs.map(|(link, below_column)| format!("{row}.{} = {below}.{below_column}", identifier(&link.there))).collect();
-        from.push_str(&format!("\n    join {} as {row} on {}", branch.table.sql_name(), on.join(" and ")));
+        let on: Vec<String> = pairs
+            .map(|(link, below_column)| format!("{row}.{} = {below}.{below_column}", identifier(&link.there)))
+            .collect();
+        from.push_str(&format!(
+            "\n    join {} as {row} on {}",
+            branch.table.sql_name(),
+            on.join(" and ")
+        ));
         columns_below = branch.link.iter().map(|link| identifier(&link.here)).collect();
         below = row;
         step = branch;
@@ -149,9 +154,14 @@ pub(super) fn page(root: &Branch<'_>, shape: &KeyShape) -> Lookup {
 /// Keys from `row` of a `from` clause that has `taken` parameters, a page at a time.
 fn paged(from: &str, row: &str, key: &[String], shape: &KeyShape, taken: usize) -> Lookup {
     let count = key.len();
-    let inner: Vec<String> =
-        (1..).zip(key).map(|(i, column)| format!("{row}.{} as key_{i}", identifier(column))).collect();
-    let plain: Vec<String> = key.iter().map(|column| format!("{row}.{}", identifier(column))).collect();
+    let inner: Vec<String> = (1..)
+        .zip(key)
+        .map(|(i, column)| format!("{row}.{} as key_{i}", identifier(column)))
+        .collect();
+    let plain: Vec<String> = key
+        .iter()
+        .map(|column| format!("{row}.{}", identifier(column)))
+        .collect();
     let outer: Vec<String> = (1..=count).map(|i| format!("q.key_{i}::text as key_{i}")).collect();
     let order: Vec<String> = (1..=count).map(|i| format!("q.key_{i}")).collect();
     let seen: Vec<String> = (1..)
@@ -169,7 +179,10 @@ fn paged(from: &str, row: &str, key: &[String], shape: &KeyShape, taken: usize) 
             order.join(", "),
         )
     };
-    Lookup { first: statement("", taken + 1), next: statement(&after, taken + count + 1) }
+    Lookup {
+        first: statement("", taken + 1),
+        next: statement(&after, taken + count + 1),
+    }
 }
 
 fn sql_type(column: Option<&Column>) -> &str {
@@ -188,10 +201,16 @@ pub(super) fn entries<'a>(root: &Branch<'a>, shape: &KeyShape) -> Vec<Entry<'a>>
 fn collect_entries<'a>(path: &[&Branch<'a>], shape: &KeyShape, entries: &mut Vec<Entry<'a>>) {
     let [.., parent, node] = path else { return };
     // Building reads the child by what links it.
-    entries.push(Entry { table: node.table, columns: node.here() });
+    entries.push(Entry {
+        table: node.table,
+        columns: node.here(),
+    });
     // Looking up reads the parent by the other side of the link, unless the row itself names the subject.
     if path.len() > 2 || key_from(path, shape).is_none() {
-        entries.push(Entry { table: parent.table, columns: node.there() });
+        entries.push(Entry {
+            table: parent.table,
+            columns: node.there(),
+        });
     }
     for child in &node.children {
         let mut path = path.to_vec();

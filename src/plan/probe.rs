@@ -60,7 +60,10 @@ impl Question<'_> {
         match client.prepare(&self.sql).await {
             Ok(statement) if statement.params().is_empty() => Ok(None),
             Ok(_) => Ok(Some(Problem::at(place, "an expression cannot have parameters"))),
-            Err(refusal) => Ok(Some(Problem::at(place, format!("postgres rejects this: {}", rejection(refusal)?)))),
+            Err(refusal) => Ok(Some(Problem::at(
+                place,
+                format!("postgres rejects this: {}", rejection(refusal)?),
+            ))),
         }
     }
 }
@@ -82,7 +85,10 @@ fn ask<'a>(branch: &Branch<'a>, questions: &mut Vec<Question<'a>>) {
         None => {}
     }
     for expression in expressions {
-        questions.push(Question { expression, sql: in_scope(branch, &expression.sql) });
+        questions.push(Question {
+            expression,
+            sql: in_scope(branch, &expression.sql),
+        });
     }
     if let Some(expression) = &node.filter {
         // Anything but a condition is refused here.
@@ -91,11 +97,17 @@ fn ask<'a>(branch: &Branch<'a>, questions: &mut Vec<Question<'a>>) {
     }
     if let Some(expression) = &node.order_by {
         for term in order::terms(&expression.sql) {
-            questions.push(Question { expression, sql: in_scope(branch, term.expression) });
+            questions.push(Question {
+                expression,
+                sql: in_scope(branch, term.expression),
+            });
         }
     }
     for (_, expression) in &node.aggregate {
-        questions.push(Question { expression, sql: over_rows(branch, &expression.sql) });
+        questions.push(Question {
+            expression,
+            sql: over_rows(branch, &expression.sql),
+        });
     }
     for child in &branch.children {
         ask(child, questions);
@@ -118,7 +130,11 @@ fn in_scope(branch: &Branch<'_>, expression: &str) -> String {
     if !from.is_empty() {
         from.push_str(" cross join ");
     }
-    let name = if branch.node.cardinality == Cardinality::Root { &branch.table.name } else { &branch.node.name };
+    let name = if branch.node.cardinality == Cardinality::Root {
+        &branch.table.name
+    } else {
+        &branch.node.name
+    };
     format!(
         "select 1 from {from}lateral (select (select row_to_json(x) from (select ({expression}\n) as value) as x) from {} as {}) as s",
         branch.table.sql_name(),
@@ -128,7 +144,11 @@ fn in_scope(branch: &Branch<'_>, expression: &str) -> String {
 
 /// The aggregate over rows of the node; `count(*)` beside it makes anything that is no aggregate an error.
 fn over_rows(branch: &Branch<'_>, expression: &str) -> String {
-    let mut from = vec![format!("{} as {}", branch.table.sql_name(), identifier(&branch.node.name))];
+    let mut from = vec![format!(
+        "{} as {}",
+        branch.table.sql_name(),
+        identifier(&branch.node.name)
+    )];
     if mentions(expression, &one_names(branch)) {
         from.extend(ones(branch));
     }
@@ -136,11 +156,14 @@ fn over_rows(branch: &Branch<'_>, expression: &str) -> String {
 }
 
 fn ones(branch: &Branch<'_>) -> Vec<String> {
-    let children = branch.children.iter().filter(|child| child.node.cardinality == Cardinality::One);
-    children.flat_map(|child| {
-        let own = format!("{} as {}", child.table.sql_name(), identifier(&child.node.name));
-        std::iter::once(own).chain(ones(child))
-    })
-    .collect()
+    let children = branch
+        .children
+        .iter()
+        .filter(|child| child.node.cardinality == Cardinality::One);
+    children
+        .flat_map(|child| {
+            let own = format!("{} as {}", child.table.sql_name(), identifier(&child.node.name));
+            std::iter::once(own).chain(ones(child))
+        })
+        .collect()
 }
-

@@ -48,7 +48,12 @@ pub(super) fn resolve<'a>(node: &'a Node, catalog: &'a Catalog, problems: &mut V
             children.push(branch);
         }
     }
-    Some(Branch { node, table, link: Vec::new(), children })
+    Some(Branch {
+        node,
+        table,
+        link: Vec::new(),
+        children,
+    })
 }
 
 fn listenable<'a>(node: &Node, catalog: &'a Catalog, problems: &mut Vec<Problem>) -> Option<&'a Table> {
@@ -58,22 +63,33 @@ fn listenable<'a>(node: &Node, catalog: &'a Catalog, problems: &mut Vec<Problem>
     };
     let Some(table) = catalog.find(&node.table) else {
         let mut problem = Problem::at(&node.place, format!("there is no table `{written}`"));
-        problem.help.push("a table outside the search path is written schema.name".to_owned());
+        problem
+            .help
+            .push("a table outside the search path is written schema.name".to_owned());
         problems.push(problem);
         return None;
     };
     let refusal = match (&table.kind, table.persistence) {
         (TableKind::View(tables), _) => {
-            let mut problem = Problem::at(&node.place, format!("`{written}` is a view, whose changes are not in the WAL"));
-            problem.help.push(format!("the tables underneath: {}", tables.join(", ")));
+            let mut problem = Problem::at(
+                &node.place,
+                format!("`{written}` is a view, whose changes are not in the WAL"),
+            );
+            problem
+                .help
+                .push(format!("the tables underneath: {}", tables.join(", ")));
             Some(problem)
         }
-        (TableKind::Foreign, _) => {
-            Some(Problem::at(&node.place, format!("`{written}` is a foreign table, whose changes are not in the WAL")))
-        }
+        (TableKind::Foreign, _) => Some(Problem::at(
+            &node.place,
+            format!("`{written}` is a foreign table, whose changes are not in the WAL"),
+        )),
         (TableKind::Other, _) => Some(Problem::at(&node.place, format!("`{written}` is not a table"))),
         (_, Persistence::Unlogged) => {
-            let mut problem = Problem::at(&node.place, format!("`{written}` is unlogged, its changes are not in the WAL"));
+            let mut problem = Problem::at(
+                &node.place,
+                format!("`{written}` is unlogged, its changes are not in the WAL"),
+            );
             problem.sql = Some(format!("alter table {} set logged;", table.sql_name()));
             Some(problem)
         }
@@ -97,10 +113,15 @@ fn link(node: &Node, here: &Table, there: &Table, catalog: &Catalog) -> Result<V
     };
     let columns: Vec<String> = link.iter().map(|link| link.here.clone()).collect();
     if node.cardinality == Cardinality::One && !here.is_unique(&columns) {
-        let summary =
-            format!("several rows of `{}` can have the same {}: this is no `one`", here.name, columns.join(", "));
+        let summary = format!(
+            "several rows of `{}` can have the same {}: this is no `one`",
+            here.name,
+            columns.join(", ")
+        );
         let mut problem = Problem::at(&node.place, summary);
-        problem.help.push("make it a `many`, or give the columns a unique index".to_owned());
+        problem
+            .help
+            .push("make it a `many`, or give the columns a unique index".to_owned());
         return Err(problem);
     }
     Ok(link)
@@ -110,24 +131,41 @@ fn written_link(node: &Node, pairs: &[(String, String)], here: &Table, there: &T
     for (own, enclosing) in pairs {
         for (table, column) in [(here, own), (there, enclosing)] {
             if table.column(column).is_none() {
-                let mut problem = Problem::at(&node.place, format!("`on`: table `{}` has no column `{column}`", table.name));
-                problem.help.push("on = { column_here = \"column of the enclosing table\" }".to_owned());
+                let mut problem = Problem::at(
+                    &node.place,
+                    format!("`on`: table `{}` has no column `{column}`", table.name),
+                );
+                problem
+                    .help
+                    .push("on = { column_here = \"column of the enclosing table\" }".to_owned());
                 return Err(problem);
             }
         }
     }
-    Ok(pairs.iter().map(|(here, there)| Link { here: here.clone(), there: there.clone() }).collect())
+    Ok(pairs
+        .iter()
+        .map(|(here, there)| Link {
+            here: here.clone(),
+            there: there.clone(),
+        })
+        .collect())
 }
 
 fn foreign_key_link(node: &Node, here: &Table, there: &Table, catalog: &Catalog) -> Result<Vec<Link>, Problem> {
     let pair = |own: Vec<String>, enclosing: Vec<String>| -> Vec<Link> {
-        own.into_iter().zip(enclosing).map(|(here, there)| Link { here, there }).collect()
+        own.into_iter()
+            .zip(enclosing)
+            .map(|(here, there)| Link { here, there })
+            .collect()
     };
     // On the child's side: each row here names its parent.
     let mut candidates: Vec<(String, Vec<Link>)> = catalog
         .foreign_keys(here.id, there.id)
         .map(|key| {
-            let link = pair(here.column_names(&key.columns), there.column_names(&key.referenced_columns));
+            let link = pair(
+                here.column_names(&key.columns),
+                there.column_names(&key.referenced_columns),
+            );
             (key.name.clone(), link)
         })
         .filter(|(_, link)| {
@@ -137,7 +175,10 @@ fn foreign_key_link(node: &Node, here: &Table, there: &Table, catalog: &Catalog)
         .collect();
     if node.cardinality == Cardinality::One {
         candidates.extend(catalog.foreign_keys(there.id, here.id).map(|key| {
-            let link = pair(here.column_names(&key.referenced_columns), there.column_names(&key.columns));
+            let link = pair(
+                here.column_names(&key.referenced_columns),
+                there.column_names(&key.columns),
+            );
             (key.name.clone(), link)
         }));
     }
@@ -145,20 +186,34 @@ fn foreign_key_link(node: &Node, here: &Table, there: &Table, catalog: &Catalog)
         return Ok(candidates.remove(0).1);
     }
     let mut problem = if candidates.is_empty() {
-        let mut problem = Problem::at(&node.place, format!("no foreign key links `{}` with `{}`", here.name, there.name));
+        let mut problem = Problem::at(
+            &node.place,
+            format!("no foreign key links `{}` with `{}`", here.name, there.name),
+        );
         if node.cardinality == Cardinality::One && catalog.foreign_keys(here.id, there.id).next().is_some() {
-            problem.help.push(format!("`{}` refers to `{}`, many rows to one: make it a `many`", here.name, there.name));
+            problem.help.push(format!(
+                "`{}` refers to `{}`, many rows to one: make it a `many`",
+                here.name, there.name
+            ));
         }
         problem
     } else {
-        Problem::at(&node.place, format!("several foreign keys link `{}` with `{}`", here.name, there.name))
+        Problem::at(
+            &node.place,
+            format!("several foreign keys link `{}` with `{}`", here.name, there.name),
+        )
     };
     for (name, link) in &candidates {
-        let pairs: Vec<String> = link.iter().map(|link| format!("{} = \"{}\"", link.here, link.there)).collect();
+        let pairs: Vec<String> = link
+            .iter()
+            .map(|link| format!("{} = \"{}\"", link.here, link.there))
+            .collect();
         problem.help.push(format!("{name}: on = {{ {} }}", pairs.join(", ")));
     }
     if candidates.is_empty() {
-        problem.help.push("on = { column_here = \"column of the enclosing table\" }".to_owned());
+        problem
+            .help
+            .push("on = { column_here = \"column of the enclosing table\" }".to_owned());
     }
     Err(problem)
 }
@@ -170,7 +225,9 @@ pub(super) fn key_shape(sync: &Sync, root: &Branch<'_>, problems: &mut Vec<Probl
             Some(names) => names,
             None => {
                 let mut problem = Problem::at(&sync.place, format!("`{}` has no primary key", root.table.name));
-                problem.help.push("name the columns of a unique key with `key = [...]`".to_owned());
+                problem
+                    .help
+                    .push("name the columns of a unique key with `key = [...]`".to_owned());
                 problems.push(problem);
                 return None;
             }
@@ -180,14 +237,25 @@ pub(super) fn key_shape(sync: &Sync, root: &Branch<'_>, problems: &mut Vec<Probl
     for name in &names {
         match root.table.column(name) {
             Some(column) => columns.push(key_column(column)),
-            None => problems.push(Problem::at(&sync.place, format!("key: `{}` has no column `{name}`", root.table.name))),
+            None => problems.push(Problem::at(
+                &sync.place,
+                format!("key: `{}` has no column `{name}`", root.table.name),
+            )),
         }
     }
-    let nullable = names.iter().any(|name| root.table.column(name).is_some_and(|column| !column.not_null));
+    let nullable = names
+        .iter()
+        .any(|name| root.table.column(name).is_some_and(|column| !column.not_null));
     if columns.len() == names.len() && (nullable || !root.table.is_unique(&names)) {
-        let summary = format!("key: no unique index makes {} name one row of `{}`", names.join(", "), root.table.name);
+        let summary = format!(
+            "key: no unique index makes {} name one row of `{}`",
+            names.join(", "),
+            root.table.name
+        );
         let mut problem = Problem::at(&sync.place, summary);
-        problem.help.push("the columns must be not null and have a unique index".to_owned());
+        problem
+            .help
+            .push("the columns must be not null and have a unique index".to_owned());
         problems.push(problem);
         return None;
     }

@@ -43,7 +43,12 @@ pub async fn claim(
     let tx = client.transaction().await?;
     let lock = tx.prepare_cached(include_str!("../../sql/queue/lock_due.sql")).await?;
     let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let due: Vec<i64> = tx.query(&lock, &[&route.0, &most]).await?.iter().map(|row| row.get("id")).collect();
+    let due: Vec<i64> = tx
+        .query(&lock, &[&route.0, &most])
+        .await?
+        .iter()
+        .map(|row| row.get("id"))
+        .collect();
     if due.is_empty() {
         return Ok(Vec::new());
     }
@@ -54,7 +59,10 @@ pub async fn claim(
 }
 
 fn job(row: &tokio_postgres::Row) -> Job {
-    let digest = |name| row.get::<_, Option<&[u8]>>(name).and_then(|bytes| DigestBytes::try_from(bytes).ok());
+    let digest = |name| {
+        row.get::<_, Option<&[u8]>>(name)
+            .and_then(|bytes| DigestBytes::try_from(bytes).ok())
+    };
     let sent = row.get::<_, Option<i64>>("sent_version").zip(digest("sent_digest"));
     let accepted = row.get::<_, bool>("known").then(|| digest("accepted_digest"));
     Job {
@@ -73,7 +81,9 @@ fn job(row: &tokio_postgres::Row) -> Job {
 
 /// How long until a waiting job of the route is due; `None` if none waits for its time.
 pub async fn next_due(client: &pg::Client, route: RouteId) -> Result<Option<Duration>, pg::Error> {
-    let statement = client.prepare_cached(include_str!("../../sql/queue/next_due.sql")).await?;
+    let statement = client
+        .prepare_cached(include_str!("../../sql/queue/next_due.sql"))
+        .await?;
     let row = client.query_one(&statement, &[&route.0]).await?;
     let seconds = row.get::<_, Option<f64>>("seconds");
     Ok(seconds.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default()))

@@ -53,7 +53,9 @@ pub async fn enqueue(tx: &Transaction<'_>, mut entries: Vec<Entry>, priority: Pr
         let routes: Vec<i16> = chunk.iter().map(|entry| entry.route.0).collect();
         let keys: Vec<&str> = chunk.iter().map(|entry| entry.key.as_str()).collect();
         let times: Vec<Option<SystemTime>> = chunk.iter().map(|entry| entry.changed_at).collect();
-        let row = tx.query_one(&statement, &[&routes, &keys, &times, &priority.number()]).await?;
+        let row = tx
+            .query_one(&statement, &[&routes, &keys, &times, &priority.number()])
+            .await?;
         inserted += u64::try_from(row.get::<_, i64>("inserted")).unwrap_or_default();
     }
     Ok(inserted)

@@ -15,5 +15,8 @@ pub use claim::{DigestBytes, Job, JobId, claim, next_due};
 pub use enqueue::{Entry, Priority, enqueue};
 pub use progress::{Progress, read_progress, replace_progress, write_progress};
 pub use route::{Past, Route, RouteId, Wanted, ensure_routes};
-pub use visit::{Kind, NewVisit, Step, VisitId, Waiting, advance_visit, backlog, delete_visit, insert_visit, known_page, lock_visit, sweep_waits, waiting_visits};
+pub use visit::{
+    Kind, NewVisit, Step, VisitId, Waiting, advance_visit, backlog, delete_visit, insert_visit, known_page, lock_visit,
+    sweep_waits, waiting_visits,
+};
 pub use worker::{Lease, Owner, Worker, WorkerId};

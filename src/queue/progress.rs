@@ -18,7 +18,9 @@ pub async fn read_progress(
     client: &impl tokio_postgres::GenericClient,
     slot: &str,
 ) -> Result<Option<Progress>, pg::Error> {
-    let row = client.query_opt(include_str!("../../sql/queue/read_progress.sql"), &[&slot]).await?;
+    let row = client
+        .query_opt(include_str!("../../sql/queue/read_progress.sql"), &[&slot])
+        .await?;
     Ok(row.map(|row| Progress {
         system_identifier: row.get("system_identifier"),
         lsn: Lsn(row.get::<_, PgLsn>("lsn").into()),
@@ -26,16 +28,28 @@ pub async fn read_progress(
 }
 
 /// Raises progress, together with the jobs in the same transaction. `false` if it belongs to another server by now.
-pub async fn write_progress(tx: &deadpool_postgres::Transaction<'_>, slot: &str, progress: Progress) -> Result<bool, pg::Error> {
-    let statement = tx.prepare_cached(include_str!("../../sql/queue/write_progress.sql")).await?;
+pub async fn write_progress(
+    tx: &deadpool_postgres::Transaction<'_>,
+    slot: &str,
+    progress: Progress,
+) -> Result<bool, pg::Error> {
+    let statement = tx
+        .prepare_cached(include_str!("../../sql/queue/write_progress.sql"))
+        .await?;
     let lsn = PgLsn::from(progress.lsn.0);
-    let row = tx.query_opt(&statement, &[&slot, &progress.system_identifier, &lsn]).await?;
+    let row = tx
+        .query_opt(&statement, &[&slot, &progress.system_identifier, &lsn])
+        .await?;
     Ok(row.is_some())
 }
 
 /// Begins anew after a slot was made anew.
 pub async fn replace_progress(tx: &Transaction<'_>, slot: &str, progress: Progress) -> Result<(), pg::Error> {
     let lsn = PgLsn::from(progress.lsn.0);
-    tx.execute(include_str!("../../sql/queue/replace_progress.sql"), &[&slot, &progress.system_identifier, &lsn]).await?;
+    tx.execute(
+        include_str!("../../sql/queue/replace_progress.sql"),
+        &[&slot, &progress.system_identifier, &lsn],
+    )
+    .await?;
     Ok(())
 }

@@ -41,17 +41,35 @@ pub struct Wanted {
 pub async fn ensure_routes(tx: &Transaction<'_>, wanted: &[Wanted]) -> Result<Vec<Route>, pg::Error> {
     let mut known: HashMap<(String, String), (i16, String)> = HashMap::new();
     for row in tx.query(include_str!("../../sql/queue/routes.sql"), &[]).await? {
-        known.insert((row.get("sync"), row.get("sink")), (row.get("id"), row.get("fingerprint")));
+        known.insert(
+            (row.get("sync"), row.get("sink")),
+            (row.get("id"), row.get("fingerprint")),
+        );
     }
     let mut routes = Vec::new();
-    for Wanted { sync, sink, fingerprint } in wanted {
+    for Wanted {
+        sync,
+        sink,
+        fingerprint,
+    } in wanted
+    {
         let past = match known.get(&(sync.clone(), sink.clone())) {
             None => Past::New,
             Some((_, before)) if before != fingerprint => Past::Reshaped,
             Some(_) => Past::Same,
         };
-        let row = tx.query_one(include_str!("../../sql/queue/ensure_route.sql"), &[sync, sink, fingerprint]).await?;
-        routes.push(Route { id: RouteId(row.get("id")), sync: sync.clone(), sink: sink.clone(), past });
+        let row = tx
+            .query_one(
+                include_str!("../../sql/queue/ensure_route.sql"),
+                &[sync, sink, fingerprint],
+            )
+            .await?;
+        routes.push(Route {
+            id: RouteId(row.get("id")),
+            sync: sync.clone(),
+            sink: sink.clone(),
+            past,
+        });
     }
     Ok(routes)
 }

@@ -45,12 +45,22 @@ impl Kind {
 
     fn from_stored(name: &str, node: Option<String>, argument: Option<serde_json::Value>) -> Self {
         let keys = || {
-            let values = argument.as_ref().and_then(serde_json::Value::as_array).into_iter().flatten();
-            values.filter_map(serde_json::Value::as_str).map(SubjectKey::from_stored).collect()
+            let values = argument
+                .as_ref()
+                .and_then(serde_json::Value::as_array)
+                .into_iter()
+                .flatten();
+            values
+                .filter_map(serde_json::Value::as_str)
+                .map(SubjectKey::from_stored)
+                .collect()
         };
         match name {
             "subjects" => Kind::Subjects(keys()),
-            "lookup" => Kind::Lookup { node: node.unwrap_or_default(), values: keys() },
+            "lookup" => Kind::Lookup {
+                node: node.unwrap_or_default(),
+                values: keys(),
+            },
             "known" => Kind::Known,
             _ => Kind::All,
         }
@@ -108,7 +118,9 @@ pub async fn insert_visit(tx: &Transaction<'_>, visit: &NewVisit) -> Result<(), 
         Kind::Lookup { node, .. } => Some(node.as_str()),
         _ => None,
     };
-    let statement = tx.prepare_cached(include_str!("../../sql/queue/insert_visit.sql")).await?;
+    let statement = tx
+        .prepare_cached(include_str!("../../sql/queue/insert_visit.sql"))
+        .await?;
     tx.execute(
         &statement,
         &[
@@ -130,14 +142,21 @@ pub async fn insert_visit(tx: &Transaction<'_>, visit: &NewVisit) -> Result<(), 
 /// Whether a sweep like this waits that has not begun: then another one would find nothing more.
 pub async fn sweep_waits(tx: &Transaction<'_>, routes: &[RouteId], kind: &Kind) -> Result<bool, pg::Error> {
     let routes: Vec<i16> = routes.iter().map(|route| route.0).collect();
-    let row = tx.query_one(include_str!("../../sql/queue/sweep_waits.sql"), &[&routes, &kind.name()]).await?;
+    let row = tx
+        .query_one(
+            include_str!("../../sql/queue/sweep_waits.sql"),
+            &[&routes, &kind.name()],
+        )
+        .await?;
     Ok(row.get("waits"))
 }
 
 /// Up to `most` visits for any of `routes`, the most urgent first.
 pub async fn waiting_visits(client: &pg::Client, among: &[RouteId], most: i64) -> Result<Vec<Waiting>, pg::Error> {
     let among: Vec<i16> = among.iter().map(|route| route.0).collect();
-    let statement = client.prepare_cached(include_str!("../../sql/queue/visits.sql")).await?;
+    let statement = client
+        .prepare_cached(include_str!("../../sql/queue/visits.sql"))
+        .await?;
     let rows = client.query(&statement, &[&among, &most]).await?;
     let xid = |row: &tokio_postgres::Row, name| row.get::<_, Option<i64>>(name).and_then(|xid| u64::try_from(xid).ok());
     let waiting = |row: &tokio_postgres::Row| Waiting {
@@ -152,7 +171,9 @@ pub async fn waiting_visits(client: &pg::Client, among: &[RouteId], most: i64) -
 
 /// Locks a visit for one step; `None` if another process has it or it is done.
 pub async fn lock_visit(tx: &Transaction<'_>, id: VisitId) -> Result<Option<Step>, pg::Error> {
-    let statement = tx.prepare_cached(include_str!("../../sql/queue/lock_visit.sql")).await?;
+    let statement = tx
+        .prepare_cached(include_str!("../../sql/queue/lock_visit.sql"))
+        .await?;
     let row = tx.query_opt(&statement, &[&id.0]).await?;
     Ok(row.map(|row| Step {
         id,
@@ -165,13 +186,17 @@ pub async fn lock_visit(tx: &Transaction<'_>, id: VisitId) -> Result<Option<Step
 }
 
 pub async fn advance_visit(tx: &Transaction<'_>, id: VisitId, last_key: &SubjectKey) -> Result<(), pg::Error> {
-    let statement = tx.prepare_cached(include_str!("../../sql/queue/advance_visit.sql")).await?;
+    let statement = tx
+        .prepare_cached(include_str!("../../sql/queue/advance_visit.sql"))
+        .await?;
     tx.execute(&statement, &[&id.0, &last_key.as_str()]).await?;
     Ok(())
 }
 
 pub async fn delete_visit(tx: &Transaction<'_>, id: VisitId) -> Result<(), pg::Error> {
-    let statement = tx.prepare_cached(include_str!("../../sql/queue/delete_visit.sql")).await?;
+    let statement = tx
+        .prepare_cached(include_str!("../../sql/queue/delete_visit.sql"))
+        .await?;
     tx.execute(&statement, &[&id.0]).await?;
     Ok(())
 }
@@ -183,19 +208,23 @@ pub async fn known_page(
     last_key: Option<&SubjectKey>,
     most: i64,
 ) -> Result<Vec<SubjectKey>, pg::Error> {
-    let statement = tx.prepare_cached(include_str!("../../sql/queue/known_page.sql")).await?;
-    let rows = tx.query(&statement, &[&route.0, &last_key.map_or("", SubjectKey::as_str), &most]).await?;
+    let statement = tx
+        .prepare_cached(include_str!("../../sql/queue/known_page.sql"))
+        .await?;
+    let rows = tx
+        .query(&statement, &[&route.0, &last_key.map_or("", SubjectKey::as_str), &most])
+        .await?;
     Ok(rows.iter().map(|row| SubjectKey::from_stored(row.get("key"))).collect())
 }
 
 /// How many jobs of a priority wait for some routes, at most `limit`.
-pub async fn backlog(
-    client: &pg::Client,
-    among: &[RouteId],
-    priority: Priority,
-    limit: i64,
-) -> Result<i64, pg::Error> {
+pub async fn backlog(client: &pg::Client, among: &[RouteId], priority: Priority, limit: i64) -> Result<i64, pg::Error> {
     let among: Vec<i16> = among.iter().map(|route| route.0).collect();
-    let statement = client.prepare_cached(include_str!("../../sql/queue/backlog.sql")).await?;
-    Ok(client.query_one(&statement, &[&among, &priority.number(), &limit]).await?.get("waiting"))
+    let statement = client
+        .prepare_cached(include_str!("../../sql/queue/backlog.sql"))
+        .await?;
+    Ok(client
+        .query_one(&statement, &[&among, &priority.number(), &limit])
+        .await?
+        .get("waiting"))
 }

@@ -29,17 +29,27 @@ impl Owner {
     pub fn current() -> Self {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        let namespace = fs::read_link("/proc/self/ns/pid").map(|link| link.display().to_string()).unwrap_or_default();
+        let namespace = fs::read_link("/proc/self/ns/pid")
+            .map(|link| link.display().to_string())
+            .unwrap_or_default();
         let pid = std::process::id();
         let started = started(pid).unwrap_or_default();
-        Self { place: format!("{host} {} {namespace}", boot.trim()), pid, started }
+        Self {
+            place: format!("{host} {} {namespace}", boot.trim()),
+            pid,
+            started,
+        }
     }
 
     fn from_stored(text: &str) -> Option<Self> {
         let mut parts = text.rsplitn(3, '/');
         let started = parts.next()?.parse().ok()?;
         let pid = parts.next()?.parse().ok()?;
-        Some(Self { place: parts.next()?.to_owned(), pid, started })
+        Some(Self {
+            place: parts.next()?.to_owned(),
+            pid,
+            started,
+        })
     }
 
     fn stored(&self) -> String {
@@ -74,7 +84,10 @@ pub struct Lease {
 
 impl Lease {
     fn new(length: Duration, from: Instant) -> Self {
-        Self { length, expires: Mutex::new(from + length) }
+        Self {
+            length,
+            expires: Mutex::new(from + length),
+        }
     }
 
     pub fn expires(&self) -> Instant {
@@ -114,14 +127,22 @@ impl Worker {
         let asked = Instant::now();
         let sql = include_str!("../../sql/queue/register_worker.sql");
         let row = client.query_one(sql, &[&owner.stored(), &lease.as_secs_f64()]).await?;
-        Ok(Self { id: WorkerId(row.get("id")), lease: Lease::new(lease, asked) })
+        Ok(Self {
+            id: WorkerId(row.get("id")),
+            lease: Lease::new(lease, asked),
+        })
     }
 
     /// Extends the lease. `false`: somebody has given this worker up, and its jobs are no longer its own.
     pub async fn renew(&self, client: &pg::Client) -> Result<bool, pg::Error> {
         let asked = Instant::now();
-        let statement = client.prepare_cached(include_str!("../../sql/queue/renew_worker.sql")).await?;
-        let kept = client.execute(&statement, &[&self.id.0, &self.lease.length.as_secs_f64()]).await? == 1;
+        let statement = client
+            .prepare_cached(include_str!("../../sql/queue/renew_worker.sql"))
+            .await?;
+        let kept = client
+            .execute(&statement, &[&self.id.0, &self.lease.length.as_secs_f64()])
+            .await?
+            == 1;
         if kept {
             *self.lease.expires.lock().expect("no holder panics") = asked + self.lease.length;
         }
@@ -134,7 +155,9 @@ impl Worker {
     }
 
     async fn give_up(client: &pg::Client, workers: &[i64]) -> Result<(), pg::Error> {
-        client.execute(include_str!("../../sql/queue/delete_workers.sql"), &[&workers]).await?;
+        client
+            .execute(include_str!("../../sql/queue/delete_workers.sql"), &[&workers])
+            .await?;
         Ok(())
     }
 }
@@ -154,7 +177,11 @@ mod tests {
     fn an_ended_process_of_this_machine_is_dead() {
         let me = Owner::current();
         let mut child = std::process::Command::new("true").spawn().unwrap();
-        let gone = Owner { pid: child.id(), started: started(child.id()).unwrap_or(1), ..me.clone() };
+        let gone = Owner {
+            pid: child.id(),
+            started: started(child.id()).unwrap_or(1),
+            ..me.clone()
+        };
         child.wait().unwrap();
         assert!(me.knows_dead(&gone));
     }
@@ -162,7 +189,11 @@ mod tests {
     #[test]
     fn nothing_is_known_of_a_process_elsewhere() {
         let me = Owner::current();
-        let elsewhere = Owner { place: "other boot ns".to_owned(), pid: u32::MAX, started: 7 };
+        let elsewhere = Owner {
+            place: "other boot ns".to_owned(),
+            pid: u32::MAX,
+            started: 7,
+        };
         assert!(!me.knows_dead(&elsewhere));
     }
 }

@@ -4,8 +4,11 @@ use tokio_postgres::Transaction;
 
 use crate::pg::{self, identifier};
 
-const MIGRATIONS: [(i32, &str, &str); 1] =
-    [(1, "foundation", include_str!("../../sql/migrations/0001_foundation.sql"))];
+const MIGRATIONS: [(i32, &str, &str); 1] = [(
+    1,
+    "foundation",
+    include_str!("../../sql/migrations/0001_foundation.sql"),
+)];
 
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
@@ -17,15 +20,22 @@ pub enum MigrateError {
 
 /// Brings the schema to this version, under a lock that lasts as long as the transaction.
 pub async fn migrate(tx: &Transaction<'_>, schema: &str) -> Result<(), MigrateError> {
-    tx.query_one(include_str!("../../sql/record/migration_lock.sql"), &[&schema]).await?;
-    let row = tx.query_one(include_str!("../../sql/record/schema_exists.sql"), &[&schema]).await?;
+    tx.query_one(include_str!("../../sql/record/migration_lock.sql"), &[&schema])
+        .await?;
+    let row = tx
+        .query_one(include_str!("../../sql/record/schema_exists.sql"), &[&schema])
+        .await?;
     if !row.get::<_, bool>("present") {
         // A role that may not create schemas can be given one.
-        tx.batch_execute(&format!("create schema {}", identifier(schema))).await?;
+        tx.batch_execute(&format!("create schema {}", identifier(schema)))
+            .await?;
     }
-    tx.batch_execute(&format!("set local search_path = {}", identifier(schema))).await?;
+    tx.batch_execute(&format!("set local search_path = {}", identifier(schema)))
+        .await?;
     tx.batch_execute(include_str!("../../sql/migrations/table.sql")).await?;
-    let rows = tx.query(include_str!("../../sql/record/applied_migrations.sql"), &[]).await?;
+    let rows = tx
+        .query(include_str!("../../sql/record/applied_migrations.sql"), &[])
+        .await?;
     let applied: Vec<i32> = rows.iter().map(|row| row.get("number")).collect();
     let known = MIGRATIONS.iter().map(|(number, ..)| *number).max().unwrap_or_default();
     if let Some(&found) = applied.iter().max().filter(|&&found| found > known) {
@@ -33,7 +43,8 @@ pub async fn migrate(tx: &Transaction<'_>, schema: &str) -> Result<(), MigrateEr
     }
     for (number, name, sql) in MIGRATIONS.iter().filter(|(number, ..)| !applied.contains(number)) {
         tx.batch_execute(sql).await?;
-        tx.execute(include_str!("../../sql/record/add_migration.sql"), &[number, name]).await?;
+        tx.execute(include_str!("../../sql/record/add_migration.sql"), &[number, name])
+            .await?;
         tracing::info!(number, name, "state schema migrated");
     }
     Ok(())

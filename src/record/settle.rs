@@ -41,11 +41,19 @@ pub struct Settlement {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ending {
     /// The sink holds this document now (`None`: nothing any more).
-    Accepted { document: Option<Digest>, version: i64, keep: bool },
+    Accepted {
+        document: Option<Digest>,
+        version: i64,
+        keep: bool,
+    },
     /// The sink holds the right thing already.
     Suppressed,
     /// Failed; due again after a while. `sent`: what was sent, and its number.
-    Retry { after: Duration, certain: bool, sent: Option<(i64, Digest)> },
+    Retry {
+        after: Duration,
+        certain: bool,
+        sent: Option<(i64, Digest)>,
+    },
     /// Failed for good: refused, or out of attempts.
     Over { dead: bool, certain: bool },
     /// Nothing was tried.
@@ -77,10 +85,16 @@ pub async fn settle(
 ) -> Result<Vec<JobId>, pg::Error> {
     let tx = client.transaction().await?;
     let ids: Vec<i64> = settlements.iter().map(|settlement| settlement.job.id.0).collect();
-    let lock = tx.prepare_cached(include_str!("../../sql/record/settle_lock.sql")).await?;
+    let lock = tx
+        .prepare_cached(include_str!("../../sql/record/settle_lock.sql"))
+        .await?;
     let rows = tx.query(&lock, &[&ids, &worker]).await?;
-    let held: std::collections::HashMap<i64, i32> = rows.iter().map(|row| (row.get("id"), row.get("touched"))).collect();
-    let mut writes = Writes { route: route.0, ..Writes::default() };
+    let held: std::collections::HashMap<i64, i32> =
+        rows.iter().map(|row| (row.get("id"), row.get("touched"))).collect();
+    let mut writes = Writes {
+        route: route.0,
+        ..Writes::default()
+    };
     let mut lost = Vec::new();
     for settlement in settlements {
         match held.get(&settlement.job.id.0) {
@@ -132,7 +146,11 @@ impl Writes {
         let job = &settlement.job;
         let attempts = i16::try_from(job.attempts).unwrap_or(i16::MAX).saturating_add(1);
         match &settlement.ending {
-            Ending::Accepted { document, version, keep } => {
+            Ending::Accepted {
+                document,
+                version,
+                keep,
+            } => {
                 match document {
                     Some(digest) => {
                         self.accept.0.push(job.key.clone());
@@ -141,7 +159,11 @@ impl Writes {
                     }
                     None => self.forget.push(job.key.clone()),
                 }
-                if *keep { self.finish(job, "succeeded", attempts, touched) } else { self.leave(job, touched) }
+                if *keep {
+                    self.finish(job, "succeeded", attempts, touched)
+                } else {
+                    self.leave(job, touched)
+                }
             }
             Ending::Suppressed => self.leave(job, touched),
             Ending::Retry { after, certain, sent } => {
@@ -187,17 +209,27 @@ impl Writes {
     async fn write(&self, tx: &Transaction<'_>) -> Result<(), pg::Error> {
         let mut statements: Vec<(&str, Vec<&(dyn ToSql + Sync)>)> = Vec::new();
         if !self.accept.0.is_empty() {
-            let parameters: Vec<&(dyn ToSql + Sync)> = vec![&self.route, &self.accept.0, &self.accept.1, &self.accept.2];
+            let parameters: Vec<&(dyn ToSql + Sync)> =
+                vec![&self.route, &self.accept.0, &self.accept.1, &self.accept.2];
             statements.push((include_str!("../../sql/record/accept.sql"), parameters));
         }
         if !self.forget.is_empty() {
-            statements.push((include_str!("../../sql/record/forget.sql"), vec![&self.route, &self.forget]));
+            statements.push((
+                include_str!("../../sql/record/forget.sql"),
+                vec![&self.route, &self.forget],
+            ));
         }
         if !self.void.0.is_empty() {
-            statements.push((include_str!("../../sql/record/void.sql"), vec![&self.route, &self.void.0, &self.void.1]));
+            statements.push((
+                include_str!("../../sql/record/void.sql"),
+                vec![&self.route, &self.void.0, &self.void.1],
+            ));
         }
         if !self.attempts.jobs.is_empty() {
-            statements.push((include_str!("../../sql/record/attempts.sql"), self.attempts.parameters()));
+            statements.push((
+                include_str!("../../sql/record/attempts.sql"),
+                self.attempts.parameters(),
+            ));
         }
         if !self.delete.is_empty() {
             statements.push((include_str!("../../sql/record/delete_jobs.sql"), vec![&self.delete]));
@@ -235,12 +267,14 @@ impl AttemptColumns {
         self.ends.push(attempt.finished_at);
         self.outcomes.push(attempt.outcome);
         self.classes.push(attempt.class);
-        self.statuses.push(attempt.status.and_then(|status| i16::try_from(status).ok()));
+        self.statuses
+            .push(attempt.status.and_then(|status| i16::try_from(status).ok()));
         self.certain.push(attempt.certain);
         self.messages.push(attempt.message.clone());
         self.operations.push(attempt.operation.as_str());
         self.versions.push(attempt.version);
-        self.digests.push(attempt.digest.map(|digest| digest.to_bytes().to_vec()));
+        self.digests
+            .push(attempt.digest.map(|digest| digest.to_bytes().to_vec()));
     }
 
     fn parameters(&self) -> Vec<&(dyn ToSql + Sync)> {

@@ -42,13 +42,17 @@ pub struct Jobs {
 pub async fn survey(client: &pg::Client) -> Result<Survey, pg::Error> {
     let mut tallies: BTreeMap<i16, Vec<(String, i64)>> = BTreeMap::new();
     for row in client.query(include_str!("../../sql/status/tallies.sql"), &[]).await? {
-        tallies.entry(row.get("route")).or_default().push((row.get("name"), row.get("value")));
+        tallies
+            .entry(row.get("route"))
+            .or_default()
+            .push((row.get("name"), row.get("value")));
     }
     let rows = client.query(include_str!("../../sql/status/routes.sql"), &[]).await?;
     let mut route = |row: &tokio_postgres::Row| {
         let counts = tallies.remove(&row.get("id")).unwrap_or_default();
-        let (published, suppressed) =
-            counts.into_iter().partition(|(name, _)| ["upsert", "delete"].contains(&name.as_str()));
+        let (published, suppressed) = counts
+            .into_iter()
+            .partition(|(name, _)| ["upsert", "delete"].contains(&name.as_str()));
         RouteSurvey {
             sync: row.get("sync"),
             sink: row.get("sink"),
@@ -65,6 +69,9 @@ pub async fn survey(client: &pg::Client) -> Result<Survey, pg::Error> {
         }
     };
     let routes = rows.iter().map(&mut route).collect();
-    let visits = client.query_one(include_str!("../../sql/status/visits.sql"), &[]).await?.get("waiting");
+    let visits = client
+        .query_one(include_str!("../../sql/status/visits.sql"), &[])
+        .await?
+        .get("waiting");
     Ok(Survey { routes, visits })
 }

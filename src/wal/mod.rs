@@ -19,6 +19,6 @@ pub use lsn::{InvalidLsn, Lsn};
 pub use pgoutput::{Content, DecodeError, Message, OldKind, OldTuple, Problem, RelationIds, Tuple, Value, Values};
 pub use publication::{Publication, keep_publication, read_publication};
 pub use relation::{Column, Relation, Relations, ReplicaIdentity, UnknownRelation};
-pub use stream::{Event, PgWireStream, StreamError, StreamSettings, TlsMode, TlsSettings, WalSource};
 pub use server::inspect;
 pub use slot::{Slot, create_slot, drop_slot, read_slot, system_identifier};
+pub use stream::{Event, PgWireStream, StreamError, StreamSettings, TlsMode, TlsSettings, WalSource};

@@ -28,7 +28,9 @@ impl Publication {
 
 /// `None` if there is no publication of this name.
 pub async fn read_publication(client: &impl GenericClient, name: &str) -> Result<Option<Publication>, pg::Error> {
-    let row = client.query_opt(include_str!("../../sql/source/publication.sql"), &[&name]).await?;
+    let row = client
+        .query_opt(include_str!("../../sql/source/publication.sql"), &[&name])
+        .await?;
     Ok(row.map(|row| Publication {
         all_tables: row.get("all_tables"),
         via_root: row.get("via_root"),
@@ -40,18 +42,16 @@ pub async fn read_publication(client: &impl GenericClient, name: &str) -> Result
 /// Makes the publication show just `tables`. Returns whether anything had to be done.
 ///
 /// Every table must have a replica identity, or Postgres would from then on reject the application's updates and deletes.
-pub async fn keep_publication(
-    client: &impl GenericClient,
-    name: &str,
-    tables: &[&Table],
-) -> Result<bool, pg::Error> {
+pub async fn keep_publication(client: &impl GenericClient, name: &str, tables: &[&Table]) -> Result<bool, pg::Error> {
     let list: Vec<String> = tables.iter().map(|table| table.sql_name()).collect();
     let (list, name_sql) = (list.join(", "), identifier(name));
     let options = "publish = 'insert, update, delete, truncate', publish_via_partition_root = true";
     let statement = match read_publication(client, name).await? {
         Some(publication) if publication.is_exactly(tables) => return Ok(false),
         Some(publication) if publication.all_tables => format!("alter publication {name_sql} set ({options})"),
-        Some(_) => format!("alter publication {name_sql} set table {list}; alter publication {name_sql} set ({options})"),
+        Some(_) => {
+            format!("alter publication {name_sql} set table {list}; alter publication {name_sql} set ({options})")
+        }
         None => format!("create publication {name_sql} for table {list} with ({options})"),
     };
     // Several statements in one message are one transaction.

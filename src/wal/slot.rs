@@ -24,7 +24,9 @@ pub struct Slot {
 
 /// `None` if there is no slot of this name.
 pub async fn read_slot(client: &impl GenericClient, name: &str) -> Result<Option<Slot>, pg::Error> {
-    let row = client.query_opt(include_str!("../../sql/source/slot.sql"), &[&name]).await?;
+    let row = client
+        .query_opt(include_str!("../../sql/source/slot.sql"), &[&name])
+        .await?;
     Ok(row.map(|row| Slot {
         plugin: row.get::<_, Option<String>>("plugin").unwrap_or_default(),
         database: row.get::<_, Option<String>>("database").unwrap_or_default(),
@@ -38,18 +40,24 @@ pub async fn read_slot(client: &impl GenericClient, name: &str) -> Result<Option
 
 /// Makes the slot, and returns where its stream begins. Waits until every transaction that is writing now has ended.
 pub async fn create_slot(client: &impl GenericClient, name: &str) -> Result<Lsn, pg::Error> {
-    let row = client.query_one(include_str!("../../sql/source/create_slot.sql"), &[&name]).await?;
+    let row = client
+        .query_one(include_str!("../../sql/source/create_slot.sql"), &[&name])
+        .await?;
     Ok(lsn(row.get("lsn")))
 }
 
 pub async fn drop_slot(client: &impl GenericClient, name: &str) -> Result<(), pg::Error> {
-    client.query_one(include_str!("../../sql/source/drop_slot.sql"), &[&name]).await?;
+    client
+        .query_one(include_str!("../../sql/source/drop_slot.sql"), &[&name])
+        .await?;
     Ok(())
 }
 
 /// Tells one server, with all its standbys, from another.
 pub async fn system_identifier(client: &impl GenericClient) -> Result<i64, pg::Error> {
-    let row = client.query_one(include_str!("../../sql/source/system_identifier.sql"), &[]).await?;
+    let row = client
+        .query_one(include_str!("../../sql/source/system_identifier.sql"), &[])
+        .await?;
     Ok(row.get("system_identifier"))
 }
 

@@ -50,10 +50,18 @@ pub(super) async fn resolve(engine: &Engine, routes: &Routes, batch: Batch) -> R
     }
     let source = engine.source.get().await?;
     let sight = Sight::of(&source, &batch).await?;
-    let mut resolver = Resolver { engine, routes, source, sight, resolved: &mut resolved };
+    let mut resolver = Resolver {
+        engine,
+        routes,
+        source,
+        sight,
+        resolved: &mut resolved,
+    };
     resolver.subjects(batch.subjects);
     for ((sync, listener), values) in batch.lookups {
-        resolver.lookups(sync, &engine.plans[sync].listeners[listener], values).await?;
+        resolver
+            .lookups(sync, &engine.plans[sync].listeners[listener], values)
+            .await?;
     }
     for ((sync, sweep), touch) in batch.sweeps {
         resolver.sweep(sync, sweep, &touch);
@@ -114,7 +122,11 @@ impl Resolver<'_> {
                 set_aside.entry((sync, xid)).or_default().push(key.clone());
             }
             if some_seen {
-                self.resolved.subjects.entry(sync).or_default().push((key, touch.committed_at));
+                self.resolved
+                    .subjects
+                    .entry(sync)
+                    .or_default()
+                    .push((key, touch.committed_at));
             }
         }
         for ((sync, xid), keys) in set_aside {
@@ -146,7 +158,10 @@ impl Resolver<'_> {
         }
         for (xid, values) in set_aside {
             for values in values.chunks(VALUES) {
-                let kind = Kind::Lookup { node: listener.node.clone(), values: values.to_vec() };
+                let kind = Kind::Lookup {
+                    node: listener.node.clone(),
+                    values: values.to_vec(),
+                };
                 let visit = self.visit(sync, kind, Some(xid));
                 self.resolved.visits.push(visit);
             }
@@ -164,7 +179,9 @@ impl Resolver<'_> {
         values: &[SubjectKey],
         changed_at: SystemTime,
     ) -> Result<(), IntakeError> {
-        let Finder::Lookup(lookup) = &listener.finder else { return Ok(()) };
+        let Finder::Lookup(lookup) = &listener.finder else {
+            return Ok(());
+        };
         let shape = &self.engine.plans[sync].shape;
         let arity = listener.columns.len();
         let (found, rest) = match lookup::page(&self.source, lookup, shape, arity, values, None, LOOKUP_ROWS).await {
@@ -183,7 +200,10 @@ impl Resolver<'_> {
             Err(LookupError::Connection(error)) => return Err(error.into()),
         };
         if let Some(last_key) = rest {
-            let kind = Kind::Lookup { node: listener.node.clone(), values: values.to_vec() };
+            let kind = Kind::Lookup {
+                node: listener.node.clone(),
+                values: values.to_vec(),
+            };
             let visit = self.visit(sync, kind, None);
             self.resolved.visits.push(NewVisit {
                 last_key,
@@ -206,18 +226,30 @@ impl Resolver<'_> {
                 // State is kept by route.
                 Sweep::Known => {
                     let whole = self.visit(sync, Kind::Known, xid);
-                    let single = |route: &RouteId| NewVisit { routes: vec![*route], ..whole.clone() };
+                    let single = |route: &RouteId| NewVisit {
+                        routes: vec![*route],
+                        ..whole.clone()
+                    };
                     whole.routes.iter().map(single).collect()
                 }
             };
-            let low = |visit| NewVisit { priority: Priority::Low, changed_at: Some(touch.committed_at), ..visit };
+            let low = |visit| NewVisit {
+                priority: Priority::Low,
+                changed_at: Some(touch.committed_at),
+                ..visit
+            };
             self.resolved.visits.extend(visits.into_iter().map(low));
         }
     }
 
     fn visit(&self, sync: SyncIndex, kind: Kind, xid: Option<u64>) -> NewVisit {
         NewVisit {
-            routes: self.routes.iter().filter(|route| route.sync == sync).map(|route| route.id).collect(),
+            routes: self
+                .routes
+                .iter()
+                .filter(|route| route.sync == sync)
+                .map(|route| route.id)
+                .collect(),
             kind,
             xid,
             horizon: None,
@@ -240,13 +272,19 @@ impl Resolved {
         let mut ordered: Vec<_> = routes.iter().collect();
         ordered.sort_by_key(|route| route.id);
         for route in ordered {
-            let Some(subjects) = self.subjects.get(&route.sync) else { continue };
+            let Some(subjects) = self.subjects.get(&route.sync) else {
+                continue;
+            };
             let mut seen = HashSet::new();
             let entries: Vec<Entry> = subjects
                 .iter()
                 // The same subject may have been found in several ways.
                 .filter(|(key, _)| seen.insert(key))
-                .map(|(key, at)| Entry { route: route.id, key: key.clone(), changed_at: Some(*at) })
+                .map(|(key, at)| Entry {
+                    route: route.id,
+                    key: key.clone(),
+                    changed_at: Some(*at),
+                })
                 .collect();
             let inserted = queue::enqueue(tx, entries, Priority::Normal).await?;
             let count = u64::try_from(subjects.len()).unwrap_or(u64::MAX);
@@ -269,7 +307,8 @@ impl Resolved {
             let covered = folded + covered.get(&route.id).copied().unwrap_or_default();
             if covered > 0 {
                 let reason = Reason::Covered.as_str();
-                counter!(names::SUPPRESSED, "sync" => route.sync_name.to_string(), "reason" => reason).increment(covered);
+                counter!(names::SUPPRESSED, "sync" => route.sync_name.to_string(), "reason" => reason)
+                    .increment(covered);
                 engine.count(route.id, reason, covered);
             }
             if self.subjects.contains_key(&route.sync) {

@@ -129,7 +129,14 @@ impl Feeder<'_> {
                     tracing::error!(sync = %lane.route().sync_name, error = chain(&error), "cannot build; the jobs wait");
                 }
                 for job in jobs {
-                    self.end(&job, Ending::Released { after: UNBUILDABLE_PERIOD }, None).await;
+                    self.end(
+                        &job,
+                        Ending::Released {
+                            after: UNBUILDABLE_PERIOD,
+                        },
+                        None,
+                    )
+                    .await;
                 }
             }
         }
@@ -143,7 +150,9 @@ impl Feeder<'_> {
         });
         let average = bytes.sum::<usize>() / built.len().max(1);
         let fitting = BATCH_BYTES / average.max(1);
-        self.size = fitting.min(self.size * 2).clamp(1, self.lane.engine.config.engine.batch);
+        self.size = fitting
+            .min(self.size * 2)
+            .clamp(1, self.lane.engine.config.engine.batch);
     }
 
     async fn decide(&mut self, job: Job, built: Built) {
@@ -156,7 +165,9 @@ impl Feeder<'_> {
                 return self.fail(&job, reason).await;
             }
         };
-        let accepted = job.accepted.map(|digest| Accepted { digest: digest.map(Digest::from_bytes) });
+        let accepted = job.accepted.map(|digest| Accepted {
+            digest: digest.map(Digest::from_bytes),
+        });
         let uncertain = job.uncertain && !failpoint::is_off("uncertainty-guard");
         match verdict(compared, accepted, uncertain, false) {
             Verdict::Suppress(reason) => self.suppress(&job, reason).await,
@@ -204,12 +215,24 @@ impl Feeder<'_> {
             version: job.version,
             digest: None,
         };
-        let failure = Failure { class: FailureClass::Build, status: None, message: reason, certain: true };
+        let failure = Failure {
+            class: FailureClass::Build,
+            status: None,
+            message: reason,
+            certain: true,
+        };
         let outcome = Outcome::Retry { failure, after: None };
         let retry = self.lane.route().sink.sink.retry();
         let ending = match next_step(&outcome, u32::from(job.attempts) + 1, retry, fastrand::f64()) {
-            NextStep::RetryIn(after) => Ending::Retry { after, certain: true, sent: None },
-            _ => Ending::Over { dead: true, certain: true },
+            NextStep::RetryIn(after) => Ending::Retry {
+                after,
+                certain: true,
+                sent: None,
+            },
+            _ => Ending::Over {
+                dead: true,
+                certain: true,
+            },
         };
         tracing::warn!(
             sync = %self.lane.route().sync_name, key = %job.key, job = job.id.0, attempt = job.attempts + 1,
@@ -219,8 +242,18 @@ impl Feeder<'_> {
     }
 
     async fn end(&mut self, job: &Job, ending: Ending, attempt: Option<Attempt>) {
-        let settlement = Settlement { job: held(job), ending, attempt };
-        let _ = self.ended.send(Ended { settlement, delivered: None }).await;
+        let settlement = Settlement {
+            job: held(job),
+            ending,
+            attempt,
+        };
+        let _ = self
+            .ended
+            .send(Ended {
+                settlement,
+                delivered: None,
+            })
+            .await;
     }
 }
 

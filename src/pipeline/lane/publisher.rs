@@ -92,28 +92,59 @@ fn report(lane: &Lane, parcel: &Parcel, failure: &Failure, ending: &Ending) {
         Ending::Over { dead, .. } => {
             let state = if *dead { "dead" } else { "failed" };
             tracing::warn!(
-                sync, sink, key, job, attempt, correlation, class, state,
-                status = failure.status, error = failure.message, "a job is given up and waits for a person"
+                sync,
+                sink,
+                key,
+                job,
+                attempt,
+                correlation,
+                class,
+                state,
+                status = failure.status,
+                error = failure.message,
+                "a job is given up and waits for a person"
             );
         }
         _ => tracing::info!(
-            sync, sink, key, job, attempt, correlation, class,
-            status = failure.status, error = failure.message, "a delivery failed and will be tried again"
+            sync,
+            sink,
+            key,
+            job,
+            attempt,
+            correlation,
+            class,
+            status = failure.status,
+            error = failure.message,
+            "a delivery failed and will be tried again"
         ),
     }
 }
 
 impl Parcel {
     fn end(&self, ending: Ending, attempt: Option<Attempt>) -> Ended {
-        Ended { settlement: Settlement { job: held(&self.job), ending, attempt }, delivered: None }
+        Ended {
+            settlement: Settlement {
+                job: held(&self.job),
+                ending,
+                attempt,
+            },
+            delivered: None,
+        }
     }
 
     fn delivered(&self, keep: bool, attempt: Option<Attempt>) -> Ended {
         let operation = self.delivery.operation;
         let document = (operation == crate::diff::Operation::Upsert).then_some(self.digest);
-        let ending = Ending::Accepted { document, version: self.delivery.version, keep };
+        let ending = Ending::Accepted {
+            document,
+            version: self.delivery.version,
+            keep,
+        };
         Ended {
-            delivered: Some(Delivered { operation, changed_at: self.job.changed_at }),
+            delivered: Some(Delivered {
+                operation,
+                changed_at: self.job.changed_at,
+            }),
             ..self.end(ending, attempt)
         }
     }

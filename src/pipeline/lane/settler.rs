@@ -43,19 +43,32 @@ async fn settle(lane: &Lane, ended: &[Ended]) {
         match write(lane, &settlements).await {
             Ok(lost) => {
                 if !lost.is_empty() {
-                    tracing::warn!(jobs = lost.len(), "jobs had been taken over before their end was written down");
+                    tracing::warn!(
+                        jobs = lost.len(),
+                        "jobs had been taken over before their end was written down"
+                    );
                 }
-                count(lane, ended.iter().filter(|ended| !lost.contains(&ended.settlement.job.id)));
+                count(
+                    lane,
+                    ended.iter().filter(|ended| !lost.contains(&ended.settlement.job.id)),
+                );
                 // Some may be due again.
                 lane.route().jobs.notify_one();
                 return;
             }
             Err(error) if Instant::now() < lane.worker.lease.expires() => {
-                tracing::warn!(error = chain(&error), "cannot write down what became of jobs; trying again");
+                tracing::warn!(
+                    error = chain(&error),
+                    "cannot write down what became of jobs; trying again"
+                );
                 tokio::time::sleep(RETRY_PERIOD).await;
             }
             Err(error) => {
-                tracing::error!(error = chain(&error), jobs = settlements.len(), "the ends of jobs are lost");
+                tracing::error!(
+                    error = chain(&error),
+                    jobs = settlements.len(),
+                    "the ends of jobs are lost"
+                );
                 return;
             }
         }
@@ -72,9 +85,12 @@ fn count<'a>(lane: &Lane, ended: impl Iterator<Item = &'a Ended>) {
     let (sync, sink) = (route.sync_name.to_string(), route.sink_name.to_string());
     for delivered in ended.filter_map(|ended| ended.delivered.as_ref()) {
         let operation = delivered.operation.as_str();
-        counter!(names::PUBLISHED, "sync" => sync.clone(), "sink" => sink.clone(), "operation" => operation).increment(1);
+        counter!(names::PUBLISHED, "sync" => sync.clone(), "sink" => sink.clone(), "operation" => operation)
+            .increment(1);
         lane.engine.count(route.id, operation, 1);
-        let latency = delivered.changed_at.and_then(|changed_at| SystemTime::now().duration_since(changed_at).ok());
+        let latency = delivered
+            .changed_at
+            .and_then(|changed_at| SystemTime::now().duration_since(changed_at).ok());
         if let Some(latency) = latency {
             histogram!(names::COMMIT_TO_PUBLISH, "sync" => sync.clone(), "sink" => sink.clone()).record(latency);
         }
