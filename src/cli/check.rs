@@ -44,7 +44,7 @@ pub(super) async fn check(options: &Options) -> Exit {
     let exit = match Databases::open(&loaded.config) {
         Ok(databases) => ask(&loaded.config, &databases, &mut report).await,
         Err(problem) => {
-            report.push(problem);
+            report.push(*problem);
             Exit::Refused
         }
     };

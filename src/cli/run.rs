@@ -30,7 +30,7 @@ pub(super) async fn run(options: &Options) -> Exit {
     };
     let databases = match Databases::open(&loaded.config) {
         Ok(databases) => databases,
-        Err(problem) => return refuse(&loaded.file, problem),
+        Err(problem) => return refuse(&loaded.file, *problem),
     };
     let stop = CancellationToken::new();
     if let Err(error) = stop_on_signals(stop.clone()) {

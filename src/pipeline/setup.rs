@@ -197,13 +197,18 @@ async fn remake(source: &pg::Client, name: &str) -> Result<Lsn, SetupError> {
 
 /// Which subjects a start visits.
 fn visits(past: Past, initial: Initial, beginning: &Beginning) -> Vec<Kind> {
-    match (past, initial, beginning) {
-        // What the source holds, and what the sink may still hold but the source no longer has. Here `initial` does not
+    match (past, beginning) {
+        // What the source holds, and what the sink may still hold but the source no longer has. `initial` does not
         // count: any of them may have changed unseen.
-        (Past::Same | Past::Reshaped, _, Beginning::Gap | Beginning::First) => vec![Kind::All, Kind::Known],
-        (Past::New, Initial::All, _) => vec![Kind::All],
-        (Past::New, Initial::None, _) | (Past::Same, _, Beginning::GoOn) => Vec::new(),
-        (Past::Reshaped, Initial::All, Beginning::GoOn) => vec![Kind::All, Kind::Known],
-        (Past::Reshaped, Initial::None, Beginning::GoOn) => vec![Kind::Known],
+        (Past::Same | Past::Reshaped, Beginning::Gap | Beginning::First) => vec![Kind::All, Kind::Known],
+        (Past::Reshaped, Beginning::GoOn) => match initial {
+            Initial::All => vec![Kind::All, Kind::Known],
+            Initial::None => vec![Kind::Known],
+        },
+        (Past::New, _) => match initial {
+            Initial::All => vec![Kind::All],
+            Initial::None => Vec::new(),
+        },
+        (Past::Same, Beginning::GoOn) => Vec::new(),
     }
 }

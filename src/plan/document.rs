@@ -176,7 +176,7 @@ impl Compiler {
     ) -> Vec<MemberSql> {
         let (row, found) = (identifier(&child.node.name), self.alias());
         let mut inner = format!("{} as {row}", child.table.sql_name());
-        self.attach_ones(child, &row, &mut inner);
+        attach_ones(child, &row, &mut inner);
         let mut condition = link_condition(child, &row, parent);
         if child.node.filter.is_some() {
             let filter = self.alias();
@@ -199,20 +199,6 @@ impl Compiler {
         members
     }
 
-    /// Only the `one` children, for expressions that refer to them.
-    fn attach_ones(&mut self, branch: &Branch<'_>, row: &str, from: &mut String) {
-        for child in branch
-            .children
-            .iter()
-            .filter(|child| child.node.cardinality == Cardinality::One)
-        {
-            let name = identifier(&child.node.name);
-            let on = link_condition(child, &name, row);
-            write!(from, "\n  left join {} as {name} on {on}", child.table.sql_name()).expect("writing to a string");
-            self.attach_ones(child, &name, from);
-        }
-    }
-
     /// The rows of a child that belong to one row of its parent: all columns, and with them the document and what it is
     /// sorted by.
     fn rows(&mut self, child: &Branch<'_>, row: &str, parent: &str, document: bool, sort: &[SortKey]) -> String {
@@ -220,7 +206,7 @@ impl Compiler {
         let members = if document {
             Some(self.attach(child, row, &mut from))
         } else {
-            self.attach_ones(child, row, &mut from);
+            attach_ones(child, row, &mut from);
             None
         };
         let found = self.alias();
@@ -333,6 +319,20 @@ impl Compiler {
             "(select row_to_json({row}) from (select {}) as {row})",
             selected.join(", ")
         )
+    }
+}
+
+/// Only the `one` children, for expressions that refer to them.
+fn attach_ones(branch: &Branch<'_>, row: &str, from: &mut String) {
+    for child in branch
+        .children
+        .iter()
+        .filter(|child| child.node.cardinality == Cardinality::One)
+    {
+        let name = identifier(&child.node.name);
+        let on = link_condition(child, &name, row);
+        write!(from, "\n  left join {} as {name} on {on}", child.table.sql_name()).expect("writing to a string");
+        attach_ones(child, &name, from);
     }
 }
 

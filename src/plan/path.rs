@@ -133,11 +133,8 @@ fn lookup(path: &[&Branch<'_>], shape: &KeyShape) -> Lookup {
         let on: Vec<String> = pairs
             .map(|(link, below_column)| format!("{row}.{} = {below}.{below_column}", identifier(&link.there)))
             .collect();
-        from.push_str(&format!(
-            "\n    join {} as {row} on {}",
-            branch.table.sql_name(),
-            on.join(" and ")
-        ));
+        let table = branch.table.sql_name();
+        from.extend(["\n    join ", &table, " as ", &row, " on ", &on.join(" and ")]);
         columns_below = branch.link.iter().map(|link| identifier(&link.here)).collect();
         below = row;
         step = branch;
