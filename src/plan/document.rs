@@ -15,11 +15,11 @@
 
 use std::fmt::Write as _;
 
+use super::KeyShape;
 use super::order;
 use super::tree::Branch;
 use crate::catalog::Table;
 use crate::config::{Cardinality, Document, Expression, Member};
-use crate::mapping::KeyShape;
 use crate::pg::identifier;
 
 /// See [`super::SyncPlan::build_sql`].
@@ -380,6 +380,22 @@ fn link_condition(child: &Branch<'_>, row: &str, parent: &str) -> String {
         )
     });
     pairs.collect::<Vec<_>>().join(" and ")
+}
+
+/// The names of the members at the top of a document, in their order.
+pub(super) fn member_names(root: &Branch<'_>) -> Vec<String> {
+    let own: Vec<String> = match &root.node.document {
+        Some(Document::Object(members)) => members.iter().map(|(name, _)| name.clone()).collect(),
+        Some(Document::Bare(_)) => Vec::new(),
+        None => root.table.columns.iter().map(|column| column.name.clone()).collect(),
+    };
+    let children = root.children.iter().flat_map(|child| {
+        let document = child.node.document.is_some().then(|| child.node.name.clone());
+        document
+            .into_iter()
+            .chain(child.node.aggregate.iter().map(|(name, _)| name.clone()))
+    });
+    own.into_iter().chain(children).collect()
 }
 
 /// The names under which a node's expressions can refer to `one` children, its own and theirs.

@@ -4,10 +4,10 @@
 //! the database is one look-up for all values of a batch: a renamed customer's orders. Filters of nodes are left out:
 //! a subject too many is built and found equal, a subject too few would be lost.
 
+use super::KeyShape;
 use super::tree::{Branch, same_text};
 use crate::catalog::{Column, Table};
 use crate::config::Place;
-use crate::mapping::KeyShape;
 use crate::pg::identifier;
 
 /// One way from a changed row of one table to subjects of one sync.

@@ -1,8 +1,8 @@
 //! The tree of a document, with its tables found and its links settled.
 
+use super::{KeyColumn, KeyShape};
 use crate::catalog::{Catalog, Column, Persistence, Table, TableKind};
 use crate::config::{Cardinality, Node, Problem, Sync};
-use crate::mapping::{KeyColumn, KeyShape};
 
 /// A node of the configuration with its table and what links it to its parent.
 #[derive(Debug)]

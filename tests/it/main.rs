@@ -6,5 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "all of this is test code, helpers too")]
 
 mod harness;
+mod layers;
+mod statements;
 #[allow(dead_code, reason = "a helper may be there before the first test that needs it")]
 mod world;
