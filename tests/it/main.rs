@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "all of this is test code, helpers too")]
 
+mod guarantees;
 mod harness;
 #[allow(dead_code, reason = "a helper may be there before the first test that needs it")]
 mod world;
