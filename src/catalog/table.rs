@@ -60,6 +60,7 @@ pub enum Identity {
 }
 
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of the catalogue by itself")]
 pub struct Column {
     pub number: i16,
     pub name: String,
