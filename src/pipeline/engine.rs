@@ -125,8 +125,9 @@ impl Engine {
     }
 }
 
-/// How long a stop may take in all: within ten seconds the process is gone.
-const STOP_GRACE: Duration = Duration::from_secs(9);
+/// How long a stop may take, and to write down the counts after it: within ten seconds the process is gone.
+const STOP_GRACE: Duration = Duration::from_secs(8);
+const TALLY_GRACE: Duration = Duration::from_millis(500);
 
 /// Runs until `engine.stop`; whatever fails is tried again for ever.
 pub async fn run(engine: Arc<Engine>) {

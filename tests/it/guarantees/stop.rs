@@ -143,7 +143,7 @@ async fn stop_while_postgres_is_down_is_in_time() {
     let config = world.config(&brisk_shop());
     let mut engine = world.engine(&config);
     world.settled().await;
-    world.cluster().halt(Shutdown::Fast).await.unwrap();
+    world.cluster().halt(Shutdown::Immediate).await.unwrap();
     eventually(DEADLINE, "the engine notices", async || {
         (engine.admin("/readyz").await.0 == 503).then_some(())
     })
@@ -165,4 +165,24 @@ async fn stop_before_postgres_was_ever_there_is_in_time() {
     .await;
     engine.terminate();
     assert_eq!(engine.wait_exit(STOP_WITHIN).await.code(), Some(0));
+}
+
+/// The counts can wait; a stop cannot.
+#[tokio::test]
+async fn stop_while_the_state_is_locked_is_in_time() {
+    let world = World::with_shop().await;
+    world.stock_shop(3, 50).await;
+    let mut engine = world.engine(&world.config(&brisk_shop()));
+    world.settled().await;
+    let locker = world.connect().await;
+    let locked = "begin; lock table walsift.tally, walsift.worker, walsift.job in access exclusive mode";
+    locker.batch_execute(locked).await.unwrap();
+    world.sql("update orders set status = 'B'").await;
+    engine.terminate();
+    assert_eq!(engine.wait_exit(STOP_WITHIN).await.code(), Some(0));
+    locker.batch_execute("rollback").await.unwrap();
+
+    let _engine = world.engine(&world.config(&brisk_shop()));
+    world.settled().await;
+    world.assert_converged(SHOP_ORDERS, "/orders/").await;
 }
