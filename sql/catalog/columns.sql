@@ -7,10 +7,12 @@ select a.attrelid as table_oid,
        -- A domain writes its values as its base type does.
        case when t.typtype = 'd' then t.typbasetype else t.oid end as type_oid,
        t.typtype::text as type_kind,
+       coalesce(l.collisdeterministic, true) as deterministic,
        a.attnotnull as not_null,
        a.attgenerated <> '' as generated
   from pg_attribute a
   join pg_type t on t.oid = a.atttypid
+  left join pg_collation l on l.oid = a.attcollation
  where a.attrelid = any($1)
    and a.attnum > 0
    and not a.attisdropped

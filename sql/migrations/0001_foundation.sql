@@ -5,8 +5,8 @@ create table route (
     id          smallint generated always as identity primary key,
     sync        text     not null,
     sink        text     not null,
-    -- Stands for the shape of the documents that have been sent.
-    fingerprint text     not null,
+    -- Stands for the shape of the documents that are being sent; empty before the first.
+    fingerprint text     not null default '',
     unique (sync, sink)
 );
 
@@ -23,6 +23,8 @@ create table progress (
     slot              text        primary key,
     system_identifier bigint      not null,
     lsn               pg_lsn      not null,
+    -- Those for which the reader maps changes.
+    routes            smallint[]  not null default '{}',
     updated_at        timestamptz not null
 ) with (fillfactor = 50);
 
@@ -122,7 +124,7 @@ create table state (
 -- of a sync that visits them all.
 create table visit (
     id         bigint      generated always as identity primary key,
-    routes     smallint[]  not null,
+    route      smallint    not null,
     kind       text        not null check (kind in ('subjects', 'lookup', 'all', 'known')),
     -- subjects: their keys. lookup: the values, one JSON array for each column of the listener.
     node       text        check ((node is not null) = (kind = 'lookup')),
@@ -135,5 +137,8 @@ create table visit (
     last_key   text        collate "C",
     priority   smallint    not null check (priority between 0 and 2),
     changed_at timestamptz,
-    created_at timestamptz not null
+    created_at timestamptz not null,
+    -- Later than now after a step that failed.
+    run_at     timestamptz not null
 );
+create index visit_by_route on visit (route, priority, id);

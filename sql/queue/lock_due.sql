@@ -1,7 +1,9 @@
--- Locks jobs that are due and that nobody holds, the most urgent first; of each priority the longest waiting.
--- $1 smallint route, $2 bigint most
+-- Locks jobs that are due and that nobody holds, the most urgent first; of each priority the longest waiting. None at all
+-- while another shape of the document is being sent: that is for processes with the newer configuration.
+-- $1 smallint route, $2 bigint most, $3 text fingerprint of this process
 select j.id
-  from (values (0::smallint), (1), (2)) as p(priority)
+  from route r
+ cross join (values (0::smallint), (1::smallint), (2::smallint)) as p(priority)
  cross join lateral (
     select id
       from job
@@ -14,4 +16,6 @@ select j.id
      limit $2
        for update skip locked
  ) as j
+ where r.id = $1
+   and r.fingerprint = $3
  limit $2

@@ -1,6 +1,3 @@
--- One visit, locked for one step. No row: another process has it, or it is done.
--- $1 bigint visit
-select id, routes, kind, node, argument, last_key, priority, changed_at
-  from visit
- where id = $1
-   for update skip locked
+-- One visit, locked to write down a step. No row: another process has it or has taken that step.
+-- $1 bigint visit, $2 text last key as it was read, or null
+select id from visit where id = $1 and last_key is not distinct from $2 for update skip locked

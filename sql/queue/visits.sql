@@ -1,7 +1,10 @@
--- The visits that wait, the most urgent first.
--- $1 smallint[] routes that are configured, $2 bigint most
-select id, routes, priority, xid, horizon
+-- The visits of a route that may go on, the most urgent first, and whether others must wait.
+-- $1 smallint route, $2 text snapshot of the source, $3 bigint most
+select id, priority
   from visit
- where routes && $1
+ where route = $1
+   and run_at <= now()
+   and (xid is null or pg_visible_in_snapshot(xid::text::xid8, $2::text::pg_snapshot))
+   and (horizon is null or pg_snapshot_xmin($2::text::pg_snapshot)::text::bigint >= horizon)
  order by priority, id
- limit $2
+ limit $3

@@ -1,9 +1,7 @@
--- Progress only rises, whoever writes it.
--- $1 text slot, $2 bigint system identifier, $3 pg_lsn
-insert into progress (slot, system_identifier, lsn, updated_at)
-values ($1, $2, $3, now())
-    on conflict (slot) do update
-   set lsn = greatest(progress.lsn, excluded.lsn),
-       updated_at = excluded.updated_at
- where progress.system_identifier = excluded.system_identifier
-returning lsn
+-- Raises progress. No row: it belongs to another server by now, or has lost what this reader had committed.
+-- $1 text slot, $2 bigint system identifier, $3 pg_lsn, $4 pg_lsn as this reader committed it last
+update progress
+   set lsn = greatest(lsn, $3), updated_at = now()
+ where slot = $1
+   and system_identifier = $2
+   and lsn >= $4

@@ -1,3 +1,3 @@
 -- The sink holds nothing of these any more.
 -- $1 smallint route, $2 text[] keys
-delete from state where route = $1 and key = any($2)
+delete from state using unnest($2::text[]) as f(key) where state.route = $1 and state.key = f.key

@@ -39,6 +39,7 @@ pub async fn load(client: &impl GenericClient, names: &[TableName]) -> Result<Ca
             sql_type: row.get("sql_type"),
             type_oid: row.get("type_oid"),
             is_enum: row.get::<_, String>("type_kind") == "e",
+            deterministic: row.get("deterministic"),
             not_null: row.get("not_null"),
             generated: row.get("generated"),
         });

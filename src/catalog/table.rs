@@ -68,6 +68,8 @@ pub struct Column {
     /// The base type's, for a domain.
     pub type_oid: u32,
     pub is_enum: bool,
+    /// Only equal texts are equal.
+    pub deterministic: bool,
     pub not_null: bool,
     pub generated: bool,
 }

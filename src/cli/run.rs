@@ -64,8 +64,13 @@ async fn deliver(
         tracing::warn!(sql = problem.sql, "{}", problem.summary);
     }
     let engine = Arc::new(Engine::new(config, prepared, databases, health, stop));
-    pipeline::run(engine).await;
-    Exit::Done
+    match pipeline::run(engine).await {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            tracing::error!(error = error.to_string(), "leaving");
+            Exit::Failed
+        }
+    }
 }
 
 /// Waits for a source that is not there yet: a container may be up before its database. `None` if stopped before.

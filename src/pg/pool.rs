@@ -14,7 +14,10 @@ pub type Client = deadpool_postgres::Client;
 /// How long a caller waits for a connection before it is told that there is none.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The settings of a session that change what statements mean or how their values are written, always the same
+/// The settings of a session. A commit is durable on this server before it counts, whatever the server's default, and does
+/// not wait for standbys: one that is dead would stop everything, and a failover that loses commits of ours is noticed.
+///
+/// The others are those that change what statements mean or how their values are written, always the same
 /// whatever the server, the database or the role say: documents must not depend on them.
 #[derive(Debug, Clone)]
 pub struct Session {
@@ -27,7 +30,7 @@ impl Session {
     fn options(&self) -> String {
         let mut options = format!(
             "-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c extra_float_digits=3 -c bytea_output=hex \
-             -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s -c statement_timeout={}",
+             -c synchronous_commit=local -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s -c statement_timeout={}",
             self.statement_timeout.as_millis()
         );
         if let Some(schema) = &self.search_path {

@@ -4,6 +4,8 @@
 //! say for a synchronous standby. Whether a snapshot sees it follows from the text form of `pg_snapshot`,
 //! <https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SNAPSHOT>.
 
+use std::fmt;
+
 use tokio_postgres::GenericClient;
 
 use super::Error;
@@ -57,6 +59,17 @@ impl Snapshot {
     }
 }
 
+/// The form that Postgres reads.
+impl fmt::Display for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:", self.xmin, self.xmax)?;
+        for (i, xid) in self.running.iter().enumerate() {
+            write!(f, "{}{xid}", if i > 0 { "," } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,6 +78,7 @@ mod tests {
     fn a_snapshot_sees_what_had_ended_when_it_was_taken() {
         let snapshot = Snapshot::parse("10:20:10,14,15").unwrap();
         let seen: Vec<u64> = (8..22).filter(|&xid| snapshot.sees(xid)).collect();
+        assert_eq!(snapshot.to_string(), "10:20:10,14,15");
         assert_eq!(seen, [8, 9, 11, 12, 13, 16, 17, 18, 19]);
         assert_eq!(
             Snapshot::parse("10:10:").unwrap(),

@@ -12,36 +12,49 @@ use crate::pg::{ConnectError, Dsn, Pool, Session};
 pub struct Databases {
     pub source_dsn: Dsn,
     pub source: Pool,
+    /// Sessions on the source for what the stream waits for.
+    pub quick_source: Pool,
     pub state: Pool,
 }
 
-/// Nothing that Walsift runs on the source takes longer.
-const STATEMENT_TIMEOUT: Duration = Duration::from_mins(1);
+/// Nothing that Walsift runs on the source takes longer, but for the making of the slot.
+const SOURCE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A look-up that takes longer does not hold up the stream.
+const QUICK_TIMEOUT: Duration = Duration::from_secs(2);
+
+const STATE_TIMEOUT: Duration = Duration::from_mins(1);
 
 impl Databases {
     /// Connects to nothing yet.
     pub fn open(config: &Config) -> Result<Self, Box<Problem>> {
         let source_dsn: Dsn = parse(config.source.url.expose_secret(), &config.source.url_place)?;
         let state_dsn: Dsn = parse(config.state.url.expose_secret(), &config.state.url_place)?;
-        let on_source = Session {
+        let on_source = |statement_timeout| Session {
             search_path: None,
-            statement_timeout: STATEMENT_TIMEOUT,
+            statement_timeout,
         };
         let on_state = Session {
             search_path: Some(config.state.schema.clone()),
-            statement_timeout: STATEMENT_TIMEOUT,
+            statement_timeout: STATE_TIMEOUT,
         };
-        // Beside the builds: intake, visits, and whoever looks.
-        let source = Pool::new(&source_dsn, &on_source, config.engine.workers + 3);
-        // A feeder and a settler for each route, and the same others.
         let routes: usize = config.syncs.iter().map(|sync| sync.sinks.len()).sum();
-        let state = Pool::new(&state_dsn, &on_state, (2 * routes).min(2 * config.engine.workers) + 4);
+        // Beside the builds: intake, the watch, and some for the visitors of the routes.
+        let source = Pool::new(
+            &source_dsn,
+            &on_source(SOURCE_TIMEOUT),
+            config.engine.workers + 2 + routes.min(4),
+        );
+        let quick_source = Pool::new(&source_dsn, &on_source(QUICK_TIMEOUT), 1);
+        // For each route a feeder and a settler, up to a point; and intake, the lease, the watch, and some visitors.
+        let state = Pool::new(&state_dsn, &on_state, (3 * routes).min(3 * config.engine.workers) + 4);
         let unusable = |place: &Place| {
             let place = place.clone();
             move |error: ConnectError| Box::new(Problem::at(&place, error.to_string()))
         };
         Ok(Self {
             source: source.map_err(unusable(&config.source.url_place))?,
+            quick_source: quick_source.map_err(unusable(&config.source.url_place))?,
             state: state.map_err(unusable(&config.state.url_place))?,
             source_dsn,
         })

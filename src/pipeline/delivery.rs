@@ -14,7 +14,7 @@ use super::backoff::Backoff;
 use super::engine::{Engine, Routes, chain};
 use super::lane;
 use crate::pg;
-use crate::queue::{Owner, Worker, WorkerId};
+use crate::queue::{ClaimError, Owner, Worker, WorkerId};
 
 #[derive(Debug, thiserror::Error)]
 enum SessionError {
@@ -22,6 +22,8 @@ enum SessionError {
     Connect(#[from] pg::ConnectError),
     #[error("{}", pg::describe(.0))]
     Postgres(#[from] pg::Error),
+    #[error("jobs may be held that are not known")]
+    Claim(#[from] ClaimError),
     #[error("the lease on jobs is lost")]
     LeaseLost,
 }
@@ -81,7 +83,12 @@ async fn session(
             }
             lane = lanes.join_next() => match lane {
                 // Lanes end on a stop only, when all that was in flight is written down.
-                Some(Ok(())) => {}
+                Some(Ok(Ok(()))) => {}
+                Some(Ok(Err(error))) => {
+                    abandon.cancel();
+                    lanes.shutdown().await;
+                    return Err(error.into());
+                }
                 Some(Err(error)) => {
                     tracing::error!(error = %error, "a lane has failed");
                     return Err(SessionError::LeaseLost);

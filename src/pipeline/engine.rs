@@ -9,11 +9,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
+use super::breaker::Breaker;
 use super::databases::Databases;
 use super::health::Health;
 use super::prepare::Prepared;
-use super::setup::{Setup, set_up};
-use super::{delivery, intake, pruner, visitor, watch};
+use super::{delivery, intake, pruner, setup, visitor, watch};
 use crate::catalog::Table;
 use crate::config::Config;
 use crate::pg;
@@ -32,15 +32,18 @@ pub struct Engine {
     pub source_dsn: pg::Dsn,
     /// Sessions on the source: catalogue, look-ups, builds.
     pub source: pg::Pool,
+    /// Sessions on the source for what the stream waits for.
+    pub quick_source: pg::Pool,
     /// Sessions on the state database.
     pub state: pg::Pool,
     pub health: Arc<Health>,
     pub stop: CancellationToken,
     pub(super) tally: Mutex<Tally>,
-    /// Woken when a visit is made.
-    pub(super) visits: Notify,
     /// Builds that may run at the same time.
     pub(super) builders: Semaphore,
+    /// Room for documents that are built and not delivered yet, in KiB.
+    pub(super) documents: Arc<Semaphore>,
+    pub(super) documents_kib: u32,
 }
 
 /// A route at work.
@@ -52,8 +55,12 @@ pub(super) struct RouteAtWork {
     pub sync_name: Arc<str>,
     pub sink_name: Arc<str>,
     pub sink: Arc<SharedSink>,
+    /// Stands for the shape of the documents that this process builds.
+    pub fingerprint: String,
     /// Woken when jobs are made.
     pub jobs: Notify,
+    /// Woken when visits are made.
+    pub visits: Notify,
 }
 
 /// A sink, and the places for requests that all its routes share.
@@ -61,6 +68,7 @@ pub(super) struct RouteAtWork {
 pub(super) struct SharedSink {
     pub sink: Sink,
     pub places: Semaphore,
+    pub breaker: Breaker,
 }
 
 pub(super) type Routes = Arc<[RouteAtWork]>;
@@ -76,12 +84,23 @@ impl Engine {
         let Databases {
             source_dsn,
             source,
+            quick_source,
             state,
         } = databases;
+        let documents_kib = u32::try_from(config.engine.memory_bytes / 4 / 1024)
+            .unwrap_or(u32::MAX)
+            .clamp(1, 1 << 24);
         let tables = prepared.tables(&config).into_iter().cloned().collect();
         let shared = |(name, sink): (String, Sink)| {
             let places = Semaphore::new(sink.concurrency());
-            (name, Arc::new(SharedSink { sink, places }))
+            (
+                name,
+                Arc::new(SharedSink {
+                    sink,
+                    places,
+                    breaker: Breaker::default(),
+                }),
+            )
         };
         Self {
             plans: prepared.plans,
@@ -89,12 +108,14 @@ impl Engine {
             sinks: prepared.sinks.into_iter().map(shared).collect(),
             source_dsn,
             source,
+            quick_source,
             state,
             health,
             stop,
             tally: Mutex::default(),
-            visits: Notify::new(),
             builders: Semaphore::new(config.engine.workers),
+            documents: Arc::new(Semaphore::new(documents_kib as usize)),
+            documents_kib,
             config,
         }
     }
@@ -111,11 +132,6 @@ impl Engine {
         }
     }
 
-    pub(super) async fn set_up(&self) -> Result<Setup, super::setup::SetupError> {
-        let tables: Vec<&Table> = self.tables.iter().collect();
-        set_up(&self.config, &self.plans, &tables, &self.source, &self.state).await
-    }
-
     /// The time to wait, cut short by a stop. Returns whether to go on.
     pub(super) async fn pause(&self, time: Duration) -> bool {
         tokio::select! {
@@ -125,44 +141,59 @@ impl Engine {
     }
 }
 
-/// How long a stop may take, and to write down the counts after it: within ten seconds the process is gone.
-const STOP_GRACE: Duration = Duration::from_secs(8);
-const TALLY_GRACE: Duration = Duration::from_millis(500);
+/// How long a stop may take in all: within ten seconds the process is gone.
+const STOP_GRACE: Duration = Duration::from_millis(8_500);
+
+/// What is left to do at the very end may take so long.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// A task has ended that should not have.
+#[derive(Debug, thiserror::Error)]
+#[error("a part of the engine has failed: {0}")]
+pub struct Broken(String);
 
 /// Runs until `engine.stop`; whatever fails is tried again for ever.
-pub async fn run(engine: Arc<Engine>) {
+pub async fn run(engine: Arc<Engine>) -> Result<(), Broken> {
     let Some(routes) = first_setup(&engine).await else {
-        return;
+        return Ok(());
     };
     let routes: Routes = routes_at_work(&engine, &routes).into();
 
     let mut tasks = JoinSet::new();
     tasks.spawn(intake::run(engine.clone(), routes.clone()));
-    tasks.spawn(visitor::run(engine.clone(), routes.clone()));
-    tasks.spawn(delivery::run(engine.clone(), routes.clone()));
+    for index in 0..routes.len() {
+        tasks.spawn(visitor::run(engine.clone(), routes.clone(), index));
+    }
+    tasks.spawn(delivery::run(engine.clone(), routes));
     tasks.spawn(pruner::run(engine.clone()));
     tasks.spawn(watch::run(engine.clone()));
 
-    engine.stop.cancelled().await;
+    let broken = tokio::select! {
+        () = engine.stop.cancelled() => None,
+        // They go on for ever by themselves: whoever started the process is to start it anew.
+        Some(ended) = tasks.join_next() => ended.err().map(|error| Broken(error.to_string())),
+    };
+    engine.stop.cancel();
     let finished = tokio::time::timeout(STOP_GRACE, async { while tasks.join_next().await.is_some() {} }).await;
     if finished.is_err() {
         tracing::warn!("some tasks did not finish in time; what they held is taken over as uncertain");
     }
-    watch::write_tally(&engine).await;
+    let _ = tokio::time::timeout(LAST_WORDS, watch::write_tally(&engine)).await;
+    broken.map_or(Ok(()), Err)
 }
 
 /// Tries until everything stands; `None` if stopped before.
 async fn first_setup(engine: &Engine) -> Option<Vec<Route>> {
     let mut backoff = Backoff::new();
     loop {
-        let set_up = tokio::select! {
+        let installed = tokio::select! {
             () = engine.stop.cancelled() => return None,
-            set_up = engine.set_up() => set_up,
+            installed = setup::install(engine) => installed,
         };
-        match set_up {
-            Ok(setup) => {
+        match installed {
+            Ok(routes) => {
                 engine.health.well("setup");
-                return Some(setup.routes);
+                return Some(routes);
             }
             Err(error) => {
                 if engine.health.ill("setup", error.to_string()) {
@@ -191,7 +222,9 @@ fn routes_at_work(engine: &Engine, routes: &[Route]) -> Vec<RouteAtWork> {
             sync_name: route.sync.as_str().into(),
             sink_name: route.sink.as_str().into(),
             sink: engine.sinks[&route.sink].clone(),
+            fingerprint: setup::fingerprint(&engine.plans[sync]),
             jobs: Notify::new(),
+            visits: Notify::new(),
         });
     }
     at_work

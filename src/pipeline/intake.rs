@@ -16,7 +16,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::backoff::Backoff;
 use super::engine::{Engine, Routes, chain};
-use super::setup::SetupError;
+use super::setup::{self, SetupError};
 use crate::failpoint;
 use crate::mapping::{Batch, Change, Mapper, Origin};
 use crate::metrics as names;
@@ -54,8 +54,8 @@ enum IntakeError {
     Relation(#[from] UnknownRelation),
     #[error("the stream is out of order: {0}")]
     Order(&'static str),
-    #[error("progress belongs to another server by now")]
-    OtherServer,
+    #[error("progress is another one than this reader has committed")]
+    Overtaken,
 }
 
 /// Reads whenever the slot is free, for as long as the engine runs.
@@ -100,7 +100,7 @@ struct Intake<'a> {
     batch: Batch,
     /// The transaction that is being read.
     open: Option<Origin>,
-    /// Changes read since the last flush.
+    /// Changes and transactions read since the last flush.
     changes: usize,
     /// Everything before has been read, whole transactions only.
     read: Lsn,
@@ -126,31 +126,34 @@ impl<'a> Intake<'a> {
             let slot = engine.config.source.slot.clone();
             return Err(StreamError::SlotInUse { slot }.into());
         }
-        let setup = tokio::select! {
+        let start = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            setup = engine.set_up() => setup?,
+            start = setup::find_start(engine, routes) => start?,
         };
-        let opened = tokio::select! {
+        let stream = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            opened = PgWireStream::open(settings(engine, setup.progress.lsn)) => opened?,
+            stream = PgWireStream::open(settings(engine, start.lsn)) => stream?,
         };
-        tracing::info!(slot = engine.config.source.slot, lsn = %setup.progress.lsn, "reading the slot");
+        // The slot is ours: nobody else maps changes from here on.
+        setup::take_over(engine, routes).await?;
+        tracing::info!(slot = engine.config.source.slot, lsn = %start.lsn, "reading the slot");
         gauge!(names::READING).set(1.0);
         engine.health.well("intake");
-        // A resync has made visits.
-        engine.visits.notify_one();
+        for route in routes.iter() {
+            route.visits.notify_one();
+        }
         backoff.reset();
         let mut intake = Self {
             engine,
             routes,
-            stream: opened,
+            stream,
             mapper: Mapper::new(engine.plans.clone()),
             relations: Relations::default(),
             batch: Batch::default(),
             open: None,
             changes: 0,
-            read: setup.progress.lsn,
-            durable: setup.progress,
+            read: start.lsn,
+            durable: start,
             dirty: false,
             counters: Counters::new(),
         };
@@ -199,6 +202,7 @@ impl<'a> Intake<'a> {
             }
             Event::Commit { end_lsn, .. } => {
                 self.open = None;
+                self.changes += 1;
                 self.read = self.read.max(end_lsn);
                 self.counters.transactions.increment(1);
             }
@@ -272,26 +276,22 @@ impl<'a> Intake<'a> {
     async fn flush(&mut self) -> Result<(), IntakeError> {
         let batch = std::mem::take(&mut self.batch);
         let resolved = resolve::resolve(self.engine, self.routes, batch).await?;
-        let progress = Progress {
-            lsn: self.read,
-            ..self.durable
-        };
-
+        let read = self.read;
         failpoint::die_at("intake-before-commit");
         let mut state = self.engine.state.get().await?;
         let tx = state.transaction().await?;
         let covered = resolved.write(&tx, self.routes).await?;
-        if !queue::write_progress(&tx, &self.engine.config.source.slot, progress).await? {
-            return Err(IntakeError::OtherServer);
+        if !queue::write_progress(&tx, &self.engine.config.source.slot, self.durable, read).await? {
+            return Err(IntakeError::Overtaken);
         }
         tx.commit().await?;
         failpoint::die_at("intake-after-commit");
 
-        self.durable = progress;
+        self.durable.lsn = read;
         self.changes = 0;
         // The rest of a transaction that is being read is worth it again.
         self.dirty = self.open.is_some();
-        self.stream.confirm(progress.lsn);
+        self.stream.confirm(read);
         failpoint::die_at("intake-after-confirm");
         resolved.announce(self.engine, self.routes, &covered);
         Ok(())

@@ -15,13 +15,13 @@ mod settler;
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::engine::{Engine, RouteAtWork, Routes};
 use crate::build::Digest;
 use crate::publish::Delivery;
-use crate::queue::{Job, Worker};
+use crate::queue::{ClaimError, Job, Worker};
 use crate::record::{Held, Settlement};
 
 /// What the stages of a lane share.
@@ -43,6 +43,8 @@ struct Parcel {
     job: Job,
     delivery: Delivery,
     digest: Digest,
+    /// Given back when the document is gone from memory.
+    _room: OwnedSemaphorePermit,
 }
 
 /// A job at its end, with what the counts need.
@@ -56,14 +58,15 @@ struct Delivered {
     changed_at: Option<std::time::SystemTime>,
 }
 
-/// Runs until a stop, when all that was in flight is written down, or until it is abandoned.
+/// Runs until a stop, when all that was in flight is written down, or until it is abandoned. An error means that this worker
+/// may hold jobs that it does not know of.
 pub(super) async fn run(
     engine: Arc<Engine>,
     routes: Routes,
     index: usize,
     worker: Arc<Worker>,
     abandon: CancellationToken,
-) {
+) -> Result<(), ClaimError> {
     let lane = Lane {
         engine,
         routes,
@@ -74,15 +77,16 @@ pub(super) async fn run(
     let (parcels, parcels_in) = mpsc::channel(batch);
     let (ended, ended_in) = mpsc::channel(batch);
     let work = async {
-        tokio::join!(
+        let (fed, (), ()) = tokio::join!(
             feeder::run(&lane, parcels, ended.clone()),
             publisher::run(&lane, parcels_in, ended),
             settler::run(&lane, ended_in),
-        )
+        );
+        fed
     };
     tokio::select! {
-        () = abandon.cancelled() => {}
-        _ = work => {}
+        () = abandon.cancelled() => Ok(()),
+        fed = work => fed,
     }
 }
 

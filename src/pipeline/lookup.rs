@@ -10,7 +10,7 @@ use crate::plan::{KeyShape, Lookup};
 
 #[derive(Debug)]
 pub(super) enum LookupError {
-    /// Of the statement or its data: it takes too long, or the schema has changed.
+    /// Not now: it takes too long, a table is locked, or the schema has changed.
     Statement(String),
     Connection(pg::Error),
 }
@@ -48,8 +48,8 @@ pub(super) async fn page(
         source.query(&statement, &parameters).await
     };
     let rows = rows.await.map_err(|error| match disposition(&error) {
-        Disposition::Statement | Disposition::Data => LookupError::Statement(describe(&error)),
-        Disposition::Connection | Disposition::Transient => LookupError::Connection(error),
+        Disposition::Connection => LookupError::Connection(error),
+        _ => LookupError::Statement(describe(&error)),
     })?;
     let key = |row: &tokio_postgres::Row| {
         let values: Vec<&str> = (0..shape.columns.len()).map(|i| row.get(i)).collect();

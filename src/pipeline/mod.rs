@@ -8,6 +8,7 @@
 //! new, finish what is in flight, write it down, leave.
 
 mod backoff;
+mod breaker;
 mod databases;
 mod delivery;
 mod engine;
@@ -22,6 +23,6 @@ mod visitor;
 mod watch;
 
 pub use databases::Databases;
-pub use engine::{Engine, chain, run};
+pub use engine::{Broken, Engine, chain, run};
 pub use health::Health;
 pub use prepare::{PrepareError, Prepared, prepare};

@@ -1,25 +1,22 @@
-//! What must stand before the stream is opened: state schema, publication, slot, routes, and the visits that a new or
-//! lost beginning asks for.
+//! What must stand before the stream is read: state schema and routes for every process; publication, slot and the
+//! beginning for the one that reads.
 //!
 //! The order matters. The publication comes before the slot, so that the slot's stream shows the tables from its first
-//! byte on. The slot comes before the visits, so that what changes during a visit is in the stream. Visits and progress are
-//! committed together: a crash in between is a start that did not happen. Each step may be repeated.
+//! byte on. Visits are made by the process that holds the slot, and committed together with the note for which routes it
+//! maps changes: whatever an earlier reader did not map is visited. A crash in between is a start that did not happen;
+//! each step may be repeated.
 
+use std::collections::HashSet;
+
+use super::engine::{Engine, RouteAtWork, Routes};
 use crate::catalog::Table;
-use crate::config::{Config, Initial, OnLostSlot};
+use crate::config::{Initial, OnLostSlot};
 use crate::failpoint;
 use crate::pg::{self, Snapshot};
 use crate::plan::SyncPlan;
-use crate::queue::{self, Kind, NewVisit, Past, Priority, Progress, Route, Wanted};
+use crate::queue::{self, Kind, NewVisit, Priority, Progress, Route, RouteId};
 use crate::record::{self, MigrateError};
 use crate::wal::{self, Lsn, Slot};
-
-/// Where the stream goes on, and for whom.
-#[derive(Debug)]
-pub(super) struct Setup {
-    pub progress: Progress,
-    pub routes: Vec<Route>,
-}
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SetupError {
@@ -31,21 +28,48 @@ pub(super) enum SetupError {
     Migrate(#[from] MigrateError),
     #[error("{0}; with on_lost_slot = \"resync\" it would be made anew and every subject visited")]
     LostSlot(String),
+    #[error(
+        "the key of sync {0} is another one than before, so its subjects have other names: give the sync another name, or \
+         remove what is stored of it"
+    )]
+    OtherKey(String),
 }
 
-/// Sets up, or finds everything in place. One process at a time.
-pub(super) async fn set_up(
-    config: &Config,
-    plans: &[SyncPlan],
-    tables: &[&Table],
-    source: &pg::Pool,
-    state: &pg::Pool,
-) -> Result<Setup, SetupError> {
-    let mut state = state.get().await?;
-    let migration = state.transaction().await?;
-    record::migrate(&migration, &config.state.schema).await?;
-    migration.commit().await?;
+/// For every process: the state schema, and the routes of the configuration.
+pub(super) async fn install(engine: &Engine) -> Result<Vec<Route>, SetupError> {
+    let mut state = engine.state.get().await?;
+    let tx = state.transaction().await?;
+    record::migrate(&tx, &engine.config.state.schema).await?;
+    let syncs = engine.config.syncs.iter();
+    let pairs: Vec<(String, String)> = syncs
+        .flat_map(|sync| sync.sinks.iter().map(|sink| (sync.name.clone(), sink.clone())))
+        .collect();
+    let routes = queue::ensure_routes(&tx, &pairs).await?;
+    for route in &routes {
+        let plan = engine
+            .plans
+            .iter()
+            .find(|plan| *plan.name == route.sync)
+            .expect("every sync has a plan");
+        let own = fingerprint(plan);
+        let key = |fingerprint: &str| fingerprint.split_once('/').map(|(key, _)| key.to_owned());
+        if !route.fingerprint.is_empty() && key(&route.fingerprint) != key(&own) {
+            return Err(SetupError::OtherKey(route.sync.clone()));
+        }
+    }
+    tx.commit().await?;
+    Ok(routes)
+}
 
+/// Stands for the subjects' names and, after the slash, for the shape of the document.
+pub(super) fn fingerprint(plan: &SyncPlan) -> String {
+    let hash = |text: &str| format!("{:032x}", xxhash_rust::xxh3::xxh3_128(text.as_bytes()));
+    format!("{}/{}", hash(&format!("{:?}", plan.shape)), hash(&plan.build_sql))
+}
+
+/// For the process that is about to read: publication and slot, and where the stream goes on.
+pub(super) async fn find_start(engine: &Engine, routes: &Routes) -> Result<Progress, SetupError> {
+    let mut state = engine.state.get().await?;
     // The lock is held by a transaction that writes nothing until the slot is there: making a slot waits for every
     // transaction that has written, so one of our own would make it wait for ever.
     let tx = state.transaction().await?;
@@ -53,88 +77,68 @@ pub(super) async fn set_up(
         .await?;
     tx.query_one(
         include_str!("../../sql/record/migration_lock.sql"),
-        &[&config.state.schema],
+        &[&engine.config.state.schema],
     )
     .await?;
-    let source = source.get().await?;
-    if config.source.manage {
-        wal::keep_publication(&**source, &config.source.publication, tables).await?;
+    let source = engine.source.get().await?;
+    if engine.config.source.manage {
+        keep_publication(engine, routes, &source).await?;
     }
     failpoint::die_at("setup-after-publication");
-    // Transactions that run now may have written to a table before it was published. A visit sees what they did if
-    // it waits for them to end.
-    let horizon = Snapshot::current(&**source).await?.xmax;
-    let (progress, beginning) = find_beginning(config, &source, &tx).await?;
+    let (progress, goes_on) = find_beginning(engine, &source, &tx).await?;
     failpoint::die_at("setup-after-slot");
-
-    let routes = queue::ensure_routes(&tx, &wanted(config, plans)).await?;
-    for route in &routes {
-        let initial = config
-            .syncs
-            .iter()
-            .find(|sync| sync.name == route.sync)
-            .map(|sync| sync.initial);
-        for kind in visits(route.past, initial.unwrap_or(Initial::All), &beginning) {
-            tracing::info!(sync = route.sync, sink = route.sink, visit = ?kind, "every subject will be visited");
-            let visit = NewVisit {
-                routes: vec![route.id],
-                kind,
-                xid: None,
-                horizon: Some(horizon),
-                last_key: None,
-                priority: Priority::Low,
-                changed_at: None,
-            };
-            queue::insert_visit(&tx, &visit).await?;
-        }
-    }
-    if beginning != Beginning::GoOn {
-        queue::replace_progress(&tx, &config.source.slot, progress).await?;
+    if !goes_on {
+        queue::replace_progress(&tx, &engine.config.source.slot, progress).await?;
     }
     tx.commit().await?;
-    failpoint::die_at("setup-after-commit");
-    Ok(Setup { progress, routes })
+    Ok(progress)
 }
 
-fn wanted(config: &Config, plans: &[SyncPlan]) -> Vec<Wanted> {
-    let mut wanted = Vec::new();
-    for (sync, plan) in config.syncs.iter().zip(plans) {
-        let fingerprint = format!("{:032x}", xxhash_rust::xxh3::xxh3_128(plan.build_sql.as_bytes()));
-        wanted.extend(sync.sinks.iter().map(|sink| Wanted {
-            sync: sync.name.clone(),
-            sink: sink.clone(),
-            fingerprint: fingerprint.clone(),
-        }));
+async fn keep_publication(engine: &Engine, routes: &Routes, source: &pg::Client) -> Result<(), SetupError> {
+    let name = &engine.config.source.publication;
+    let tables: Vec<&Table> = engine.tables.iter().collect();
+    let Some(amendment) = wal::amendment(&***source, name, &tables).await? else {
+        return Ok(());
+    };
+    // Noted before it is amended: what was not shown until now was mapped for nobody.
+    let mut state = engine.state.get().await?;
+    let tx = state.transaction().await?;
+    if let Some((_, mapped)) = queue::read_progress(&*tx, &engine.config.source.slot).await? {
+        let blind: HashSet<(&str, &str)> = engine
+            .tables
+            .iter()
+            .filter(|table| amendment.missing.contains(&table.id))
+            .map(|table| (table.schema.as_str(), table.name.as_str()))
+            .collect();
+        let reads_blind = |id: &RouteId| {
+            let route = routes.iter().find(|route| route.id == *id);
+            let mut listeners = route.into_iter().flat_map(|route| &engine.plans[route.sync].listeners);
+            listeners.any(|listener| blind.contains(&(listener.schema.as_str(), listener.table.as_str())))
+        };
+        let still: Vec<RouteId> = mapped.into_iter().filter(|id| !reads_blind(id)).collect();
+        queue::write_readers_routes(&tx, &engine.config.source.slot, &still).await?;
     }
-    wanted
+    tx.commit().await?;
+    amendment.apply(&***source).await?;
+    Ok(())
 }
 
-/// How this start relates to what was read before.
-#[derive(Debug, PartialEq, Eq)]
-enum Beginning {
-    /// Where the last one stopped.
-    GoOn,
-    /// Nothing was ever read.
-    First,
-    /// Changes may have been missed.
-    Gap,
-}
-
+/// Where to begin, and whether that is where the last reader stopped.
 async fn find_beginning(
-    config: &Config,
+    engine: &Engine,
     source: &pg::Client,
     tx: &deadpool_postgres::Transaction<'_>,
-) -> Result<(Progress, Beginning), SetupError> {
-    let name = &config.source.slot;
+) -> Result<(Progress, bool), SetupError> {
+    let name = &engine.config.source.slot;
     let system_identifier = wal::system_identifier(&***source).await?;
     let at = |lsn| Progress { system_identifier, lsn };
     // In this order: progress is committed before it is confirmed, so what is read after the slot is never behind it,
     // even while another process reads the stream.
     let slot = wal::read_slot(&***source, name).await?;
-    let before = queue::read_progress(&**tx, name).await?;
+    let before = queue::read_progress(&**tx, name).await?.map(|(progress, _)| progress);
     let gap = match (&before, &slot) {
         (Some(before), Some(slot)) => match gap(*before, slot, system_identifier) {
-            None => return Ok((*before, Beginning::GoOn)),
+            None => return Ok((*before, true)),
             Some(gap) => gap,
         },
         (Some(_), None) => format!("slot {name} is gone"),
@@ -145,10 +149,10 @@ async fn find_beginning(
                 Some(_) => remake(source, name).await?,
                 None => make(source, name).await?,
             };
-            return Ok((at(lsn), Beginning::First));
+            return Ok((at(lsn), false));
         }
     };
-    if config.source.on_lost_slot == OnLostSlot::Stop {
+    if engine.config.source.on_lost_slot == OnLostSlot::Stop {
         return Err(SetupError::LostSlot(gap));
     }
     tracing::warn!(
@@ -160,7 +164,7 @@ async fn find_beginning(
         Some(slot) => slot.confirmed,
         None => make(source, name).await?,
     };
-    Ok((at(lsn), Beginning::Gap))
+    Ok((at(lsn), false))
 }
 
 /// Why changes may be missing between what was read before and what the slot has now.
@@ -173,6 +177,12 @@ fn gap(before: Progress, slot: &Slot, system_identifier: i64) -> Option<String> 
         Some(format!(
             "the slot stands at {}, but was read to {} only",
             slot.confirmed, before.lsn
+        ))
+    } else if before.lsn > slot.current {
+        // Read from there on, the stream would leave out what is written until then.
+        Some(format!(
+            "the source stands at {}, but was read to {} before",
+            slot.current, before.lsn
         ))
     } else {
         None
@@ -197,20 +207,65 @@ async fn remake(source: &pg::Client, name: &str) -> Result<Lsn, SetupError> {
     make(source, name).await
 }
 
-/// Which subjects a start visits.
-fn visits(past: Past, initial: Initial, beginning: &Beginning) -> Vec<Kind> {
-    match (past, beginning) {
+/// For the process that holds the slot: visits whatever no reader has mapped changes for, and takes over the mapping.
+pub(super) async fn take_over(engine: &Engine, routes: &Routes) -> Result<(), SetupError> {
+    let slot = &engine.config.source.slot;
+    let stored = install(engine).await?;
+    let source = engine.source.get().await?;
+    // Transactions that run now may have written to a table before it was published, or before the slot began. A visit
+    // sees what they did if it waits for them to end.
+    let horizon = Snapshot::current(&**source).await?.xmax;
+    let mut state = engine.state.get().await?;
+    let tx = state.transaction().await?;
+    let mapped = queue::read_progress(&*tx, slot)
+        .await?
+        .map(|(_, mapped)| mapped)
+        .unwrap_or_default();
+    for route in routes.iter() {
+        let before = stored
+            .iter()
+            .find(|stored| stored.id == route.id)
+            .map_or("", |stored| &stored.fingerprint);
+        for kind in visits(engine, route, before, mapped.contains(&route.id)) {
+            tracing::info!(sync = %route.sync_name, sink = %route.sink_name, visit = ?kind, "every subject will be visited");
+            let visit = NewVisit {
+                route: route.id,
+                kind,
+                xid: None,
+                horizon: Some(horizon),
+                last_key: None,
+                priority: Priority::Low,
+                changed_at: None,
+            };
+            queue::insert_visit(&tx, &visit).await?;
+        }
+        if before != route.fingerprint {
+            queue::set_fingerprint(&tx, route.id, &route.fingerprint).await?;
+        }
+    }
+    let own: HashSet<RouteId> = routes.iter().map(|route| route.id).collect();
+    if mapped.iter().copied().collect::<HashSet<_>>() != own {
+        let mut own: Vec<RouteId> = own.into_iter().collect();
+        own.sort_unstable();
+        queue::write_readers_routes(&tx, slot, &own).await?;
+    }
+    tx.commit().await?;
+    failpoint::die_at("setup-after-commit");
+    Ok(())
+}
+
+/// Which subjects are visited at a take-over. `before`: the shape that was sent last; `mapped`: whether the last reader
+/// mapped changes for the route.
+fn visits(engine: &Engine, route: &RouteAtWork, before: &str, mapped: bool) -> Vec<Kind> {
+    let initial = engine.config.syncs[route.sync].initial;
+    match (before, initial) {
+        ("", Initial::All) => vec![Kind::All],
+        ("", Initial::None) => Vec::new(),
         // What the source holds, and what the sink may still hold but the source no longer has. `initial` does not
         // count: any of them may have changed unseen.
-        (Past::Same | Past::Reshaped, Beginning::Gap | Beginning::First) => vec![Kind::All, Kind::Known],
-        (Past::Reshaped, Beginning::GoOn) => match initial {
-            Initial::All => vec![Kind::All, Kind::Known],
-            Initial::None => vec![Kind::Known],
-        },
-        (Past::New, _) => match initial {
-            Initial::All => vec![Kind::All],
-            Initial::None => Vec::new(),
-        },
-        (Past::Same, Beginning::GoOn) => Vec::new(),
+        _ if !mapped => vec![Kind::All, Kind::Known],
+        (before, _) if before == route.fingerprint => Vec::new(),
+        (_, Initial::All) => vec![Kind::All, Kind::Known],
+        (_, Initial::None) => vec![Kind::Known],
     }
 }

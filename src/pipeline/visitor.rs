@@ -1,5 +1,6 @@
 //! Visits made into jobs, a step at a time: a page is found, its subjects are enqueued, and how far it got is noted, all
-//! in one commit. A crash costs one step.
+//! in one commit. A crash costs one step. Each route has a visitor of its own, so that a visit which cannot go on, or a sink
+//! that is down, holds up nobody else.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use crate::failpoint;
 use crate::mapping::SubjectKey;
 use crate::pg::{self, Snapshot};
 use crate::plan::Finder;
-use crate::queue::{self, Entry, Kind, Priority, RouteId, Step, Waiting};
+use crate::queue::{self, Entry, Kind, Priority, Visit, VisitId};
 
 /// Subjects in one step.
 const STEP_SUBJECTS: usize = 2_000;
@@ -20,13 +21,16 @@ const STEP_SUBJECTS: usize = 2_000;
 const BACKLOG_JOBS: i64 = 10_000;
 
 /// Most visits looked at in one round.
-const ROUND_VISITS: i64 = 200;
+const ROUND_VISITS: i64 = 100;
 
 /// How often it is looked whether a transaction has become visible, or jobs have become few; nothing tells.
 const HELD_PERIOD: Duration = Duration::from_millis(50);
 
 /// Whatever wakes the visitor, it also looks by itself: another process may have made a visit or died in one.
 const PERIOD: Duration = Duration::from_secs(1);
+
+/// When a visit that cannot go on is tried again.
+const DEFERRED: Duration = Duration::from_secs(5);
 
 #[derive(Debug, thiserror::Error)]
 enum VisitError {
@@ -46,12 +50,15 @@ enum Round {
     Idle,
 }
 
-pub(super) async fn run(engine: Arc<Engine>, routes: Routes) {
+pub(super) async fn run(engine: Arc<Engine>, routes: Routes, index: usize) {
+    let route = &routes[index];
+    let component = format!("visits of {} for {}", route.sync_name, route.sink_name);
+    let visitor = Visitor { engine: &engine, route };
     let mut backoff = Backoff::new();
     while !engine.stop.is_cancelled() {
-        let wait = match round(&engine, &routes).await {
+        let wait = match visitor.round().await {
             Ok(round) => {
-                engine.health.well("visits");
+                engine.health.well(&component);
                 backoff.reset();
                 match round {
                     Round::Progress => continue,
@@ -60,101 +67,113 @@ pub(super) async fn run(engine: Arc<Engine>, routes: Routes) {
                 }
             }
             Err(error) => {
-                if engine.health.ill("visits", chain(&error)) {
-                    tracing::error!(error = chain(&error), "visits have stopped; trying again");
+                if engine.health.ill(&component, chain(&error)) {
+                    tracing::error!(error = chain(&error), component, "visits have stopped; trying again");
                 }
                 backoff.next()
             }
         };
         tokio::select! {
             () = engine.stop.cancelled() => return,
-            () = engine.visits.notified() => {}
+            () = route.visits.notified() => {}
             () = tokio::time::sleep(wait) => {}
         }
     }
 }
 
-/// One step of every visit whose time has come.
-async fn round(engine: &Engine, routes: &Routes) -> Result<Round, VisitError> {
-    let state = engine.state.get().await?;
-    let ids: Vec<RouteId> = routes.iter().map(|route| route.id).collect();
-    let waiting = queue::waiting_visits(&state, &ids, ROUND_VISITS).await?;
-    drop(state);
-    let Some(_) = waiting.first() else {
-        return Ok(Round::Idle);
-    };
-    let source = engine.source.get().await?;
-    let snapshot = Snapshot::current(&**source).await?;
-    let mut round = Round::Idle;
-    for visit in &waiting {
-        if engine.stop.is_cancelled() {
-            break;
+struct Visitor<'a> {
+    engine: &'a Engine,
+    route: &'a RouteAtWork,
+}
+
+impl Visitor<'_> {
+    /// One step of every visit whose time has come.
+    async fn round(&self) -> Result<Round, VisitError> {
+        let state = self.engine.state.get().await?;
+        if !queue::has_visits(&state, self.route.id).await? {
+            return Ok(Round::Idle);
         }
-        if may_begin(visit, &snapshot) && has_room(engine, visit).await? {
-            if step(engine, routes, &source, visit).await? {
+        let source = self.engine.source.get().await?;
+        let snapshot = Snapshot::current(&**source).await?;
+        let ready = queue::ready_visits(&state, self.route.id, &snapshot, ROUND_VISITS).await?;
+        let backlog = queue::backlog(&state, self.route.id, Priority::Low, BACKLOG_JOBS).await?;
+        drop(state);
+        let mut round = Round::Held;
+        for visit in ready {
+            let has_room = visit.priority < Priority::Low || backlog < BACKLOG_JOBS;
+            if has_room && !self.engine.stop.is_cancelled() && self.step(&source, visit.id).await? {
                 round = Round::Progress;
             }
-        } else if round == Round::Idle {
-            round = Round::Held;
         }
+        Ok(round)
     }
-    Ok(round)
-}
 
-fn may_begin(visit: &Waiting, snapshot: &Snapshot) -> bool {
-    let seen = visit.xid.is_none_or(|xid| snapshot.sees(xid));
-    seen && visit.horizon.is_none_or(|horizon| snapshot.xmin >= horizon)
-}
-
-async fn has_room(engine: &Engine, visit: &Waiting) -> Result<bool, VisitError> {
-    if visit.priority < Priority::Low {
-        return Ok(true);
-    }
-    let state = engine.state.get().await?;
-    Ok(queue::backlog(&state, &visit.routes, Priority::Low, BACKLOG_JOBS).await? < BACKLOG_JOBS)
-}
-
-/// Returns whether the visit got on.
-async fn step(engine: &Engine, routes: &Routes, source: &pg::Client, visit: &Waiting) -> Result<bool, VisitError> {
-    let mut state = engine.state.get().await?;
-    let tx = state.transaction().await?;
-    let Some(step) = queue::lock_visit(&tx, visit.id).await? else {
-        return Ok(false);
-    };
-    let visited: Vec<&RouteAtWork> = routes.iter().filter(|route| step.routes.contains(&route.id)).collect();
-    let Some(&any) = visited.first() else { return Ok(false) };
-    let found = match find(engine, any, source, &tx, &step).await? {
-        Ok(found) => found,
-        Err(error) => {
-            let component = format!("visit of sync {}", any.sync_name);
-            if engine.health.ill(&component, error.clone()) {
-                tracing::error!(sync = %any.sync_name, error, "a visit cannot go on; it waits until it can");
+    /// Returns whether the visit got on.
+    async fn step(&self, source: &pg::Client, id: VisitId) -> Result<bool, VisitError> {
+        let mut state = self.engine.state.get().await?;
+        let Some(visit) = queue::read_visit(&state, id).await? else {
+            return Ok(false);
+        };
+        let component = format!("a visit of {}", self.route.sync_name);
+        let found = match self.find(source, &state, &visit).await {
+            Ok(found) => found,
+            Err(LookupError::Connection(error)) => return Err(error.into()),
+            Err(LookupError::Statement(error)) => {
+                if self.engine.health.ill(&component, error.clone()) {
+                    tracing::error!(sync = %self.route.sync_name, error, "a visit cannot go on; it waits until it can");
+                }
+                queue::defer_visit(&state, id, DEFERRED).await?;
+                return Ok(false);
             }
+        };
+        self.engine.health.well(&component);
+
+        let tx = state.transaction().await?;
+        if !queue::lock_visit(&tx, &visit).await? {
             return Ok(false);
         }
-    };
-    engine.health.well(&format!("visit of sync {}", any.sync_name));
-    let mut entries = Vec::with_capacity(found.keys.len() * visited.len());
-    for route in &visited {
-        let entry = |key: &SubjectKey| Entry {
-            route: route.id,
-            key: key.clone(),
-            changed_at: step.changed_at,
+        let entry = |key: SubjectKey| Entry {
+            route: self.route.id,
+            key,
+            changed_at: visit.changed_at,
         };
-        entries.extend(found.keys.iter().map(entry));
+        queue::enqueue(&tx, found.keys.into_iter().map(entry).collect(), visit.priority).await?;
+        match &found.more_after {
+            Some(last_key) => queue::advance_visit(&tx, id, last_key).await?,
+            None => queue::delete_visit(&tx, id).await?,
+        }
+        failpoint::die_at("visit-before-commit");
+        tx.commit().await?;
+        failpoint::die_at("visit-after-commit");
+        self.route.jobs.notify_one();
+        Ok(true)
     }
-    queue::enqueue(&tx, entries, step.priority).await?;
-    match &found.more_after {
-        Some(last_key) => queue::advance_visit(&tx, step.id, last_key).await?,
-        None => queue::delete_visit(&tx, step.id).await?,
+
+    /// The subjects of the next step.
+    async fn find(&self, source: &pg::Client, state: &pg::Client, visit: &Visit) -> Result<Found, LookupError> {
+        let plan = &self.engine.plans[self.route.sync];
+        let last_key = visit.last_key.as_ref();
+        let (lookup, arity, values) = match &visit.kind {
+            Kind::Subjects(keys) => return Ok(Found::all(keys.clone())),
+            Kind::Known => {
+                let most = i64::try_from(STEP_SUBJECTS).unwrap_or(i64::MAX);
+                let known = queue::known_page(state, self.route.id, last_key, most).await;
+                return known.map(Found::page).map_err(LookupError::Connection);
+            }
+            Kind::All => (&plan.page, 0, [].as_slice()),
+            Kind::Lookup { node, values } => {
+                let listener = plan.listeners.iter().find(|listener| listener.node == *node);
+                match listener.map(|listener| (&listener.finder, listener.columns.len())) {
+                    Some((Finder::Lookup(lookup), arity)) => (lookup, arity, values.as_slice()),
+                    Some((Finder::Key, _)) => return Ok(Found::all(values.clone())),
+                    // The configuration no longer has the node, so no document depends on the change.
+                    None => return Ok(Found::all(Vec::new())),
+                }
+            }
+        };
+        let keys = lookup::page(source, lookup, &plan.shape, arity, values, last_key, STEP_SUBJECTS).await?;
+        Ok(Found::page(keys))
     }
-    failpoint::die_at("visit-before-commit");
-    tx.commit().await?;
-    failpoint::die_at("visit-after-commit");
-    for route in visited {
-        route.jobs.notify_one();
-    }
-    Ok(true)
 }
 
 struct Found {
@@ -164,6 +183,10 @@ struct Found {
 }
 
 impl Found {
+    fn all(keys: Vec<SubjectKey>) -> Self {
+        Self { keys, more_after: None }
+    }
+
     fn page(keys: Vec<SubjectKey>) -> Self {
         let more_after = if keys.len() == STEP_SUBJECTS {
             keys.last().cloned()
@@ -171,54 +194,5 @@ impl Found {
             None
         };
         Self { keys, more_after }
-    }
-}
-
-/// The subjects of the next step. The inner error says why the source cannot tell.
-async fn find(
-    engine: &Engine,
-    route: &RouteAtWork,
-    source: &pg::Client,
-    tx: &deadpool_postgres::Transaction<'_>,
-    step: &Step,
-) -> Result<Result<Found, String>, VisitError> {
-    let plan = &engine.plans[route.sync];
-    let last_key = step.last_key.as_ref();
-    let (lookup, arity, values) = match &step.kind {
-        Kind::Subjects(keys) => {
-            return Ok(Ok(Found {
-                keys: keys.clone(),
-                more_after: None,
-            }));
-        }
-        Kind::Known => {
-            let most = i64::try_from(STEP_SUBJECTS).unwrap_or(i64::MAX);
-            return Ok(Ok(Found::page(queue::known_page(tx, route.id, last_key, most).await?)));
-        }
-        Kind::All => (&plan.page, 0, [].as_slice()),
-        Kind::Lookup { node, values } => {
-            let listener = plan.listeners.iter().find(|listener| listener.node == *node);
-            match listener.map(|listener| (&listener.finder, listener.columns.len())) {
-                Some((Finder::Lookup(lookup), arity)) => (lookup, arity, values.as_slice()),
-                Some((Finder::Key, _)) => {
-                    return Ok(Ok(Found {
-                        keys: values.clone(),
-                        more_after: None,
-                    }));
-                }
-                // The configuration no longer has the node, so no document depends on the change.
-                None => {
-                    return Ok(Ok(Found {
-                        keys: Vec::new(),
-                        more_after: None,
-                    }));
-                }
-            }
-        }
-    };
-    match lookup::page(source, lookup, &plan.shape, arity, values, last_key, STEP_SUBJECTS).await {
-        Ok(keys) => Ok(Ok(Found::page(keys))),
-        Err(LookupError::Statement(error)) => Ok(Err(error)),
-        Err(LookupError::Connection(error)) => Err(error.into()),
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn build_statement(root: &Branch<'_>, shape: &KeyShape) -> String {
         parameters.push(format!("${i}::text[]::{}[]", column.sql_type));
         names.push(format!("key_{i}"));
         conditions.push(format!("{row}.{name} = {keys}.key_{i}"));
-        selected.push(format!("{row}.{name}::text as key_{i}"));
+        selected.push(format!("{} as key_{i}", key_text(&format!("{row}.{name}"))));
     }
     let mut from = format!(
         "from unnest({}) with ordinality as {keys}({}, ord)\n  join {} as {row} on {}",
@@ -53,6 +53,12 @@ pub(super) fn build_statement(root: &Branch<'_>, shape: &KeyShape) -> String {
     }
     selected.push(format!("{found}.{DOCUMENT}::text as document"));
     format!("select {}\n  {from}", selected.join(", "))
+}
+
+/// A key column in the text form in which the stream has it: a cast to `text` would write some types otherwise, such as
+/// `char(5)` without its blanks and `boolean` as a word.
+pub(super) fn key_text(column: &str) -> String {
+    format!("format('%s', {column})")
 }
 
 /// Names that no user's table or expression is likely to have.

@@ -5,6 +5,7 @@
 //! a subject too many is built and found equal, a subject too few would be lost.
 
 use super::KeyShape;
+use super::document::key_text;
 use super::tree::{Branch, same_text};
 use crate::catalog::{Column, Table};
 use crate::config::Place;
@@ -159,7 +160,9 @@ fn paged(from: &str, row: &str, key: &[String], shape: &KeyShape, taken: usize) 
         .iter()
         .map(|column| format!("{row}.{}", identifier(column)))
         .collect();
-    let outer: Vec<String> = (1..=count).map(|i| format!("q.key_{i}::text as key_{i}")).collect();
+    let outer: Vec<String> = (1..=count)
+        .map(|i| format!("{} as key_{i}", key_text(&format!("q.key_{i}"))))
+        .collect();
     let order: Vec<String> = (1..=count).map(|i| format!("q.key_{i}")).collect();
     let seen: Vec<String> = (1..)
         .zip(&shape.columns)

@@ -287,7 +287,7 @@ pub(super) fn same_text(one: &Column, other: &Column) -> bool {
         let known = [oid::BOOL, oid::DATE, oid::UUID].contains(&column.type_oid);
         known || column.is_enum || oid::TIMESTAMPS.contains(&column.type_oid)
     };
-    let text = |column: &Column| oid::TEXTS.contains(&column.type_oid);
+    let text = |column: &Column| oid::TEXTS.contains(&column.type_oid) && column.deterministic;
     (is_integer(one) && is_integer(other))
         || (text(one) && text(other))
         || (one.type_oid == other.type_oid && exact(one))

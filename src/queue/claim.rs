@@ -33,28 +33,35 @@ pub struct Job {
 /// A digest as it is stored.
 pub type DigestBytes = [u8; 16];
 
-/// Claims up to `most` jobs of a route that are due.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    /// Nothing was claimed.
+    #[error("{}", pg::describe(.0))]
+    Nothing(#[from] pg::Error),
+    /// The commit was not answered. The jobs may be this worker's, and nobody would ever know.
+    #[error("a claim was not answered: {}", pg::describe(.0))]
+    Unknown(pg::Error),
+}
+
+/// Claims up to `most` jobs of a route that are due, for a worker that builds documents of the shape `fingerprint`.
 pub async fn claim(
     client: &mut pg::Client,
     route: RouteId,
+    fingerprint: &str,
     worker: WorkerId,
     most: usize,
-) -> Result<Vec<Job>, pg::Error> {
+) -> Result<Vec<Job>, ClaimError> {
     let tx = client.transaction().await?;
     let lock = tx.prepare_cached(include_str!("../../sql/queue/lock_due.sql")).await?;
     let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let due: Vec<i64> = tx
-        .query(&lock, &[&route.0, &most])
-        .await?
-        .iter()
-        .map(|row| row.get("id"))
-        .collect();
+    let due = tx.query(&lock, &[&route.0, &most, &fingerprint]).await?;
+    let due: Vec<i64> = due.iter().map(|row| row.get("id")).collect();
     if due.is_empty() {
         return Ok(Vec::new());
     }
     let claim = tx.prepare_cached(include_str!("../../sql/queue/claim.sql")).await?;
     let rows = tx.query(&claim, &[&due, &worker.0]).await?;
-    tx.commit().await?;
+    tx.commit().await.map_err(ClaimError::Unknown)?;
     Ok(rows.iter().map(job).collect())
 }
 

@@ -11,12 +11,12 @@ mod route;
 mod visit;
 mod worker;
 
-pub use claim::{DigestBytes, Job, JobId, claim, next_due};
+pub use claim::{ClaimError, DigestBytes, Job, JobId, claim, next_due};
 pub use enqueue::{Entry, Priority, enqueue};
-pub use progress::{Progress, read_progress, replace_progress, write_progress};
-pub use route::{Past, Route, RouteId, Wanted, ensure_routes};
+pub use progress::{Progress, read_progress, replace_progress, write_progress, write_readers_routes};
+pub use route::{Route, RouteId, ensure_routes, set_fingerprint};
 pub use visit::{
-    Kind, NewVisit, Step, VisitId, Waiting, advance_visit, backlog, delete_visit, insert_visit, known_page, lock_visit,
-    sweep_waits, waiting_visits,
+    Kind, NewVisit, Ready, Visit, VisitId, advance_visit, backlog, defer_visit, delete_visit, has_visits, insert_visit,
+    known_page, lock_visit, read_visit, ready_visits,
 };
 pub use worker::{Lease, Owner, Worker, WorkerId};

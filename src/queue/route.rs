@@ -15,31 +15,12 @@ pub struct Route {
     pub id: RouteId,
     pub sync: String,
     pub sink: String,
-    pub past: Past,
-}
-
-/// What happened on a route before this start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Past {
-    /// Nothing: the sink has seen nothing of the sync yet.
-    New,
-    /// The document has another shape than the one that was sent.
-    Reshaped,
-    Same,
-}
-
-/// A route that the configuration wants.
-#[derive(Debug, Clone)]
-pub struct Wanted {
-    pub sync: String,
-    pub sink: String,
-    /// Stands for the shape of the document.
+    /// Stands for the shape of the documents that are being sent; empty before the first.
     pub fingerprint: String,
 }
 
-/// The routes that are wanted, in their order; those that are missing are made, and new fingerprints noted. Writes
-/// nothing where nothing has changed.
-pub async fn ensure_routes(tx: &Transaction<'_>, wanted: &[Wanted]) -> Result<Vec<Route>, pg::Error> {
+/// The routes for pairs of sync and sink, in their order; those that are missing are made. Writes nothing where none is.
+pub async fn ensure_routes(tx: &Transaction<'_>, pairs: &[(String, String)]) -> Result<Vec<Route>, pg::Error> {
     let mut known: HashMap<(String, String), (i16, String)> = HashMap::new();
     for row in tx.query(include_str!("../../sql/queue/routes.sql"), &[]).await? {
         known.insert(
@@ -48,33 +29,32 @@ pub async fn ensure_routes(tx: &Transaction<'_>, wanted: &[Wanted]) -> Result<Ve
         );
     }
     let mut routes = Vec::new();
-    for Wanted {
-        sync,
-        sink,
-        fingerprint,
-    } in wanted
-    {
-        let (id, past) = match known.get(&(sync.clone(), sink.clone())) {
-            Some((id, before)) if before == fingerprint => (*id, Past::Same),
-            Some((id, _)) => {
-                tx.execute(include_str!("../../sql/queue/reshape_route.sql"), &[id, fingerprint])
-                    .await?;
-                (*id, Past::Reshaped)
-            }
+    for (sync, sink) in pairs {
+        let (id, fingerprint) = match known.get(&(sync.clone(), sink.clone())) {
+            Some(known) => known.clone(),
             None => {
-                let insert = include_str!("../../sql/queue/insert_route.sql");
-                (
-                    tx.query_one(insert, &[sync, sink, fingerprint]).await?.get("id"),
-                    Past::New,
-                )
+                let row = tx
+                    .query_one(include_str!("../../sql/queue/insert_route.sql"), &[sync, sink])
+                    .await?;
+                (row.get("id"), row.get("fingerprint"))
             }
         };
         routes.push(Route {
             id: RouteId(id),
             sync: sync.clone(),
             sink: sink.clone(),
-            past,
+            fingerprint,
         });
     }
     Ok(routes)
+}
+
+/// From now on documents of this shape are sent; processes that would build another one leave the jobs alone.
+pub async fn set_fingerprint(tx: &Transaction<'_>, route: RouteId, fingerprint: &str) -> Result<(), pg::Error> {
+    tx.execute(
+        include_str!("../../sql/queue/set_fingerprint.sql"),
+        &[&route.0, &fingerprint],
+    )
+    .await?;
+    Ok(())
 }

@@ -1,12 +1,12 @@
 //! Visits: subjects still to be turned into jobs, done a step at a time.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use deadpool_postgres::Transaction;
 
 use super::{Priority, RouteId};
 use crate::mapping::SubjectKey;
-use crate::pg;
+use crate::pg::{self, Snapshot};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct VisitId(pub i64);
@@ -66,7 +66,7 @@ impl Kind {
 /// A visit to be made.
 #[derive(Debug, Clone)]
 pub struct NewVisit {
-    pub routes: Vec<RouteId>,
+    pub route: RouteId,
     pub kind: Kind,
     /// The transaction that must be visible before.
     pub xid: Option<u64>,
@@ -78,21 +78,17 @@ pub struct NewVisit {
     pub changed_at: Option<SystemTime>,
 }
 
-/// A visit that waits for its time.
-#[derive(Debug, Clone)]
-pub struct Waiting {
+/// A visit whose time has come.
+#[derive(Debug, Clone, Copy)]
+pub struct Ready {
     pub id: VisitId,
-    pub routes: Vec<RouteId>,
     pub priority: Priority,
-    pub xid: Option<u64>,
-    pub horizon: Option<u64>,
 }
 
-/// A visit locked for its next step.
+/// A visit as far as it has come.
 #[derive(Debug, Clone)]
-pub struct Step {
+pub struct Visit {
     pub id: VisitId,
-    pub routes: Vec<RouteId>,
     pub kind: Kind,
     pub last_key: Option<SubjectKey>,
     pub priority: Priority,
@@ -104,12 +100,8 @@ fn stored_xid(xid: Option<u64>) -> Option<i64> {
     xid.and_then(|xid| i64::try_from(xid).ok())
 }
 
-fn routes(row: &tokio_postgres::Row) -> Vec<RouteId> {
-    row.get::<_, Vec<i16>>("routes").into_iter().map(RouteId).collect()
-}
-
+/// Makes a visit, unless one waits that has not begun and will find whatever this one would.
 pub async fn insert_visit(tx: &Transaction<'_>, visit: &NewVisit) -> Result<(), pg::Error> {
-    let routes: Vec<i16> = visit.routes.iter().map(|route| route.0).collect();
     let node = match &visit.kind {
         Kind::Lookup { node, .. } => Some(node.as_str()),
         _ => None,
@@ -120,7 +112,7 @@ pub async fn insert_visit(tx: &Transaction<'_>, visit: &NewVisit) -> Result<(), 
     tx.execute(
         &statement,
         &[
-            &routes,
+            &visit.route.0,
             &visit.kind.name(),
             &node,
             &visit.kind.argument(),
@@ -135,54 +127,63 @@ pub async fn insert_visit(tx: &Transaction<'_>, visit: &NewVisit) -> Result<(), 
     Ok(())
 }
 
-/// Whether a sweep like this waits that has not begun: then another one would find nothing more.
-pub async fn sweep_waits(tx: &Transaction<'_>, routes: &[RouteId], kind: &Kind) -> Result<bool, pg::Error> {
-    let routes: Vec<i16> = routes.iter().map(|route| route.0).collect();
-    let row = tx
-        .query_one(
-            include_str!("../../sql/queue/sweep_waits.sql"),
-            &[&routes, &kind.name()],
-        )
-        .await?;
-    Ok(row.get("waits"))
-}
-
-/// Up to `most` visits for any of `routes`, the most urgent first.
-pub async fn waiting_visits(client: &pg::Client, among: &[RouteId], most: i64) -> Result<Vec<Waiting>, pg::Error> {
-    let among: Vec<i16> = among.iter().map(|route| route.0).collect();
+/// Up to `most` visits of a route that may go on at a snapshot of the source, the most urgent first.
+pub async fn ready_visits(
+    client: &pg::Client,
+    route: RouteId,
+    snapshot: &Snapshot,
+    most: i64,
+) -> Result<Vec<Ready>, pg::Error> {
     let statement = client
         .prepare_cached(include_str!("../../sql/queue/visits.sql"))
         .await?;
-    let rows = client.query(&statement, &[&among, &most]).await?;
-    let xid = |row: &tokio_postgres::Row, name| row.get::<_, Option<i64>>(name).and_then(|xid| u64::try_from(xid).ok());
-    let waiting = |row: &tokio_postgres::Row| Waiting {
+    let rows = client
+        .query(&statement, &[&route.0, &snapshot.to_string(), &most])
+        .await?;
+    let ready = |row: &tokio_postgres::Row| Ready {
         id: VisitId(row.get("id")),
-        routes: routes(row),
         priority: Priority::from_number(row.get("priority")),
-        xid: xid(row, "xid"),
-        horizon: xid(row, "horizon"),
     };
-    Ok(rows.iter().map(waiting).collect())
+    Ok(rows.iter().map(ready).collect())
 }
 
-/// Locks a visit for one step; `None` if another process has it or it is done.
-pub async fn lock_visit(tx: &Transaction<'_>, id: VisitId) -> Result<Option<Step>, pg::Error> {
+/// Whether a route has visits, ready or not.
+pub async fn has_visits(client: &pg::Client, route: RouteId) -> Result<bool, pg::Error> {
+    let statement = client
+        .prepare_cached(include_str!("../../sql/queue/count_visits.sql"))
+        .await?;
+    Ok(client
+        .query_one(&statement, &[&route.0, &1_i64])
+        .await?
+        .get::<_, i64>("waiting")
+        > 0)
+}
+
+/// `None` if it is done.
+pub async fn read_visit(client: &pg::Client, id: VisitId) -> Result<Option<Visit>, pg::Error> {
+    let statement = client
+        .prepare_cached(include_str!("../../sql/queue/read_visit.sql"))
+        .await?;
+    let row = client.query_opt(&statement, &[&id.0]).await?;
+    Ok(row.map(|row| {
+        let argument: Option<serde_json::Value> = row.get("argument");
+        Visit {
+            id,
+            kind: Kind::from_stored(row.get("kind"), row.get("node"), argument.as_ref()),
+            last_key: row.get::<_, Option<&str>>("last_key").map(SubjectKey::from_stored),
+            priority: Priority::from_number(row.get("priority")),
+            changed_at: row.get("changed_at"),
+        }
+    }))
+}
+
+/// Locks a visit to write down a step. `false` if another process has it or has taken that step.
+pub async fn lock_visit(tx: &Transaction<'_>, visit: &Visit) -> Result<bool, pg::Error> {
     let statement = tx
         .prepare_cached(include_str!("../../sql/queue/lock_visit.sql"))
         .await?;
-    let row = tx.query_opt(&statement, &[&id.0]).await?;
-    Ok(row.map(|row| Step {
-        id,
-        routes: routes(&row),
-        kind: Kind::from_stored(
-            row.get("kind"),
-            row.get("node"),
-            row.get::<_, Option<serde_json::Value>>("argument").as_ref(),
-        ),
-        last_key: row.get::<_, Option<&str>>("last_key").map(SubjectKey::from_stored),
-        priority: Priority::from_number(row.get("priority")),
-        changed_at: row.get("changed_at"),
-    }))
+    let last_key = visit.last_key.as_ref().map(SubjectKey::as_str);
+    Ok(tx.query_opt(&statement, &[&visit.id.0, &last_key]).await?.is_some())
 }
 
 pub async fn advance_visit(tx: &Transaction<'_>, id: VisitId, last_key: &SubjectKey) -> Result<(), pg::Error> {
@@ -201,30 +202,39 @@ pub async fn delete_visit(tx: &Transaction<'_>, id: VisitId) -> Result<(), pg::E
     Ok(())
 }
 
-/// Up to `most` subjects that state knows for a route, after `last_key`, in byte order.
+/// Puts off a visit that cannot go on.
+pub async fn defer_visit(client: &pg::Client, id: VisitId, by: Duration) -> Result<(), pg::Error> {
+    let statement = client
+        .prepare_cached(include_str!("../../sql/queue/defer_visit.sql"))
+        .await?;
+    client.execute(&statement, &[&id.0, &by.as_secs_f64()]).await?;
+    Ok(())
+}
+
+/// Up to `most` subjects that a route's sink may hold, after `last_key`, in byte order.
 pub async fn known_page(
-    tx: &Transaction<'_>,
+    client: &pg::Client,
     route: RouteId,
     last_key: Option<&SubjectKey>,
     most: i64,
 ) -> Result<Vec<SubjectKey>, pg::Error> {
-    let statement = tx
+    let statement = client
         .prepare_cached(include_str!("../../sql/queue/known_page.sql"))
         .await?;
-    let rows = tx
-        .query(&statement, &[&route.0, &last_key.map_or("", SubjectKey::as_str), &most])
+    let after = last_key.map_or("", SubjectKey::as_str);
+    let rows = client
+        .query(&statement, &[&route.0, &after, &most, &last_key.is_none()])
         .await?;
     Ok(rows.iter().map(|row| SubjectKey::from_stored(row.get("key"))).collect())
 }
 
-/// How many jobs of a priority wait for some routes, at most `limit`.
-pub async fn backlog(client: &pg::Client, among: &[RouteId], priority: Priority, limit: i64) -> Result<i64, pg::Error> {
-    let among: Vec<i16> = among.iter().map(|route| route.0).collect();
+/// How many jobs of a priority wait for a route, at most `limit`.
+pub async fn backlog(client: &pg::Client, route: RouteId, priority: Priority, limit: i64) -> Result<i64, pg::Error> {
     let statement = client
         .prepare_cached(include_str!("../../sql/queue/backlog.sql"))
         .await?;
     Ok(client
-        .query_one(&statement, &[&among, &priority.number(), &limit])
+        .query_one(&statement, &[&route.0, &priority.number(), &limit])
         .await?
         .get("waiting"))
 }

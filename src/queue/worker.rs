@@ -59,19 +59,35 @@ impl Owner {
     /// Whether `other` was a process on this machine that has ended. `false` if that cannot be known from here.
     fn knows_dead(&self, other: &Self) -> bool {
         let told_apart = self.place.split(' ').all(|part| !part.is_empty()) && other.started != 0;
-        told_apart && self.place == other.place && started(other.pid) != Some(other.started)
+        told_apart && self.place == other.place && has_ended(other.pid, other.started)
     }
 }
 
-/// When a process was started, see `proc(5)`; `None` if there is no such process.
+/// Whether the process that had this id, and was started then, has ended.
+fn has_ended(pid: u32, then: u64) -> bool {
+    match status(pid) {
+        // One that has ended but was not waited for does nothing any more.
+        Some((state, started)) => state == "Z" || started != then,
+        // It may only be hidden from us.
+        None => {
+            let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+            pid.is_none_or(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
+        }
+    }
+}
+
 fn started(pid: u32) -> Option<u64> {
+    status(pid).map(|(_, started)| started)
+}
+
+/// State and start time of a process, see `proc(5)`; `None` if there is none or it is hidden.
+fn status(pid: u32) -> Option<(String, u64)> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The second field, the name, may hold spaces and parentheses; the start time is the twentieth after it.
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_whitespace();
-    // A process that has ended but was not waited for does nothing any more.
-    (fields.next()? != "Z").then_some(())?;
-    fields.nth(18)?.parse().ok()
+    let state = fields.next()?.to_owned();
+    Some((state, fields.nth(18)?.parse().ok()?))
 }
 
 /// Until when this worker may act on its jobs.

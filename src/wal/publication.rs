@@ -12,17 +12,23 @@ pub struct Publication {
     pub all_operations: bool,
     /// Ascending.
     pub tables: Vec<TableId>,
+    /// Those of which it leaves out rows or columns; ascending.
+    pub limited_tables: Vec<TableId>,
 }
 
 impl Publication {
     /// Whether the stream shows all that happens to `tables`, partitions under the name of their root.
     pub fn covers(&self, tables: &[&Table]) -> bool {
-        let all = tables.iter().all(|table| self.tables.binary_search(&table.id).is_ok());
-        self.all_operations && self.via_root && (self.all_tables || all)
+        self.missing(tables).is_empty()
     }
 
-    fn is_exactly(&self, tables: &[&Table]) -> bool {
-        self.covers(tables) && !self.all_tables && self.tables.len() == tables.len()
+    fn missing(&self, tables: &[&Table]) -> Vec<TableId> {
+        let whole = self.all_operations && self.via_root;
+        let shows = |id: &TableId| {
+            let listed = self.all_tables || self.tables.binary_search(id).is_ok();
+            whole && listed && self.limited_tables.binary_search(id).is_err()
+        };
+        tables.iter().map(|table| table.id).filter(|id| !shows(id)).collect()
     }
 }
 
@@ -36,26 +42,58 @@ pub async fn read_publication(client: &impl GenericClient, name: &str) -> Result
         via_root: row.get("via_root"),
         all_operations: row.get("all_operations"),
         tables: row.get("tables"),
+        limited_tables: row.get("limited_tables"),
     }))
 }
 
-/// Makes the publication show just `tables`. Returns whether anything had to be done.
-///
-/// Every table must have a replica identity, or Postgres would from then on reject the application's updates and deletes.
-pub async fn keep_publication(client: &impl GenericClient, name: &str, tables: &[&Table]) -> Result<bool, pg::Error> {
+/// What has to be done so that a publication shows just certain tables.
+#[derive(Debug)]
+pub struct Amendment {
+    /// Those whose changes it did not show so far, or not all of them.
+    pub missing: Vec<TableId>,
+    statement: String,
+}
+
+/// `None` if the publication is as it should be.
+pub async fn amendment(
+    client: &impl GenericClient,
+    name: &str,
+    tables: &[&Table],
+) -> Result<Option<Amendment>, pg::Error> {
+    let publication = read_publication(client, name).await?;
     let list: Vec<String> = tables.iter().map(|table| table.sql_name()).collect();
-    let (list, name_sql) = (list.join(", "), identifier(name));
+    let (list, name) = (list.join(", "), identifier(name));
     let options = "publish = 'insert, update, delete, truncate', publish_via_partition_root = true";
-    let statement = match read_publication(client, name).await? {
-        Some(publication) if publication.is_exactly(tables) => return Ok(false),
-        Some(publication) if publication.all_tables => format!("alter publication {name_sql} set ({options})"),
-        Some(_) => {
-            format!("alter publication {name_sql} set table {list}; alter publication {name_sql} set ({options})")
+    let all: Vec<TableId> = tables.iter().map(|table| table.id).collect();
+    Ok(match publication {
+        None => {
+            let statement = format!("create publication {name} for table {list} with ({options})");
+            Some(Amendment {
+                missing: all,
+                statement,
+            })
         }
-        None => format!("create publication {name_sql} for table {list} with ({options})"),
-    };
-    // Several statements in one message are one transaction.
-    client.batch_execute(&statement).await?;
-    tracing::info!(publication = name, tables = list, "publication amended");
-    Ok(true)
+        Some(publication) => {
+            let missing = publication.missing(tables);
+            let exact = publication.all_tables || publication.tables.len() == tables.len();
+            let set_table = if publication.all_tables {
+                String::new()
+            } else {
+                format!("alter publication {name} set table {list}; ")
+            };
+            let statement = format!("{set_table}alter publication {name} set ({options})");
+            (!missing.is_empty() || !exact).then_some(Amendment { missing, statement })
+        }
+    })
+}
+
+impl Amendment {
+    /// Every table must have a replica identity, or Postgres would from then on reject the application's updates and
+    /// deletes.
+    pub async fn apply(&self, client: &impl GenericClient) -> Result<(), pg::Error> {
+        // Several statements in one message are one transaction.
+        client.batch_execute(&self.statement).await?;
+        tracing::info!(statement = self.statement, "publication amended");
+        Ok(())
+    }
 }

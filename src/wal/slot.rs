@@ -16,6 +16,8 @@ pub struct Slot {
     /// The server has removed WAL that the slot needed.
     pub lost: bool,
     pub confirmed: Lsn,
+    /// Where the server writes now.
+    pub current: Lsn,
     /// WAL written since what was confirmed.
     pub lag_bytes: i64,
     /// WAL that may still be written before the slot is in danger, where a limit is set.
@@ -33,6 +35,7 @@ pub async fn read_slot(client: &impl GenericClient, name: &str) -> Result<Option
         active: row.get("active"),
         lost: row.get::<_, Option<&str>>("wal_status") == Some("lost"),
         confirmed: lsn(row.get("confirmed_flush_lsn")),
+        current: lsn(row.get("current_lsn")),
         lag_bytes: row.get::<_, Option<i64>>("lag_bytes").unwrap_or_default(),
         safe_bytes: row.get("safe_wal_size"),
     }))

@@ -50,10 +50,10 @@ pub(super) async fn resolve(engine: &Engine, routes: &Routes, batch: Batch) -> R
     }
     let source = engine.source.get().await?;
     let sight = Sight::of(&source, &batch).await?;
+    drop(source);
     let mut at_work = Resolver {
         engine,
         routes,
-        source,
         sight,
         resolved: &mut resolved,
     };
@@ -108,7 +108,6 @@ impl Sight {
 struct Resolver<'a> {
     engine: &'a Engine,
     routes: &'a Routes,
-    source: pg::Client,
     sight: Sight,
     resolved: &'a mut Resolved,
 }
@@ -131,8 +130,7 @@ impl Resolver<'_> {
         }
         for ((sync, xid), keys) in set_aside {
             for keys in keys.chunks(VALUES) {
-                let visit = self.visit(sync, Kind::Subjects(keys.to_vec()), Some(xid));
-                self.resolved.visits.push(visit);
+                self.visit(sync, &Kind::Subjects(keys.to_vec()), Some(xid), |visit| visit);
             }
         }
     }
@@ -162,8 +160,7 @@ impl Resolver<'_> {
                     node: listener.node.clone(),
                     values: values.to_vec(),
                 };
-                let visit = self.visit(sync, kind, Some(xid));
-                self.resolved.visits.push(visit);
+                self.visit(sync, &kind, Some(xid), |visit| visit);
             }
         }
         for values in seen.chunks(VALUES) {
@@ -183,8 +180,9 @@ impl Resolver<'_> {
             return Ok(());
         };
         let shape = &self.engine.plans[sync].shape;
+        let quick = self.engine.quick_source.get().await?;
         let arity = listener.columns.len();
-        let (found, rest) = match lookup::page(&self.source, lookup, shape, arity, values, None, LOOKUP_ROWS).await {
+        let (found, rest) = match lookup::page(&quick, lookup, shape, arity, values, None, LOOKUP_ROWS).await {
             Ok(found) => {
                 let rest = (found.len() == LOOKUP_ROWS).then(|| found.last().cloned());
                 (found, rest)
@@ -204,9 +202,8 @@ impl Resolver<'_> {
                 node: listener.node.clone(),
                 values: values.to_vec(),
             };
-            let visit = self.visit(sync, kind, None);
-            self.resolved.visits.push(NewVisit {
-                last_key,
+            self.visit(sync, &kind, None, |visit| NewVisit {
+                last_key: last_key.clone(),
                 priority: Priority::Low,
                 changed_at: Some(changed_at),
                 ..visit
@@ -218,44 +215,33 @@ impl Resolver<'_> {
     }
 
     fn sweep(&mut self, sync: SyncIndex, sweep: Sweep, touch: &Touch) {
+        let kind = match sweep {
+            Sweep::All => Kind::All,
+            Sweep::Known => Kind::Known,
+        };
         let (unseen, some_seen) = self.sight.split(touch);
-        let xids = unseen.into_iter().map(Some).chain(some_seen.then_some(None));
-        for xid in xids {
-            let visits = match sweep {
-                Sweep::All => vec![self.visit(sync, Kind::All, xid)],
-                // State is kept by route.
-                Sweep::Known => {
-                    let whole = self.visit(sync, Kind::Known, xid);
-                    let single = |route: &RouteId| NewVisit {
-                        routes: vec![*route],
-                        ..whole.clone()
-                    };
-                    whole.routes.iter().map(single).collect()
-                }
-            };
-            let low = |visit| NewVisit {
+        for xid in unseen.into_iter().map(Some).chain(some_seen.then_some(None)) {
+            let changed_at = Some(touch.committed_at);
+            self.visit(sync, &kind, xid, |visit| NewVisit {
                 priority: Priority::Low,
-                changed_at: Some(touch.committed_at),
+                changed_at,
                 ..visit
-            };
-            self.resolved.visits.extend(visits.into_iter().map(low));
+            });
         }
     }
 
-    fn visit(&self, sync: SyncIndex, kind: Kind, xid: Option<u64>) -> NewVisit {
-        NewVisit {
-            routes: self
-                .routes
-                .iter()
-                .filter(|route| route.sync == sync)
-                .map(|route| route.id)
-                .collect(),
-            kind,
-            xid,
-            horizon: None,
-            last_key: None,
-            priority: Priority::Normal,
-            changed_at: None,
+    /// A visit for each route of a sync: a sink that is down holds up only its own.
+    fn visit(&mut self, sync: SyncIndex, kind: &Kind, xid: Option<u64>, details: impl Fn(NewVisit) -> NewVisit) {
+        for route in self.routes.iter().filter(|route| route.sync == sync) {
+            self.resolved.visits.push(details(NewVisit {
+                route: route.id,
+                kind: kind.clone(),
+                xid,
+                horizon: None,
+                last_key: None,
+                priority: Priority::Normal,
+                changed_at: None,
+            }));
         }
     }
 }
@@ -291,11 +277,7 @@ impl Resolved {
             covered.insert(route.id, count.saturating_sub(inserted));
         }
         for visit in &self.visits {
-            let begun = visit.last_key.is_some() || visit.xid.is_some();
-            let sweep = matches!(visit.kind, Kind::All | Kind::Known);
-            if begun || !sweep || !queue::sweep_waits(tx, &visit.routes, &visit.kind).await? {
-                queue::insert_visit(tx, visit).await?;
-            }
+            queue::insert_visit(tx, visit).await?;
         }
         Ok(covered)
     }
@@ -314,9 +296,9 @@ impl Resolved {
             if self.subjects.contains_key(&route.sync) {
                 route.jobs.notify_one();
             }
-        }
-        if !self.visits.is_empty() {
-            engine.visits.notify_one();
+            if self.visits.iter().any(|visit| visit.route == route.id) {
+                route.visits.notify_one();
+            }
         }
     }
 }

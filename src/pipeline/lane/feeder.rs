@@ -1,9 +1,10 @@
 //! Claims jobs, builds their documents, and decides which are sent.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use metrics::{Counter, counter};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::Sender;
 
 use super::{Ended, Lane, Parcel, held};
@@ -14,9 +15,10 @@ use crate::mapping::SubjectKey;
 use crate::metrics as names;
 use crate::pg;
 use crate::pipeline::backoff::Backoff;
+use crate::pipeline::breaker::Passage;
 use crate::pipeline::engine::chain;
 use crate::publish::{Delivery, Failure, FailureClass, NextStep, Outcome, next_step};
-use crate::queue::{self, Job};
+use crate::queue::{self, ClaimError, Job};
 use crate::record::{Attempt, Ending, Settlement};
 
 /// However a lane is woken, it also looks by itself: another process may have made jobs or died holding some.
@@ -25,13 +27,16 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// When jobs are tried again whose documents cannot be built because of the source, not because of them.
 const UNBUILDABLE_PERIOD: Duration = Duration::from_secs(2);
 
+/// After a few deliveries were let through to a sink that is down, before it is looked what became of them.
+const PROBING_PERIOD: Duration = Duration::from_millis(200);
+
 /// About what the documents of one batch may take in memory.
 const BATCH_BYTES: usize = 8 << 20;
 
 /// Subjects in the first batch, before it is known how large documents are.
 const FIRST_BATCH: usize = 64;
 
-pub(super) async fn run(lane: &Lane, parcels: Sender<Parcel>, ended: Sender<Ended>) {
+pub(super) async fn run(lane: &Lane, parcels: Sender<Parcel>, ended: Sender<Ended>) -> Result<(), ClaimError> {
     let mut feeder = Feeder {
         lane,
         parcels,
@@ -50,6 +55,11 @@ pub(super) async fn run(lane: &Lane, parcels: Sender<Parcel>, ended: Sender<Ende
                 backoff.reset();
                 wait
             }
+            Ok(Fed::Blocked(wait)) => {
+                lane.engine.pause(wait).await;
+                continue;
+            }
+            Err(FeedError::Claim(error @ ClaimError::Unknown(_))) => return Err(error),
             Err(error) => {
                 if lane.engine.health.ill(&component, chain(&error)) {
                     tracing::error!(error = chain(&error), "cannot claim jobs; trying again");
@@ -58,11 +68,12 @@ pub(super) async fn run(lane: &Lane, parcels: Sender<Parcel>, ended: Sender<Ende
             }
         };
         tokio::select! {
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => break,
             () = lane.route().jobs.notified() => {}
             () = tokio::time::sleep(wait) => {}
         }
     }
+    Ok(())
 }
 
 struct Feeder<'a> {
@@ -79,31 +90,50 @@ enum Fed {
     More,
     /// Nothing more is due for so long.
     Drained(Duration),
+    /// Nothing can be done for so long, whatever is due.
+    Blocked(Duration),
 }
 
 #[derive(Debug, thiserror::Error)]
 enum FeedError {
     #[error("cannot connect")]
     Connect(#[from] pg::ConnectError),
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
     #[error("{}", pg::describe(.0))]
     Postgres(#[from] pg::Error),
 }
 
 impl Feeder<'_> {
     async fn feed(&mut self) -> Result<Fed, FeedError> {
+        let route = self.lane.route();
+        let most = match route.sink.breaker.passage(Instant::now()) {
+            Passage::Free => self.size,
+            Passage::Probes(most) => most,
+            // Not woken by new jobs: nothing could be done for them.
+            Passage::Closed(wait) => return Ok(Fed::Blocked(wait)),
+        };
         let mut state = self.lane.engine.state.get().await?;
-        let jobs = queue::claim(&mut state, self.lane.route().id, self.lane.worker.id, self.size).await?;
+        let jobs = queue::claim(&mut state, route.id, &route.fingerprint, self.lane.worker.id, most).await?;
         if jobs.is_empty() {
-            let due = queue::next_due(&state, self.lane.route().id).await?;
+            let due = queue::next_due(&state, route.id).await?;
             return Ok(Fed::Drained(due.unwrap_or(PERIOD).min(PERIOD)));
         }
         drop(state);
         failpoint::die_at("claim-after-commit");
-        self.build(jobs).await;
-        Ok(Fed::More)
+        let probing = most < self.size;
+        if !self.build(jobs).await {
+            return Ok(Fed::Blocked(UNBUILDABLE_PERIOD));
+        }
+        Ok(if probing {
+            Fed::Blocked(PROBING_PERIOD)
+        } else {
+            Fed::More
+        })
     }
 
-    async fn build(&mut self, jobs: Vec<Job>) {
+    /// Returns whether the source was able to.
+    async fn build(&mut self, jobs: Vec<Job>) -> bool {
         let lane = self.lane;
         let plan = &lane.engine.plans[lane.route().sync];
         let keys: Vec<SubjectKey> = jobs.iter().map(|job| job.key.clone()).collect();
@@ -123,6 +153,7 @@ impl Feeder<'_> {
                 for (job, built) in jobs.into_iter().zip(built) {
                     self.decide(job, built).await;
                 }
+                true
             }
             Err(error) => {
                 if lane.engine.health.ill(&component, chain(&error)) {
@@ -138,6 +169,7 @@ impl Feeder<'_> {
                     )
                     .await;
                 }
+                false
             }
         }
     }
@@ -186,10 +218,33 @@ impl Feeder<'_> {
                     document,
                     deadline: lane.worker.lease.expires(),
                 };
+                let room = self.room(delivery.document.len()).await;
                 // A closed channel means that the lane has been abandoned, and the job with it.
-                let _ = self.parcels.send(Parcel { job, delivery, digest }).await;
+                let _ = self
+                    .parcels
+                    .send(Parcel {
+                        job,
+                        delivery,
+                        digest,
+                        _room: room,
+                    })
+                    .await;
             }
         }
+    }
+
+    /// Room in memory for a document; one that is larger than all there is takes it all.
+    async fn room(&self, bytes: usize) -> OwnedSemaphorePermit {
+        let engine = &self.lane.engine;
+        let kib = u32::try_from(bytes / 1024 + 1)
+            .unwrap_or(u32::MAX)
+            .min(engine.documents_kib);
+        engine
+            .documents
+            .clone()
+            .acquire_many_owned(kib)
+            .await
+            .expect("never closed")
     }
 
     async fn suppress(&mut self, job: &Job, reason: Reason) {

@@ -1,6 +1,6 @@
 //! Sends documents, as many at a time as the sink has places.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::{StreamExt, stream};
 use metrics::counter;
@@ -10,6 +10,7 @@ use super::{Delivered, Ended, Lane, Parcel, held};
 use crate::config::History;
 use crate::failpoint;
 use crate::metrics as names;
+use crate::pipeline::breaker::{Passage, Turn};
 use crate::publish::{Failure, NextStep, Outcome, next_step};
 use crate::record::{Attempt, Ending, Settlement};
 
@@ -31,12 +32,26 @@ async fn deliver(lane: &Lane, mut parcel: Parcel) -> Ended {
     if lane.engine.stop.is_cancelled() {
         return parcel.end(Ending::Released { after: Duration::ZERO }, None);
     }
+    if let Passage::Closed(wait) = sink.breaker.passage(Instant::now()) {
+        return parcel.end(Ending::Released { after: wait }, None);
+    }
     // The lease may have been renewed since the document was built.
     parcel.delivery.deadline = lane.worker.lease.expires();
     failpoint::die_at("publish-before-send");
     let started_at = SystemTime::now();
     let outcome = sink.sink.deliver(&parcel.delivery).await;
     failpoint::die_at("publish-after-send");
+    match sink.breaker.note(&outcome, Instant::now()) {
+        Some(Turn::Opened) => {
+            let sink = lane.route().sink_name.as_ref();
+            tracing::warn!(
+                sink,
+                "the sink fails delivery after delivery; its jobs wait and use up no attempts"
+            );
+        }
+        Some(Turn::Closed) => tracing::info!(sink = %lane.route().sink_name, "the sink answers again"),
+        None => {}
+    }
     judge(lane, &parcel, &outcome, started_at)
 }
 

@@ -1,0 +1,3 @@
+-- A visit that cannot go on at present.
+-- $1 bigint visit, $2 float8 seconds
+update visit set run_at = now() + make_interval(secs => $2) where id = $1
