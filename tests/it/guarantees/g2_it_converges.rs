@@ -33,7 +33,7 @@ async fn converges_after_a_bad_day(seed: u64) {
         "{SHOP}
          [sinks.shop_api]
          timeout = \"300ms\"
-         retry   = {{ attempts = 100000, base = \"50ms\", max = \"200ms\" }}"
+         retry   = {{ attempts = 10000, base = \"50ms\", max = \"200ms\" }}"
     ));
     let mut random = fastrand::Rng::with_seed(seed);
     for _ in 0..MISHAPS {

@@ -177,3 +177,72 @@ async fn g8_orders_on_which_the_receiver_hangs_leave_room_for_others() {
     world.settled().await;
     world.assert_converged(SHOP_ORDERS, "/orders/").await;
 }
+
+/// What cannot be looked up waits in visits, and hundreds of those wait for nobody but themselves.
+#[tokio::test]
+async fn g8_look_ups_that_cannot_work_do_not_starve_the_visits_of_others() {
+    const CARS: &str = "select '/cars/' || id, jsonb_build_object('id', id, 'label', label) from cars";
+    let world = World::new().await;
+    world
+        .sql(
+            "create table owners (id int primary key, name text);
+             create table houses (id int primary key, owner_id int references owners);
+             create index on houses (owner_id);
+             create table cars (id int primary key, label text);
+             insert into owners select n, 'owner' from generate_series(1, 1000) n;
+             insert into houses select n, n from generate_series(1, 10) n;
+             insert into cars select n, 'car' from generate_series(1, 10) n",
+        )
+        .await;
+    let config = world.config(&format!(
+        r#"
+        [syncs.houses]
+        table    = "houses"
+        sink     = "houses_api"
+        document = {{ id = "id", owner = "owner.name" }}
+        [syncs.houses.one.owner]
+        table = "owners"
+        [syncs.cars]
+        table    = "cars"
+        sink     = "cars_api"
+        document = {{ id = "id", label = "label" }}
+        [sinks.houses_api]
+        type = "http"
+        url  = "{0}/houses/{{id}}"
+        [sinks.cars_api]
+        type = "http"
+        url  = "{0}/cars/{{id}}""#,
+        world.receiver().url()
+    ));
+    let _engine = world.engine(&config);
+    world.settled().await;
+    world.sql("alter table houses rename owner_id to keeper_id").await;
+    // One batch may take several of them.
+    let mut owner = 0;
+    eventually(DEADLINE, "hundreds of visits", async || {
+        for _ in 0..20 {
+            owner = owner % 1_000 + 1;
+            world
+                .sql(&format!("update owners set name = 'other' where id = {owner}"))
+                .await;
+        }
+        world
+            .value::<bool>("select count(*) > 250 from walsift.visit")
+            .await
+            .then_some(())
+    })
+    .await;
+
+    world.sql("truncate cars").await;
+    let gone = async || world.divergence(CARS, "/cars/").await.is_none().then_some(());
+    eventually(DEADLINE, "the cars are gone", gone).await;
+
+    world.sql("alter table houses rename keeper_id to owner_id").await;
+    world.settled().await;
+    world
+        .assert_converged(
+            "select '/houses/' || h.id, jsonb_build_object('id', h.id, 'owner', name) from houses h, owners o where o.id = owner_id",
+            "/houses/",
+        )
+        .await;
+}

@@ -39,7 +39,7 @@ async fn world_with_parents(parents: u32) -> World {
 }
 
 fn sink(world: &World) -> String {
-    let retry = "retry = { attempts = 100000, base = \"1s\", max = \"1s\" }";
+    let retry = "retry = { attempts = 10000, base = \"1s\", max = \"1s\" }";
     format!(
         "{MEMORY}\n[sinks.shop_api]\ntype = \"http\"\nurl = \"{}/parents/{{id}}\"\n{retry}",
         world.receiver().url()
@@ -74,7 +74,9 @@ async fn g9_a_transaction_of_a_million_rows_of_few_subjects_stays_below_the_ceil
     let engine = world.engine(&world.config(&format!("{PARENTS}{}", sink(&world))));
     world.settled().await;
     world
-        .sql("insert into children select n, 1 + n % 10, 'some text to make it a row' from generate_series(1, 1000000) n")
+        .sql(
+            "insert into children select n, 1 + n % 10, 'some text to make it a row' from generate_series(1, 100000) n",
+        )
         .await;
     read_to_the_end(&world).await;
     world.settled().await;

@@ -24,7 +24,7 @@ use crate::world::{DEADLINE, SHOP, World, eventually};
 
 /// The shop, into a sink that gives up soon and tries again soon, for ever.
 fn brisk_shop() -> String {
-    let retry = r#"retry = { attempts = 100000, base = "10ms", max = "200ms" }"#;
+    let retry = r#"retry = { attempts = 10000, base = "10ms", max = "200ms" }"#;
     format!("{SHOP}\n[sinks.shop_api]\ntimeout = \"5s\"\n{retry}\n")
 }
 
