@@ -258,12 +258,16 @@ impl<'a> Intake<'a> {
         Ok(())
     }
 
-    /// Moves an idle slot past what others have written.
+    /// Moves an idle slot past what others have written, and leaves a server that wants to go: it waits for its readers to
+    /// confirm all there is, and does not say so.
     async fn beat(&mut self) -> Result<(), IntakeError> {
-        let idle = self.open.is_none() && self.batch.is_empty();
-        if idle && self.read.0.saturating_sub(self.durable.lsn.0) >= IDLE_STEP_BYTES {
-            self.flush().await?;
+        if self.open.is_some() || !self.batch.is_empty() {
+            return Ok(());
         }
+        if self.read.0.saturating_sub(self.durable.lsn.0) >= IDLE_STEP_BYTES {
+            return self.flush().await;
+        }
+        self.engine.source.get().await?.batch_execute("").await?;
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use walsift::demo::{Behaviour, ClusterSettings, Paths, Shutdown};
 use super::brisk_shop;
 use super::burst::Burst;
 use super::journal::assert_one_at_a_time;
-use crate::world::{DEADLINE, SHOP_ORDERS, World};
+use crate::world::{DEADLINE, SHOP_ORDERS, World, field};
 
 const CUSTOMERS: u32 = 5;
 
@@ -217,4 +217,51 @@ async fn g1_what_is_confirmed_is_never_ahead_of_what_is_committed() {
             }
         }
     }
+}
+
+/// The slot's stream begins with the first transaction that begins after it.
+#[tokio::test]
+async fn g1_a_transaction_that_was_open_at_the_first_start_is_not_lost() {
+    let world = World::with_shop().await;
+    world.stock_shop(CUSTOMERS, 5).await;
+    let config = world.config(&brisk_shop());
+    let open = world.connect().await;
+    let open_statements = "begin; insert into orders (id, customer_id) values (77, 1);
+                           update orders set status = 'open' where id = 1; delete from orders where id = 2";
+    open.batch_execute(open_statements).await.unwrap();
+    let engine = world.engine(&config);
+    let waits =
+        |line: &serde_json::Value| field(line, "message").is_some_and(|text| text.starts_with("making the slot"));
+    engine.wait_for_log(DEADLINE, "making the slot", waits).await;
+    open.batch_execute("commit").await.unwrap();
+
+    world.settled().await;
+    world.assert_converged(SHOP_ORDERS, "/orders/").await;
+}
+
+/// What it wrote before the tables were published is not in the stream.
+#[tokio::test]
+async fn g1_a_transaction_that_was_open_when_its_tables_were_published_is_not_lost() {
+    let world = World::with_shop().await;
+    world.stock_shop(CUSTOMERS, 5).await;
+    let others = world
+        .config("[syncs.products]\ntable = \"products\"\nsink = \"shop_api\"\n[sinks.shop_api]\ntype = \"stdout\"");
+    let mut engine = world.engine(&others);
+    world.settled().await;
+    engine.terminate();
+    engine.wait_exit(DEADLINE).await;
+
+    let open = world.connect().await;
+    let open_statements = "begin; insert into orders (id, customer_id) values (77, 1);
+                           update orders set status = 'open' where id = 1; delete from orders where id = 2";
+    open.batch_execute(open_statements).await.unwrap();
+    let config = world.config(&brisk_shop());
+    let engine = world.engine(&config);
+    let reads = |line: &serde_json::Value| field(line, "message") == Some("reading the slot");
+    engine.wait_for_log(DEADLINE, "reading the slot", reads).await;
+    world.wait_until_true("select count(*) > 0 from walsift.visit").await;
+    open.batch_execute("commit").await.unwrap();
+
+    world.settled().await;
+    world.assert_converged(SHOP_ORDERS, "/orders/").await;
 }

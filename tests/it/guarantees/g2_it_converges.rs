@@ -7,6 +7,7 @@ use walsift::demo::{Behaviour, Paths};
 
 use super::burst::Burst;
 use super::journal::{assert_one_at_a_time, requests};
+use super::let_go;
 use crate::world::{DEADLINE, SHOP, SHOP_ORDERS, World};
 
 /// What a bad day has in store for a request.
@@ -100,4 +101,32 @@ async fn g2_truncated_tables_leave_nothing_behind() {
 
     world.assert_converged(SHOP_ORDERS, "/orders/").await;
     assert!(world.receiver().look(|ledger| ledger.held().is_empty()));
+}
+
+/// What is on its way when the table is truncated is known to nobody yet.
+#[tokio::test]
+async fn g2_a_first_delivery_in_flight_while_its_table_is_truncated_is_not_left_over() {
+    let world = World::with_shop().await;
+    world.stock_shop(2, 3).await;
+    let config = world.config(SHOP);
+    let _engine = world.engine(&config);
+    world.settled().await;
+    world.receiver().rule(Paths::exact("/orders/77"), Behaviour::Hold);
+    world.sql("insert into orders (id, customer_id) values (77, 1)").await;
+    world
+        .receiver()
+        .wait_until(DEADLINE, |ledger| ledger.in_flight() == 1)
+        .await
+        .unwrap();
+
+    world.sql("truncate orders, order_lines").await;
+    let others_are_gone = |ledger: &walsift::demo::Ledger| ledger.held().is_empty();
+    world.receiver().wait_until(DEADLINE, others_are_gone).await.unwrap();
+    world.wait_until_true("select count(*) = 0 from walsift.visit").await;
+    world.receiver().clear_rules();
+    let_go(&world).await;
+    world.settled().await;
+
+    world.assert_converged(SHOP_ORDERS, "/orders/").await;
+    assert_one_at_a_time(world.receiver());
 }

@@ -1,13 +1,24 @@
 //! What must always hold: a file for each guarantee of the design, its tests named after it.
 
 mod burst;
+mod g10_the_source_is_safe;
+mod g11_a_lost_slot;
+mod g12_a_bad_configuration;
+mod g13_secrets;
 mod g1_no_change_is_lost;
 mod g2_it_converges;
 mod g3_only_real_differences;
 mod g4_uncertain_deliveries;
 mod g5_one_at_a_time;
+mod g6_a_build_sees_its_change;
+mod g7_a_dead_sink;
+mod g8_one_bad_subject;
+mod g9_memory;
+mod health;
 mod journal;
 mod records;
+mod retry;
+mod stop;
 
 use crate::world::{DEADLINE, SHOP, World, eventually};
 

@@ -113,13 +113,13 @@ async fn the_oracle_compares_values_not_text() {
 async fn settled_means_read_up_to_here_and_nothing_left_to_do() {
     let world = World::new().await;
     let report = format!(
-        "insert into walsift.progress values ('{}', pg_current_wal_lsn())",
+        "insert into walsift.progress values ('{}', pg_current_wal_lsn(), '{{1}}')",
         world.slot()
     );
     let engine = async {
         let tables = "create table walsift.job (); create table walsift.visit ()";
         world
-            .sql("create schema walsift; create table walsift.progress (slot text, lsn pg_lsn)")
+            .sql("create schema walsift; create table walsift.progress (slot text, lsn pg_lsn, routes smallint[])")
             .await;
         world.sql(tables).await;
         world

@@ -17,9 +17,10 @@ pub enum Nudge<'a> {
     Row(&'a str),
 }
 
-/// Every change before this LSN has become jobs or visits, and how many of those are left.
+/// Every change before this LSN has become jobs or visits, once a reader has made those of its start; and how many of
+/// them are left.
 const LEFT: &str = "
-    select (select lsn from walsift.progress where slot = $1),
+    select (select lsn from walsift.progress where slot = $1 and routes <> '{}'),
            (select count(*) from walsift.job),
            (select count(*) from walsift.visit)";
 

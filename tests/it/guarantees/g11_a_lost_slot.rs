@@ -1,0 +1,120 @@
+//! G11: a lost slot is noticed, recreated if the configuration allows, and a full reconcile follows in which digests hold
+//! back everything that did not change.
+
+use super::journal::paths;
+use crate::world::{DEADLINE, SHOP, SHOP_ORDERS, World, eventually};
+
+/// A world whose engine has delivered 50 orders and left; then the slot went, and some rows changed unseen.
+async fn slot_lost() -> World {
+    let world = World::with_shop().await;
+    world.stock_shop(3, 50).await;
+    let config = world.config(SHOP);
+    let mut engine = world.engine(&config);
+    world.settled().await;
+    engine.terminate();
+    engine.wait_exit(DEADLINE).await;
+    world
+        .query("select pg_drop_replication_slot($1)", &[&world.slot()])
+        .await;
+    world
+        .sql(
+            "update orders set status = 'unseen' where id in (3, 4);
+             update orders set note = 'irrelevant' where id > 40;
+             delete from orders where id = 5;
+             insert into orders (id, customer_id) values (99, 1);",
+        )
+        .await;
+    world.receiver().clear_journal();
+    world
+}
+
+#[tokio::test]
+async fn g11_a_slot_that_was_dropped_is_made_anew_and_only_differences_are_sent() {
+    let world = slot_lost().await;
+    let config = world.config(SHOP);
+    let _engine = world.engine(&config);
+    world.settled().await;
+
+    world.assert_converged(SHOP_ORDERS, "/orders/").await;
+    let differs = ["/orders/3", "/orders/4", "/orders/5", "/orders/99"].map(str::to_owned);
+    assert_eq!(paths(world.receiver()), differs.into());
+    assert_eq!(world.receiver().request_count(), 4);
+    world.sql("update orders set status = 'seen' where id = 6").await;
+    world.settled().await;
+    world.assert_converged(SHOP_ORDERS, "/orders/").await;
+}
+
+#[tokio::test]
+async fn g11_a_slot_that_stands_further_than_what_was_read_is_noticed() {
+    let world = World::with_shop().await;
+    world.stock_shop(3, 10).await;
+    let config = world.config(SHOP);
+    let mut engine = world.engine(&config);
+    world.settled().await;
+    engine.terminate();
+    engine.wait_exit(DEADLINE).await;
+    world.sql("update orders set status = 'unseen' where id = 3").await;
+    world
+        .query(
+            "select pg_replication_slot_advance($1, pg_current_wal_lsn())",
+            &[&world.slot()],
+        )
+        .await;
+    world.receiver().clear_journal();
+
+    let _engine = world.engine(&config);
+    world.settled().await;
+
+    world.assert_converged(SHOP_ORDERS, "/orders/").await;
+    assert_eq!(paths(world.receiver()), ["/orders/3".to_owned()].into());
+}
+
+#[tokio::test]
+async fn g11_a_lost_slot_is_left_to_a_person_where_the_configuration_says_so() {
+    let world = slot_lost().await;
+    let config = world.config(&format!("{SHOP}\n[source]\non_lost_slot = \"stop\""));
+    let engine = world.engine(&config);
+    let said = eventually(DEADLINE, "/readyz says why", async || {
+        let (status, body) = engine.admin("/readyz").await;
+        (status == 503 && body.contains("is gone")).then_some(body)
+    })
+    .await;
+
+    assert!(said.contains(world.slot()) && said.contains("on_lost_slot"), "{said}");
+    assert_eq!(engine.admin("/healthz").await.0, 200);
+    assert_eq!(world.confirmed().await, None);
+    assert_eq!(world.receiver().request_count(), 0);
+}
+
+/// Dropped under a running engine, which notices when its session ends.
+#[tokio::test]
+async fn g11_a_slot_that_is_dropped_under_a_running_engine_is_made_anew() {
+    let world = World::with_shop().await;
+    world.stock_shop(3, 30).await;
+    let config = world.config(SHOP);
+    let engine = world.engine(&config);
+    world.settled().await;
+    world.receiver().clear_journal();
+    // Whoever reads it is ended; the next one may be quicker than the drop.
+    let dropped = async || {
+        let end = "select pg_terminate_backend(active_pid, 1000) from pg_replication_slots
+                    where slot_name = $1 and active_pid is not null";
+        world.query(end, &[&world.slot()]).await;
+        let drop = "select pg_drop_replication_slot($1)";
+        world
+            .client()
+            .await
+            .query(drop, &[&world.slot()])
+            .await
+            .ok()
+            .map(|_| ())
+    };
+    eventually(DEADLINE, "the slot dropped", dropped).await;
+    world.sql("update orders set status = 'unseen' where id = 3").await;
+    eventually(DEADLINE, "a new slot", async || world.confirmed().await).await;
+    world.settled().await;
+
+    world.assert_converged(SHOP_ORDERS, "/orders/").await;
+    assert_eq!(paths(world.receiver()), ["/orders/3".to_owned()].into());
+    assert_eq!(engine.admin("/readyz").await.0, 200);
+}
