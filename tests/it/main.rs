@@ -8,6 +8,7 @@
 mod guarantees;
 mod harness;
 mod layers;
+mod shop;
 mod statements;
 #[allow(dead_code, reason = "a helper may be there before the first test that needs it")]
 mod world;
