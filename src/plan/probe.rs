@@ -124,6 +124,9 @@ fn collect<'a>(members: &'a [(String, Member)], expressions: &mut Vec<&'a Expres
     }
 }
 
+/// A name that no column has: a column `x` would come before a row named `x`.
+const VALUE: &str = "\"w$value\"";
+
 /// The expression where the document statement evaluates it: the node's row innermost, `one` children around it.
 fn in_scope(branch: &Branch<'_>, expression: &str) -> String {
     let mut from = ones(branch).join(" cross join ");
@@ -136,7 +139,8 @@ fn in_scope(branch: &Branch<'_>, expression: &str) -> String {
         &branch.node.name
     };
     format!(
-        "select 1 from {from}lateral (select (select row_to_json(x) from (select ({expression}\n) as value) as x) from {} as {}) as s",
+        "select 1 from {from}lateral (select (select row_to_json({VALUE}) from (select ({expression}\n) as value) as {VALUE}) \
+         from {} as {}) as {VALUE}",
         branch.table.sql_name(),
         identifier(name)
     )

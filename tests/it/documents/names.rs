@@ -74,6 +74,46 @@ table = "order"
 }
 
 #[tokio::test]
+async fn a_bare_name_is_the_nodes_own_column() {
+    let a = Mirror::open(
+        "create table a (id int primary key, name text, x int, b_id int);
+         create table b (id int primary key, name text, x int, c_id int);
+         create table c (id int primary key, name text, x int, a_id int references a);
+         alter table b add foreign key (c_id) references c; alter table a add foreign key (b_id) references b;
+         create index on a (b_id); create index on b (c_id); create index on c (a_id);
+         alter table c replica identity full;
+         insert into c select n, 'c' || n, n * 100 from generate_series(1, 4) n; insert into b select n, 'b' || n, n * 10, n from generate_series(1, 4) n;
+         insert into a select n, 'a' || n, n, n from generate_series(1, 4) n; update c set a_id = 1 + id % 2",
+        r#"
+table = "a"
+where = "x is not null and b.x <> x and c.x <> a.x"
+document = { id = "id", name = "name", names = "name || b.name || c.name || a.name", x = "x + b.x + c.x" }
+[syncs.d.one.b]
+document = { name = "name", x = "x - c.x" }
+[syncs.d.one.b.one.c]
+document = { name = "name", x = "x" }
+[syncs.d.many.cs]
+table = "c"
+on = { a_id = "id" }
+where = "x > 0"
+order_by = "name, id"
+document = { id = "id", name = "name", x = "x" }
+aggregate = { sum_x = "sum(x)", names_of = "string_agg(name, ',' order by id)" }
+"#,
+        "select a.id::text, json_build_object('id', a.id, 'name', a.name, 'names', a.name || b.name || c.name || a.name, 'x', a.x + b.x + c.x,
+                'b', json_build_object('name', b.name, 'x', b.x - c.x, 'c', json_build_object('name', c.name, 'x', c.x)),
+                'cs', array(select json_build_object('id', id, 'name', name, 'x', x) from c where a_id = a.id and x > 0 order by name, id),
+                'sum_x', (select sum(x) from c where a_id = a.id and x > 0),
+                'names_of', (select string_agg(name, ',' order by id) from c where a_id = a.id and x > 0))
+           from a join b on b.id = a.b_id join c on c.id = b.c_id",
+    )
+    .await;
+    assert_eq!(a.after("update b set name = 'changed' where id = 2").await, ["PUT 2"]);
+    assert_eq!(a.after("update c set x = -1 where id = 3").await, ["PUT 2", "PUT 3"]);
+    assert_eq!(a.after("update a set name = 'changed' where id = 4").await, ["PUT 4"]);
+}
+
+#[tokio::test]
 async fn documents_may_be_bare_constant_or_nested() {
     let a = Mirror::open(
         "create table owners (id int primary key, name text, props jsonb);
