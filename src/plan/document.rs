@@ -408,9 +408,10 @@ pub(super) fn one_names(branch: &Branch<'_>) -> Vec<String> {
         .collect()
 }
 
-/// Whether an expression seems to refer to one of `names`: one of them, as a word, followed by a dot.
+/// Whether an expression seems to refer to one of `names`: one of them, as a word in whatever case, followed by a dot.
 pub(super) fn mentions(expression: &str, names: &[String]) -> bool {
-    names.iter().any(|name| {
+    let expression = expression.to_lowercase();
+    names.iter().map(|name| name.to_lowercase()).any(|name| {
         expression.match_indices(name.as_str()).any(|(at, _)| {
             let before = expression.get(..at).and_then(|text| text.chars().next_back());
             let after = expression

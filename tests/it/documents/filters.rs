@@ -190,3 +190,43 @@ order_by = "name desc nulls last"
         ["PUT 1"]
     );
 }
+
+#[tokio::test]
+async fn aggregates_stand_without_a_document_and_see_the_one_children() {
+    let orders = Mirror::open(
+        "create table brands (id int primary key, margin numeric);
+         create table products (id int primary key, price numeric(10, 2), brand_id int references brands);
+         create table orders (id int primary key);
+         create table lines (id int primary key, order_id int not null references orders, product_id int references products, qty int);
+         create index on products (brand_id); create index on lines (order_id); create index on lines (product_id);
+         alter table lines replica identity full;
+         insert into brands values (1, 0.5); insert into products values (1, 2.50, 1), (2, 4.00, null); insert into orders values (1), (2);
+         insert into lines values (1, 1, 1, 2), (2, 1, 2, 1), (3, 1, null, 5)",
+        r#"
+table = "orders"
+document = { id = "id" }
+[syncs.d.many.lines]
+aggregate = { total = "sum(qty * product.price)", margin = "sum(brand.margin)", big = "count(*) filter (where qty > 1)", count = "count(*)", none = "coalesce(max(qty), -1)", shouted = "max(PRODUCT.price)" }
+[syncs.d.many.lines.one.product]
+table = "products"
+[syncs.d.many.lines.one.product.one.brand]
+table = "brands"
+"#,
+        "select o.id::text, json_build_object('id', o.id,
+                'total', (select sum(qty * price) from lines l join products p on p.id = l.product_id where order_id = o.id),
+                'margin', (select sum(margin) from lines l join products p on p.id = l.product_id join brands b on b.id = p.brand_id where order_id = o.id),
+                'big', (select count(*) from lines where order_id = o.id and qty > 1),
+                'count', (select count(*) from lines where order_id = o.id),
+                'none', (select coalesce(max(qty), -1) from lines where order_id = o.id),
+                'shouted', (select max(price) from lines l join products p on p.id = l.product_id where order_id = o.id))
+           from orders o",
+    )
+    .await;
+    assert_eq!(
+        orders.after("update products set price = 3 where id = 1").await,
+        ["PUT 1"]
+    );
+    assert_eq!(orders.after("update brands set margin = 0.25").await, ["PUT 1"]);
+    assert_eq!(orders.after("insert into lines values (4, 2, 1, 7)").await, ["PUT 2"]);
+    assert_eq!(orders.after("delete from lines where order_id = 2").await, ["PUT 2"]);
+}
