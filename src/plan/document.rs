@@ -90,16 +90,7 @@ impl Compiler {
     }
 
     fn attach_one(&mut self, child: &Branch<'_>, parent: &str, from: &mut String) -> Option<MemberSql> {
-        let row = identifier(&child.node.name);
-        let table = child.table.sql_name();
-        if child.node.filter.is_some() {
-            let inner = self.alias();
-            let rows = self.rows(child, &inner, parent, false, &[]);
-            write!(from, "\n  left join lateral ({rows}) as {row} on true").expect("writing to a string");
-        } else {
-            let on = link_condition(child, &row, parent);
-            write!(from, "\n  left join {table} as {row} on {on}").expect("writing to a string");
-        }
+        let row = self.join_one(child, parent, from);
         let members = self.attach(child, &row, from);
         child.node.document.as_ref()?;
         // A missing row has no document, and its expressions are not evaluated.
@@ -127,6 +118,30 @@ impl Compiler {
             .aggregate
             .iter()
             .partition(|(_, aggregate)| mentions(&aggregate.sql, &ones));
+    /// Joins the row of a `one` child under its name, which is returned.
+    fn join_one(&mut self, child: &Branch<'_>, parent: &str, from: &mut String) -> String {
+        let row = identifier(&child.node.name);
+        if child.node.filter.is_some() {
+            let inner = self.alias();
+            let rows = self.rows(child, &inner, parent, false, &[]);
+            write!(from, "\n  left join lateral ({rows}) as {row} on true").expect("writing to a string");
+        } else {
+            let (table, on) = (child.table.sql_name(), link_condition(child, &row, parent));
+            write!(from, "\n  left join {table} as {row} on {on}").expect("writing to a string");
+        }
+        row
+    }
+
+    /// Only the `one` children, for expressions that refer to them.
+    fn attach_ones(&mut self, branch: &Branch<'_>, row: &str, from: &mut String) {
+        for child in &branch.children {
+            if child.node.cardinality == Cardinality::One {
+                let name = self.join_one(child, row, from);
+                self.attach_ones(child, &name, from);
+            }
+        }
+    }
+
 
         let (row, found) = (self.alias(), self.alias());
         let mut selected = Vec::new();
@@ -176,7 +191,7 @@ impl Compiler {
     ) -> Vec<MemberSql> {
         let (row, found) = (identifier(&child.node.name), self.alias());
         let mut inner = format!("{} as {row}", child.table.sql_name());
-        attach_ones(child, &row, &mut inner);
+        self.attach_ones(child, &row, &mut inner);
         let mut condition = link_condition(child, &row, parent);
         if child.node.filter.is_some() {
             let filter = self.alias();
@@ -206,7 +221,7 @@ impl Compiler {
         let members = if document {
             Some(self.attach(child, row, &mut from))
         } else {
-            attach_ones(child, row, &mut from);
+            self.attach_ones(child, row, &mut from);
             None
         };
         let found = self.alias();
@@ -319,20 +334,6 @@ impl Compiler {
             "(select row_to_json({row}) from (select {}) as {row})",
             selected.join(", ")
         )
-    }
-}
-
-/// Only the `one` children, for expressions that refer to them.
-fn attach_ones(branch: &Branch<'_>, row: &str, from: &mut String) {
-    for child in branch
-        .children
-        .iter()
-        .filter(|child| child.node.cardinality == Cardinality::One)
-    {
-        let name = identifier(&child.node.name);
-        let on = link_condition(child, &name, row);
-        write!(from, "\n  left join {} as {name} on {on}", child.table.sql_name()).expect("writing to a string");
-        attach_ones(child, &name, from);
     }
 }
 

@@ -59,6 +59,59 @@ table = "customers"
 }
 
 #[tokio::test]
+async fn a_one_that_is_filtered_away_is_null() {
+    let orders = Mirror::open(
+        "create table cities (id int primary key, name text);
+         create table customers (id int primary key, name text, active boolean not null, city_id int references cities);
+         create table orders (id int primary key, customer_id int references customers);
+         create table lines (id int primary key, order_id int not null references orders, customer_id int references customers, qty int);
+         create index on orders (customer_id); create index on customers (city_id);
+         create index on lines (order_id); create index on lines (customer_id);
+         alter table lines replica identity full;
+         insert into cities values (1, 'Paris'), (2, 'secret');
+         insert into customers values (1, 'Ada', true, 1), (2, 'Bob', false, 1), (3, 'Cyd', true, 2);
+         insert into orders values (1, 1), (2, 2), (3, 3), (4, null);
+         insert into lines values (1, 1, 1, 1), (2, 1, 2, 2), (3, 2, 3, 4), (4, 4, null, 8)",
+        r#"
+table = "orders"
+document = { name = "customer.name", city = "city.name" }
+[syncs.d.one.customer]
+table = "customers"
+where = "active and city.name <> 'secret'"
+document = { name = "name" }
+[syncs.d.one.customer.one.city]
+table = "cities"
+[syncs.d.many.lines]
+document = { by = "buyer.name" }
+aggregate = { bought = "sum(lines.qty) filter (where buyer.name is not null)" }
+[syncs.d.many.lines.one.buyer]
+table = "customers"
+where = "active"
+"#,
+        "with seen as (select c.*, t.name as city from customers c join cities t on t.id = c.city_id where c.active and t.name <> 'secret')
+         select o.id::text, json_build_object('name', s.name, 'city', s.city,
+                'customer', case when s.id is not null then json_build_object('name', s.name) end,
+                'lines', array(select json_build_object('by', (select name from customers c where c.id = l.customer_id and c.active))
+                                 from lines l where l.order_id = o.id order by l.id),
+                'bought', (select sum(qty) from lines l join customers c on c.id = l.customer_id where c.active and l.order_id = o.id))
+           from orders o left join seen s on s.id = o.customer_id",
+    )
+    .await;
+    assert_eq!(
+        orders.after("update customers set active = true where id = 2").await,
+        ["PUT 1", "PUT 2"]
+    );
+    assert_eq!(
+        orders.after("update customers set active = false where id = 1").await,
+        ["PUT 1"]
+    );
+    assert_eq!(
+        orders.after("update cities set name = 'Lima' where id = 2").await,
+        ["PUT 3"]
+    );
+}
+
+#[tokio::test]
 async fn a_many_counts_only_the_rows_that_its_filter_lets_through() {
     let orders = Mirror::open(
         "create table products (id int primary key, name text, hidden boolean not null default false);
