@@ -139,6 +139,13 @@ fn lookup(path: &[&Branch<'_>], shape: &KeyShape) -> Lookup {
         below = row;
         step = branch;
     }
+    if trimmed.is_some() {
+        // A row that belongs to nobody leads nowhere.
+        let held = key
+            .iter()
+            .map(|column| format!(" and {below}.{} is not null", identifier(column)));
+        from.extend(held);
+    }
     paged(&from, &below, &key, shape, node.link.len())
 }
 

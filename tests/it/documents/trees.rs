@@ -217,3 +217,67 @@ document = { id = "id", stars = "stars" }
                    update ratings set book_id = 2 where id = 1";
     assert_eq!(books.after(swapped).await, ["PUT 1", "PUT 2"]);
 }
+
+#[tokio::test]
+async fn a_table_that_refers_to_itself_stands_in_its_own_tree() {
+    let employees = Mirror::open(
+        "create table employees (id int primary key, name text, manager_id int references employees);
+         create index on employees (manager_id);
+         alter table employees replica identity full;
+         insert into employees values (1, 'Ann', null), (2, 'Ben', 1), (3, 'Cyd', 1), (4, 'Dee', 2), (5, 'Eli', 4)",
+        r#"
+table = "employees"
+document = { name = "name", boss = "manager.name", chain = "concat_ws(' < ', name, manager.name, grand.name)" }
+[syncs.d.one.manager]
+table = "employees"
+on = { id = "manager_id" }
+document = { id = "id" }
+[syncs.d.one.manager.one.grand]
+table = "employees"
+on = { id = "manager_id" }
+document = { name = "name" }
+[syncs.d.many.reports]
+table = "employees"
+on = { manager_id = "id" }
+document = { name = "name" }
+[syncs.d.many.reports.many.reports]
+table = "employees"
+on = { manager_id = "id" }
+document = "name"
+"#,
+        "select e.id::text, json_build_object('name', e.name, 'boss', m.name, 'chain', concat_ws(' < ', e.name, m.name, g.name),
+                'manager', case when m.id is not null then json_build_object('id', m.id, 'grand',
+                    case when g.id is not null then json_build_object('name', g.name) end) end,
+                'reports', array(select json_build_object('name', r.name, 'reports',
+                                        array(select name from employees where manager_id = r.id order by id))
+                                   from employees r where r.manager_id = e.id order by r.id))
+           from employees e left join employees m on m.id = e.manager_id left join employees g on g.id = m.manager_id",
+    )
+    .await;
+    // Of those above him two, of those below him one and hers.
+    assert_eq!(
+        employees.after("update employees set name = 'Bob' where id = 2").await,
+        ["PUT 1", "PUT 2", "PUT 4", "PUT 5"]
+    );
+    assert_eq!(
+        employees.after("update employees set name = 'Eve' where id = 5").await,
+        ["PUT 2", "PUT 4", "PUT 5"]
+    );
+    let moved = employees
+        .after("update employees set manager_id = 3 where id = 4")
+        .await;
+    assert_eq!(moved, ["PUT 1", "PUT 2", "PUT 3", "PUT 4", "PUT 5"]);
+    assert_eq!(
+        employees
+            .after("update employees set manager_id = null where id = 2")
+            .await,
+        ["PUT 1", "PUT 2"]
+    );
+    // One may be one's own manager.
+    assert_eq!(
+        employees
+            .after("update employees set manager_id = 2 where id = 2")
+            .await,
+        ["PUT 2"]
+    );
+}
