@@ -17,6 +17,7 @@ use std::fmt::Write as _;
 
 use super::KeyShape;
 use super::order;
+use super::path::key_text;
 use super::tree::Branch;
 use crate::catalog::Table;
 use crate::config::{Cardinality, Document, Expression, Member};
@@ -35,7 +36,7 @@ pub(super) fn build_statement(root: &Branch<'_>, shape: &KeyShape) -> String {
         parameters.push(format!("${i}::text[]::{}[]", column.sql_type));
         names.push(format!("key_{i}"));
         conditions.push(format!("{row}.{name} = {keys}.key_{i}"));
-        selected.push(format!("{row}.{name}::text as key_{i}"));
+        selected.push(format!("{} as key_{i}", key_text(&format!("{row}.{name}"))));
     }
     let mut from = format!(
         "from unnest({}) with ordinality as {keys}({}, ord)\n  join {} as {row} on {}",
@@ -117,7 +118,6 @@ impl Compiler {
             .node
             .aggregate
             .iter()
-            .partition(|(_, aggregate)| mentions(&aggregate.sql, &ones));
     /// Joins the row of a `one` child under its name, which is returned.
     fn join_one(&mut self, child: &Branch<'_>, parent: &str, from: &mut String) -> String {
         let row = identifier(&child.node.name);
@@ -142,6 +142,7 @@ impl Compiler {
         }
     }
 
+            .partition(|(_, aggregate)| mentions(&aggregate.sql, &ones));
 
         let (row, found) = (self.alias(), self.alias());
         let mut selected = Vec::new();

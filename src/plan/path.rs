@@ -166,7 +166,9 @@ fn paged(from: &str, row: &str, key: &[String], shape: &KeyShape, taken: usize) 
         .iter()
         .map(|column| format!("{row}.{}", identifier(column)))
         .collect();
-    let outer: Vec<String> = (1..=count).map(|i| format!("q.key_{i}::text as key_{i}")).collect();
+    let outer: Vec<String> = (1..=count)
+        .map(|i| format!("{} as key_{i}", key_text(&format!("q.key_{i}"))))
+        .collect();
     let order: Vec<String> = (1..=count).map(|i| format!("q.key_{i}")).collect();
     let seen: Vec<String> = (1..)
         .zip(&shape.columns)
@@ -187,6 +189,12 @@ fn paged(from: &str, row: &str, key: &[String], shape: &KeyShape, taken: usize) 
         first: statement("", taken + 1),
         next: statement(&after, taken + count + 1),
     }
+}
+
+/// A value of the key as the stream writes it, by the output function of its type. A cast to text writes some types in
+/// another way: `boolean`, `char(n)`, `inet`.
+pub(super) fn key_text(sql: &str) -> String {
+    format!("pg_catalog.format('%s', {sql})")
 }
 
 fn sql_type(column: Option<&Column>) -> &str {

@@ -50,6 +50,28 @@ document = "price"
 }
 
 #[tokio::test]
+async fn a_boolean_may_be_part_of_a_key() {
+    let addresses = Mirror::open_at(
+        "{person}/{billing}",
+        "create table addresses (person int, billing boolean, city text, primary key (person, billing));
+         insert into addresses values (1, true, 'Paris'), (1, false, 'Lima')",
+        "table = \"addresses\"\ndocument = { city = \"city\" }",
+        "select person || '/' || case when billing then 't' else 'f' end, json_build_object('city', city) from addresses",
+    )
+    .await;
+    assert_eq!(
+        addresses
+            .after("update addresses set city = 'Rome' where billing")
+            .await,
+        ["PUT 1/t"]
+    );
+    assert_eq!(
+        addresses.after("delete from addresses where not billing").await,
+        ["DELETE 1/f"]
+    );
+}
+
+#[tokio::test]
 async fn a_key_of_several_columns_is_paged_and_looked_up_as_a_whole() {
     let items = Mirror::open_at(
         "{a}/{b}/{c}",
@@ -238,9 +260,11 @@ keys! {
     an_enum_names_a_subject: "mood", ["'sad'::mood", "'so so'::mood", "'Happy'::mood"], ["sad", "so%20so", "Happy"];
     a_domain_names_a_subject: "positive", ["1", "2", "3"], ["1", "2", "3"];
     a_varchar_names_a_subject: "varchar(5)", ["'a'::varchar", "'a '::varchar", "'abcde'::varchar"], ["a", "a%20", "abcde"];
+    a_padded_text_names_a_subject: "char(5)", ["'a'::char(5)", "'b c'::char(5)", "'abcde'::char(5)"], ["a%20%20%20%20", "b%20c%20%20", "abcde"];
     a_float_names_a_subject: "double precision", ["0.1::float8", "1e100::float8", "'-Infinity'::float8"], ["0.1", "1e%2B100", "-Infinity"];
     an_interval_names_a_subject: "interval", ["interval '1 day 02:00'", "interval '14 months'", "interval '-3 s'"],
         ["P1DT2H", "P1Y2M", "PT-3S"];
     bytes_name_a_subject: "bytea", ["'\\x00ff'::bytea", "'\\x01'::bytea", "'\\x41'::bytea"], ["%5Cx00ff", "%5Cx01", "%5Cx41"];
+    an_address_names_a_subject: "inet", ["'10.0.0.1'::inet", "'10.0.0.0/8'::inet", "'::1'::inet"], ["10.0.0.1", "10.0.0.0%2F8", "%3A%3A1"];
     a_small_number_names_a_subject: "smallint", ["1::int2", "-5::int2", "32767::int2"], ["1", "-5", "32767"];
 }
