@@ -56,6 +56,14 @@ pub(super) fn build_statement(root: &Branch<'_>, shape: &KeyShape) -> String {
     format!("select {}\n  {from}", selected.join(", "))
 }
 
+/// See [`super::SyncPlan::key_sql`].
+pub(super) fn key_statement(shape: &KeyShape) -> String {
+    let casts = (1..)
+        .zip(&shape.columns)
+        .map(|(i, column)| format!("${i}::text::{}", column.sql_type));
+    format!("select {}", casts.collect::<Vec<_>>().join(", "))
+}
+
 /// Names that no user's table or expression is likely to have.
 const DOCUMENT: &str = "\"w$document\"";
 const OK: &str = "\"w$ok\"";
@@ -110,14 +118,6 @@ impl Compiler {
         Some((child.node.name.clone(), format!("{found}.{DOCUMENT}")))
     }
 
-    fn attach_many(&mut self, child: &Branch<'_>, parent: &str, from: &mut String) -> Vec<MemberSql> {
-        let name = identifier(&child.node.name);
-        let mut members = Vec::new();
-        let ones = one_names(child);
-        let (with_ones, own): (Vec<_>, Vec<_>) = child
-            .node
-            .aggregate
-            .iter()
     /// Joins the row of a `one` child under its name, which is returned.
     fn join_one(&mut self, child: &Branch<'_>, parent: &str, from: &mut String) -> String {
         let row = identifier(&child.node.name);
@@ -142,6 +142,14 @@ impl Compiler {
         }
     }
 
+    fn attach_many(&mut self, child: &Branch<'_>, parent: &str, from: &mut String) -> Vec<MemberSql> {
+        let name = identifier(&child.node.name);
+        let mut members = Vec::new();
+        let ones = one_names(child);
+        let (with_ones, own): (Vec<_>, Vec<_>) = child
+            .node
+            .aggregate
+            .iter()
             .partition(|(_, aggregate)| mentions(&aggregate.sql, &ones));
 
         let (row, found) = (self.alias(), self.alias());

@@ -32,7 +32,7 @@ pub async fn probe(client: &impl GenericClient, config: &Config, catalog: &Catal
 
 /// Once all expressions are right by themselves, the whole statements.
 async fn probe_plan(client: &impl GenericClient, place: &Place, plan: &SyncPlan) -> Result<Vec<Problem>, pg::Error> {
-    let mut statements = vec![&plan.build_sql, &plan.page.first, &plan.page.next];
+    let mut statements = vec![&plan.build_sql, &plan.key_sql, &plan.page.first, &plan.page.next];
     for listener in &plan.listeners {
         if let Finder::Lookup(lookup) = &listener.finder {
             statements.extend([&lookup.first, &lookup.next]);

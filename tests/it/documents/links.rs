@@ -189,6 +189,43 @@ document = "note"
 }
 
 #[tokio::test]
+async fn a_value_that_no_key_can_have_belongs_to_nobody() {
+    let parents = Mirror::open(
+        "create table parents (id int primary key);
+         create domain positive as int check (value > 0);
+         create table children (id int primary key, parent_id bigint, note text);
+         create index on children (parent_id);
+         alter table children replica identity full;
+         insert into parents values (1), (2)",
+        r#"
+table = "parents"
+[syncs.d.many.children]
+on = { parent_id = "id" }
+document = "note"
+"#,
+        "select p.id::text, json_build_object('id', p.id,
+                'children', array(select note from children where parent_id = p.id order by id)) from parents p",
+    )
+    .await;
+    let requests = parents
+        .after("insert into children values (1, 5000000000, 'far'), (2, 1, 'near')")
+        .await;
+    assert_eq!(requests, ["PUT 1"]);
+    assert_eq!(
+        parents.after("update children set parent_id = 2 where id = 1").await,
+        ["PUT 2"]
+    );
+    assert_eq!(
+        parents
+            .after("update children set parent_id = -9000000000 where id = 1")
+            .await,
+        ["PUT 2"]
+    );
+    let failed = "select count(*) from walsift.attempt";
+    assert_eq!(parents.world.value::<i64>(failed).await, 0);
+}
+
+#[tokio::test]
 async fn a_nullable_link_may_lead_to_nobody_and_back() {
     let orders = Mirror::open(
         "create table customers (id int primary key, name text);
