@@ -9,6 +9,7 @@ mod documents;
 mod guarantees;
 mod harness;
 mod layers;
+mod random;
 mod shop;
 mod statements;
 #[allow(dead_code, reason = "a helper may be there before the first test that needs it")]
