@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "all of this is test code, helpers too")]
 
+mod check;
 mod documents;
 mod guarantees;
 mod harness;
@@ -12,5 +13,6 @@ mod layers;
 mod random;
 mod shop;
 mod statements;
+mod status;
 #[allow(dead_code, reason = "a helper may be there before the first test that needs it")]
 mod world;

@@ -368,3 +368,21 @@ async fn a_truncate_of_the_orders_deletes_every_order_that_was_published() {
     wanted.sort();
     assert_eq!(requests, wanted);
 }
+
+#[tokio::test]
+async fn a_transaction_larger_than_the_memory_is_read_in_pieces() {
+    let world = World::with_shop().await;
+    world.stock_shop(5, 5).await;
+    let config = world.config(&format!("{SHOP}\n[engine]\nmemory = \"1MiB\""));
+    let _engine = world.synced(&config).await;
+    // Its touches alone amount to twice what a batch may hold.
+    let requests = world
+        .caused_by(
+            "insert into orders (id, customer_id) select n, 1 + n % 5 from generate_series(1001, 4000) n;
+             insert into order_lines (order_id, product_id, price) select n, 1, 1 from generate_series(1001, 4000) n;
+             update orders set status = 'paid' where id > 1000; delete from orders where id > 3990",
+        )
+        .await;
+    assert_eq!(requests.len(), 2990);
+    world.assert_converged(SHOP_ORDERS, "/orders/").await;
+}
