@@ -127,7 +127,8 @@ fn collect<'a>(members: &'a [(String, Member)], expressions: &mut Vec<&'a Expres
 /// A name that no column has: a column `x` would come before a row named `x`.
 const VALUE: &str = "\"w$value\"";
 
-/// The expression where the document statement evaluates it: the node's row innermost, `one` children around it.
+/// The expression where the document statement evaluates it: the node's row innermost, `one` children around it. In the
+/// condition Postgres takes no aggregate, no window function and no set, none of which makes sense for a single row.
 fn in_scope(branch: &Branch<'_>, expression: &str) -> String {
     let mut from = ones(branch).join(" cross join ");
     if !from.is_empty() {
@@ -140,7 +141,7 @@ fn in_scope(branch: &Branch<'_>, expression: &str) -> String {
     };
     format!(
         "select 1 from {from}lateral (select (select row_to_json({VALUE}) from (select ({expression}\n) as value) as {VALUE}) \
-         from {} as {}) as {VALUE}",
+         from {} as {} where ({expression}\n) is null) as {VALUE}",
         branch.table.sql_name(),
         identifier(name)
     )

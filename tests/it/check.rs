@@ -201,6 +201,30 @@ async fn expressions_take_no_parameters_and_no_statements() {
 }
 
 #[tokio::test]
+async fn an_aggregate_belongs_under_aggregate() {
+    let world = World::with_shop().await;
+    let config = SHOP
+        .replace("qty = \"qty\"", "qty = \"sum(qty)\"")
+        .replace("\"count(*)\"", "\"qty + 1\"");
+    let text = refused(&world, &config).await;
+    assert_snapshot!(text, @r#"
+    error: postgres rejects this: aggregate functions are not allowed in WHERE (SQLSTATE 42803)
+      --> config.toml:19:7
+       |
+    19 | qty = "sum(qty)"
+       |       ^^^^^^^^^^
+
+    error: postgres rejects this: column "lines.qty" must appear in the GROUP BY clause or be used in an aggregate function (SQLSTATE 42803)
+      --> config.toml:24:14
+       |
+    24 | line_count = "qty + 1"
+       |              ^^^^^^^^^
+
+    2 errors
+    "#);
+}
+
+#[tokio::test]
 async fn a_filter_is_a_condition_and_an_order_is_of_columns() {
     let world = World::with_shop().await;
     let config = SHOP
