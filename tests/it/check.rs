@@ -474,6 +474,41 @@ async fn a_table_without_any_replica_identity_is_refused_before_writes_to_it_fai
 }
 
 #[tokio::test]
+async fn partitions_have_replica_identities_of_their_own() {
+    let world = World::with_shop().await;
+    world
+        .sql(
+            "drop table order_lines;
+             create table order_lines (id bigint not null, order_id bigint not null references orders, product_id bigint not null references products,
+                                       qty int, price numeric, primary key (id)) partition by range (id);
+             create index on order_lines (order_id); create index on order_lines (product_id);
+             create table order_lines_1 partition of order_lines for values from (0) to (100);
+             create table order_lines_2 partition of order_lines for values from (100) to (200) partition by hash (id);
+             create table \"order Lines 3\" partition of order_lines_2 for values with (modulus 1, remainder 0);
+             alter table order_lines replica identity full; alter table order_lines_1 replica identity full",
+        )
+        .await;
+    // What the WAL carries is up to the partition, whatever the root says.
+    let text = refused(&world, SHOP).await;
+    assert_snapshot!(text, @r#"
+    error: the replica identity of `order Lines 3` does not carry order_id
+      --> config.toml:13:1
+       |
+    13 | [syncs.orders.many.lines]
+       | ^^^^^^^^^^^^^^^^^^^^^^^^^
+       |
+       = help: without the old value a row that moves or goes would leave its old subject stale
+
+        create unique index concurrently "order Lines 3_replica_identity" on "public"."order Lines 3" ("id", "order_id");
+        alter table "public"."order Lines 3" replica identity using index "order Lines 3_replica_identity";
+
+    1 error
+    "#);
+    run(&world, &remedy(&text)).await;
+    assert_eq!(passed(&world, SHOP).await, OK);
+}
+
+#[tokio::test]
 async fn a_missing_index_is_a_warning() {
     let world = World::with_shop().await;
     world.sql("drop index orders_customer_id, order_lines_order_id").await;
