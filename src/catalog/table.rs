@@ -29,6 +29,8 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// Valid ones without a predicate, the primary key first.
     pub indexes: Vec<Index>,
+    /// Those that hold rows, where the table is partitioned.
+    pub partitions: Vec<TableId>,
 }
 
 #[derive(Debug, Clone)]
