@@ -96,11 +96,19 @@ pub(super) async fn status(options: &Options) -> Exit {
 
 async fn live(mut admin: SocketAddr) -> Exit {
     if admin.ip().is_unspecified() {
-        admin.set_ip(if admin.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+        admin.set_ip(if admin.is_ipv4() {
+            Ipv4Addr::LOCALHOST.into()
+        } else {
+            Ipv6Addr::LOCALHOST.into()
+        });
     }
     let asked = async {
         let client = reqwest::Client::builder().no_proxy().timeout(LIVE_TIMEOUT).build()?;
-        client.get(format!("http://{admin}/healthz")).send().await?.error_for_status()
+        client
+            .get(format!("http://{admin}/healthz"))
+            .send()
+            .await?
+            .error_for_status()
     };
     match asked.await {
         Ok(_) => Exit::Done,

@@ -13,7 +13,7 @@ use super::databases::Databases;
 use super::health::Health;
 use super::prepare::Prepared;
 use super::setup::{Setup, set_up};
-use super::{delivery, intake, visitor, watch};
+use super::{delivery, intake, pruner, visitor, watch};
 use crate::catalog::Table;
 use crate::config::Config;
 use crate::pg;
@@ -139,7 +139,8 @@ pub async fn run(engine: Arc<Engine>) {
     tasks.spawn(intake::run(engine.clone(), routes.clone()));
     tasks.spawn(visitor::run(engine.clone(), routes.clone()));
     tasks.spawn(delivery::run(engine.clone(), routes.clone()));
-    tasks.spawn(watch::run(engine.clone(), routes));
+    tasks.spawn(pruner::run(engine.clone()));
+    tasks.spawn(watch::run(engine.clone()));
 
     engine.stop.cancelled().await;
     let finished = tokio::time::timeout(STOP_GRACE, async { while tasks.join_next().await.is_some() {} }).await;

@@ -128,8 +128,10 @@ async fn find_beginning(
     let name = &config.source.slot;
     let system_identifier = wal::system_identifier(&***source).await?;
     let at = |lsn| Progress { system_identifier, lsn };
-    let before = queue::read_progress(&**tx, name).await?;
+    // In this order: progress is committed before it is confirmed, so what is read after the slot is never behind it,
+    // even while another process reads the stream.
     let slot = wal::read_slot(&***source, name).await?;
+    let before = queue::read_progress(&**tx, name).await?;
     let gap = match (&before, &slot) {
         (Some(before), Some(slot)) => match gap(*before, slot, system_identifier) {
             None => return Ok((*before, Beginning::GoOn)),

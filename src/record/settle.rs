@@ -167,12 +167,14 @@ impl Writes {
                     }
                     None => self.forget.push(job.key.clone()),
                 }
-                if *keep {
+                if *keep || job.attempts > 0 {
                     self.finish(job, "succeeded", attempts, touched);
                 } else {
                     self.leave(job, touched);
                 }
             }
+            // What failed before keeps its whole story, and a job that begins anew must not go on numbering it.
+            Ending::Suppressed if job.attempts > 0 => self.finish(job, "succeeded", attempts - 1, touched),
             Ending::Suppressed => self.leave(job, touched),
             Ending::Retry { after, certain, sent } => {
                 self.void_unless(*certain, job);
