@@ -5,7 +5,6 @@ use clap::Args;
 use super::{ConfigFile, Exit};
 use crate::config::{LoadError, Report};
 use crate::pipeline::{self, Databases};
-use crate::publish::Sink;
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
@@ -36,15 +35,10 @@ pub(super) async fn check(options: &Options) -> Exit {
         print!("{}", loaded.config.print_masked());
     }
     let mut report = loaded.report;
-    for sink in &loaded.config.sinks {
-        if let Err(error) = Sink::build(sink) {
-            report.push(crate::config::Problem::at(&sink.place, error.to_string()));
-        }
-    }
     let exit = match Databases::open(&loaded.config) {
         Ok(databases) => ask(&loaded.config, &databases, &mut report).await,
         Err(problem) => {
-            report.push(problem);
+            report.push(*problem);
             Exit::Refused
         }
     };

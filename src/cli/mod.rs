@@ -77,6 +77,7 @@ impl From<Exit> for ExitCode {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     cli.log.init();
+    crate::failpoint::arm();
     // Every TLS connection of the process uses this one. A second call would only say that it is there already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -30,7 +30,7 @@ pub(super) async fn run(options: &Options) -> Exit {
     };
     let databases = match Databases::open(&loaded.config) {
         Ok(databases) => databases,
-        Err(problem) => return refuse(&loaded.file, problem),
+        Err(problem) => return refuse(&loaded.file, *problem),
     };
     let stop = CancellationToken::new();
     if let Err(error) = stop_on_signals(stop.clone()) {
@@ -44,7 +44,7 @@ pub(super) async fn run(options: &Options) -> Exit {
     };
     let exit = match reach(&loaded.config, &databases, &health, &stop).await {
         Some(prepared) if prepared.has_errors() => refuse_all(&loaded.file, prepared),
-        Some(prepared) => deliver(loaded.config, &prepared, databases, health, stop.clone()).await,
+        Some(prepared) => deliver(loaded.config, prepared, databases, health, stop.clone()).await,
         None => Exit::Done,
     };
     stop.cancel();
@@ -55,7 +55,7 @@ pub(super) async fn run(options: &Options) -> Exit {
 
 async fn deliver(
     config: Config,
-    prepared: &Prepared,
+    prepared: Prepared,
     databases: Databases,
     health: Arc<Health>,
     stop: CancellationToken,
@@ -64,13 +64,8 @@ async fn deliver(
         tracing::warn!(sql = problem.sql, "{}", problem.summary);
     }
     let engine = Arc::new(Engine::new(config, prepared, databases, health, stop));
-    match pipeline::run(engine).await {
-        Ok(()) => Exit::Done,
-        Err(error) => {
-            tracing::error!(error = error.to_string(), "a sink cannot be used");
-            Exit::Refused
-        }
-    }
+    pipeline::run(engine).await;
+    Exit::Done
 }
 
 /// Waits for a source that is not there yet: a container may be up before its database. `None` if stopped before.

@@ -1,6 +1,8 @@
 //! `walsift status`.
 
 use std::fmt::Write as _;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
@@ -19,7 +21,13 @@ pub(super) struct Options {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Only ask the process at the configured admin address whether it lives, as a container's health check does
+    #[arg(long, conflicts_with = "json")]
+    live: bool,
 }
+
+/// How long a living process may take to answer.
+const LIVE_TIMEOUT: Duration = Duration::from_secs(3);
 
 #[derive(Debug, Serialize)]
 struct Status {
@@ -53,6 +61,9 @@ pub(super) async fn status(options: &Options) -> Exit {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
+    if options.live {
+        return live(loaded.config.admin.listen).await;
+    }
     let databases = match Databases::open(&loaded.config) {
         Ok(databases) => databases,
         Err(problem) => {
@@ -79,6 +90,31 @@ pub(super) async fn status(options: &Options) -> Exit {
         Err(error) => {
             eprintln!("{}", pipeline::chain(&error));
             Exit::NotReady
+        }
+    }
+}
+
+async fn live(mut admin: SocketAddr) -> Exit {
+    if admin.ip().is_unspecified() {
+        admin.set_ip(if admin.is_ipv4() {
+            Ipv4Addr::LOCALHOST.into()
+        } else {
+            Ipv6Addr::LOCALHOST.into()
+        });
+    }
+    let asked = async {
+        let client = reqwest::Client::builder().no_proxy().timeout(LIVE_TIMEOUT).build()?;
+        client
+            .get(format!("http://{admin}/healthz"))
+            .send()
+            .await?
+            .error_for_status()
+    };
+    match asked.await {
+        Ok(_) => Exit::Done,
+        Err(error) => {
+            eprintln!("{}", pipeline::chain(&error));
+            Exit::Failed
         }
     }
 }

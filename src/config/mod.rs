@@ -32,6 +32,6 @@ pub use file::{File, Position};
 pub use load::{LoadError, Loaded};
 pub use model::{
     Admin, Cardinality, Config, Document, Engine, Expression, History, HttpSink, Initial, Member, Node, OnLostSlot,
-    Retry, Sink, SinkKind, Source, State, Sync, TableName,
+    Retention, Retry, Sink, SinkKind, Source, State, Sync, TableName,
 };
 pub use problem::{Place, Problem, Report};

@@ -14,6 +14,7 @@ pub struct Config {
     pub source: Source,
     pub state: State,
     pub engine: Engine,
+    pub retention: Retention,
     pub admin: Admin,
     /// In the order of the file.
     pub sinks: Vec<Sink>,
@@ -61,6 +62,14 @@ pub struct Engine {
     pub lease: Duration,
     /// Ceiling for what intake may hold, in bytes.
     pub memory_bytes: usize,
+}
+
+/// How long finished jobs are kept, with their attempts.
+#[derive(Debug)]
+pub struct Retention {
+    pub succeeded: Duration,
+    /// Refused ones, and those out of attempts.
+    pub failed: Duration,
 }
 
 #[derive(Debug)]

@@ -27,6 +27,7 @@ impl Config {
             ("source", self.source().into()),
             ("state", self.state().into()),
             ("engine", self.engine().into()),
+            ("retention", self.retention().into()),
             ("admin", self.admin().into()),
             ("sinks", sinks.into()),
             ("syncs", syncs.into()),
@@ -67,6 +68,13 @@ impl Config {
             ("batch", number(engine.batch)),
             ("lease", format_duration(engine.lease).into()),
             ("memory", format_size(engine.memory_bytes as u64).into()),
+        ])
+    }
+
+    fn retention(&self) -> Table {
+        table([
+            ("succeeded", format_duration(self.retention.succeeded).into()),
+            ("failed", format_duration(self.retention.failed).into()),
         ])
     }
 

@@ -9,4 +9,4 @@ mod subject;
 
 pub use batch::{Batch, ListenerIndex, Origin, Sweep, SyncIndex, Touch, Values};
 pub use mapper::{Change, Mapper};
-pub use subject::{KeyColumn, KeyShape, SubjectKey};
+pub use subject::SubjectKey;

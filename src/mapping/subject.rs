@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::plan::KeyShape;
+
 /// The key of a subject as one text, in which it stands in state, jobs, logs and request headers.
 ///
 /// The values of the key columns in the text form of Postgres. A key of one column is its value as it is; in a key
@@ -58,32 +60,11 @@ impl SubjectKey {
     }
 }
 
-impl fmt::Display for SubjectKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// The columns that name the subjects of one sync.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyShape {
-    pub columns: Vec<KeyColumn>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyColumn {
-    pub name: String,
-    /// The type as SQL writes it, `bigint` or `shop."Size"`; what a text parameter is cast to.
-    pub sql_type: String,
-    /// Whether the values are written bare in JSON, as whole numbers are, and not as strings.
-    pub bare_in_json: bool,
-}
-
-impl KeyShape {
+impl SubjectKey {
     /// The key as a JSON array, `[42]` or `["a",7]`: the form that people and other programs read and write.
-    pub fn json(&self, key: &SubjectKey) -> String {
+    pub fn json(&self, shape: &KeyShape) -> String {
         let mut json = String::from("[");
-        for (i, (column, value)) in self.columns.iter().zip(key.values(self.columns.len())).enumerate() {
+        for (i, (column, value)) in shape.columns.iter().zip(self.values(shape.columns.len())).enumerate() {
             if i > 0 {
                 json.push(',');
             }
@@ -95,5 +76,11 @@ impl KeyShape {
         }
         json.push(']');
         json
+    }
+}
+
+impl fmt::Display for SubjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }

@@ -241,12 +241,11 @@ fn split_keywords(text: &str) -> Result<(String, Parameters), InvalidDsn> {
                 None => break,
             }
         }
-        match tls_parameter(&name) {
-            Some(name) => parameters.push((name, value)),
-            None => {
-                let value = value.replace('\\', "\\\\").replace('\'', "\\'");
-                kept.push_str(&format!("{name}='{value}' "));
-            }
+        if let Some(name) = tls_parameter(&name) {
+            parameters.push((name, value));
+        } else {
+            let value = value.replace('\\', "\\\\").replace('\'', "\\'");
+            kept.extend([name.as_str(), "='", value.as_str(), "' "]);
         }
     }
 }

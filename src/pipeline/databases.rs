@@ -16,11 +16,11 @@ pub struct Databases {
 }
 
 /// Nothing that Walsift runs on the source takes longer.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
+const STATEMENT_TIMEOUT: Duration = Duration::from_mins(1);
 
 impl Databases {
     /// Connects to nothing yet.
-    pub fn open(config: &Config) -> Result<Self, Problem> {
+    pub fn open(config: &Config) -> Result<Self, Box<Problem>> {
         let source_dsn: Dsn = parse(config.source.url.expose_secret(), &config.source.url_place)?;
         let state_dsn: Dsn = parse(config.state.url.expose_secret(), &config.state.url_place)?;
         let on_source = Session {
@@ -38,7 +38,7 @@ impl Databases {
         let state = Pool::new(&state_dsn, &on_state, (2 * routes).min(2 * config.engine.workers) + 4);
         let unusable = |place: &Place| {
             let place = place.clone();
-            move |error: ConnectError| Problem::at(&place, error.to_string())
+            move |error: ConnectError| Box::new(Problem::at(&place, error.to_string()))
         };
         Ok(Self {
             source: source.map_err(unusable(&config.source.url_place))?,
@@ -48,7 +48,7 @@ impl Databases {
     }
 }
 
-fn parse(url: &str, place: &Place) -> Result<Dsn, Problem> {
+fn parse(url: &str, place: &Place) -> Result<Dsn, Box<Problem>> {
     url.parse()
-        .map_err(|error: crate::pg::InvalidDsn| Problem::at(place, error.to_string()))
+        .map_err(|error: crate::pg::InvalidDsn| Box::new(Problem::at(place, error.to_string())))
 }

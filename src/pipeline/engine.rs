@@ -13,12 +13,12 @@ use super::databases::Databases;
 use super::health::Health;
 use super::prepare::Prepared;
 use super::setup::{Setup, set_up};
-use super::{delivery, intake, visitor, watch};
+use super::{delivery, intake, pruner, visitor, watch};
 use crate::catalog::Table;
 use crate::config::Config;
 use crate::pg;
 use crate::plan::SyncPlan;
-use crate::publish::{Sink, Unusable};
+use crate::publish::Sink;
 use crate::queue::{Route, RouteId};
 use crate::record::Tally;
 
@@ -28,6 +28,7 @@ pub struct Engine {
     pub config: Config,
     pub plans: Arc<[SyncPlan]>,
     pub tables: Vec<Table>,
+    pub(super) sinks: BTreeMap<String, Arc<SharedSink>>,
     pub source_dsn: pg::Dsn,
     /// Sessions on the source: catalogue, look-ups, builds.
     pub source: pg::Pool,
@@ -67,7 +68,7 @@ pub(super) type Routes = Arc<[RouteAtWork]>;
 impl Engine {
     pub fn new(
         config: Config,
-        prepared: &Prepared,
+        prepared: Prepared,
         databases: Databases,
         health: Arc<Health>,
         stop: CancellationToken,
@@ -78,9 +79,14 @@ impl Engine {
             state,
         } = databases;
         let tables = prepared.tables(&config).into_iter().cloned().collect();
+        let shared = |(name, sink): (String, Sink)| {
+            let places = Semaphore::new(sink.concurrency());
+            (name, Arc::new(SharedSink { sink, places }))
+        };
         Self {
-            plans: prepared.plans.clone(),
+            plans: prepared.plans,
             tables,
+            sinks: prepared.sinks.into_iter().map(shared).collect(),
             source_dsn,
             source,
             state,
@@ -122,19 +128,19 @@ impl Engine {
 /// How long a stop may take in all: within ten seconds the process is gone.
 const STOP_GRACE: Duration = Duration::from_secs(9);
 
-/// Runs until `engine.stop`. An error is one of the configuration; everything else is tried again for ever.
-pub async fn run(engine: Arc<Engine>) -> Result<(), Unusable> {
-    let sinks = build_sinks(&engine.config)?;
+/// Runs until `engine.stop`; whatever fails is tried again for ever.
+pub async fn run(engine: Arc<Engine>) {
     let Some(routes) = first_setup(&engine).await else {
-        return Ok(());
+        return;
     };
-    let routes: Routes = routes_at_work(&engine, &sinks, &routes).into();
+    let routes: Routes = routes_at_work(&engine, &routes).into();
 
     let mut tasks = JoinSet::new();
     tasks.spawn(intake::run(engine.clone(), routes.clone()));
     tasks.spawn(visitor::run(engine.clone(), routes.clone()));
     tasks.spawn(delivery::run(engine.clone(), routes.clone()));
-    tasks.spawn(watch::run(engine.clone(), routes));
+    tasks.spawn(pruner::run(engine.clone()));
+    tasks.spawn(watch::run(engine.clone()));
 
     engine.stop.cancelled().await;
     let finished = tokio::time::timeout(STOP_GRACE, async { while tasks.join_next().await.is_some() {} }).await;
@@ -142,17 +148,6 @@ pub async fn run(engine: Arc<Engine>) -> Result<(), Unusable> {
         tracing::warn!("some tasks did not finish in time; what they held is taken over as uncertain");
     }
     watch::write_tally(&engine).await;
-    Ok(())
-}
-
-fn build_sinks(config: &Config) -> Result<BTreeMap<String, Arc<SharedSink>>, Unusable> {
-    let mut sinks = BTreeMap::new();
-    for sink in &config.sinks {
-        let built = Sink::build(sink)?;
-        let places = Semaphore::new(built.concurrency());
-        sinks.insert(sink.name.clone(), Arc::new(SharedSink { sink: built, places }));
-    }
-    Ok(sinks)
 }
 
 /// Tries until everything stands; `None` if stopped before.
@@ -180,7 +175,7 @@ async fn first_setup(engine: &Engine) -> Option<Vec<Route>> {
     }
 }
 
-fn routes_at_work(engine: &Engine, sinks: &BTreeMap<String, Arc<SharedSink>>, routes: &[Route]) -> Vec<RouteAtWork> {
+fn routes_at_work(engine: &Engine, routes: &[Route]) -> Vec<RouteAtWork> {
     let mut at_work = Vec::new();
     for route in routes {
         let sync = engine
@@ -194,7 +189,7 @@ fn routes_at_work(engine: &Engine, sinks: &BTreeMap<String, Arc<SharedSink>>, ro
             sync,
             sync_name: route.sync.as_str().into(),
             sink_name: route.sink.as_str().into(),
-            sink: sinks[&route.sink].clone(),
+            sink: engine.sinks[&route.sink].clone(),
             jobs: Notify::new(),
         });
     }

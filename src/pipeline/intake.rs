@@ -23,7 +23,7 @@ use crate::metrics as names;
 use crate::pg;
 use crate::queue::{self, Progress};
 use crate::wal::{
-    DecodeError, Event, Lsn, Message, PgWireStream, Relations, StreamError, StreamSettings, TlsMode, TlsSettings,
+    self, DecodeError, Event, Lsn, Message, PgWireStream, Relations, StreamError, StreamSettings, TlsMode, TlsSettings,
     UnknownRelation, WalSource,
 };
 
@@ -122,6 +122,10 @@ struct Counters {
 impl<'a> Intake<'a> {
     async fn session(engine: &'a Engine, routes: &'a Routes, backoff: &mut Backoff) -> Result<(), IntakeError> {
         let stop = &engine.stop;
+        if slot_is_taken(engine).await? {
+            let slot = engine.config.source.slot.clone();
+            return Err(StreamError::SlotInUse { slot }.into());
+        }
         let setup = tokio::select! {
             () = stop.cancelled() => return Ok(()),
             setup = engine.set_up() => setup?,
@@ -288,6 +292,13 @@ impl<'a> Intake<'a> {
         resolved.announce(self.engine, self.routes, &covered);
         Ok(())
     }
+}
+
+/// Cheaper to ask, for a process that stands by, than to try.
+async fn slot_is_taken(engine: &Engine) -> Result<bool, IntakeError> {
+    let source = engine.source.get().await?;
+    let slot = wal::read_slot(&**source, &engine.config.source.slot).await?;
+    Ok(slot.is_some_and(|slot| slot.active))
 }
 
 impl Counters {

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use tokio_postgres::types::ToSql;
 
-use crate::mapping::{KeyShape, SubjectKey};
+use crate::mapping::SubjectKey;
 use crate::pg::{self, Disposition, describe, disposition};
-use crate::plan::Lookup;
+use crate::plan::{KeyShape, Lookup};
 
 #[derive(Debug)]
 pub(super) enum LookupError {

@@ -16,6 +16,7 @@ mod intake;
 mod lane;
 mod lookup;
 mod prepare;
+mod pruner;
 mod setup;
 mod visitor;
 mod watch;

@@ -1,11 +1,13 @@
 //! Before anything runs: the catalogue, the plans, and everything that would keep `run` from starting.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::catalog::{self, Catalog, Table};
-use crate::config::{Config, Problem};
+use crate::config::{Config, Place, Problem};
 use crate::pg;
 use crate::plan::{self, SyncPlan};
+use crate::publish::Sink;
 use crate::wal;
 
 /// What the database says of a configuration.
@@ -14,6 +16,8 @@ pub struct Prepared {
     pub catalog: Catalog,
     /// Empty where `problems` holds errors.
     pub plans: Arc<[SyncPlan]>,
+    /// By name; those that cannot be used are missing.
+    pub sinks: BTreeMap<String, Sink>,
     pub problems: Vec<Problem>,
 }
 
@@ -53,13 +57,52 @@ pub async fn prepare(config: &Config, source: &pg::Pool) -> Result<Prepared, Pre
     });
     problems.extend(plan::probe(&**client, config, &catalog).await?);
     problems.extend(plan::examine(config, &catalog));
+    let sinks = build_sinks(config, &mut problems);
+    // Without plans for all of them nothing is known of the members.
+    for (sync, plan) in config.syncs.iter().zip(&plans) {
+        for sink in sync.sinks.iter().filter_map(|name| sinks.get_key_value(name)) {
+            problems.extend(unreachable_subjects(&sync.place, plan, sink));
+        }
+    }
     let mut prepared = Prepared {
         catalog,
         plans: plans.into(),
+        sinks,
         problems,
     };
     let tables = prepared.tables(config);
     let found = wal::inspect(&**client, config, &tables).await?;
     prepared.problems.extend(found);
     Ok(prepared)
+}
+
+fn build_sinks(config: &Config, problems: &mut Vec<Problem>) -> BTreeMap<String, Sink> {
+    let mut sinks = BTreeMap::new();
+    for sink in &config.sinks {
+        match Sink::build(sink) {
+            Ok(built) => {
+                sinks.insert(sink.name.clone(), built);
+            }
+            Err(unusable) => problems.push(Problem::at(&sink.place, unusable.to_string())),
+        }
+    }
+    sinks
+}
+
+/// What a sink must know of a subject and the document does not have, or a delete does not.
+fn unreachable_subjects(place: &Place, plan: &SyncPlan, (name, sink): (&String, &Sink)) -> Vec<Problem> {
+    let is_key = |wanted: &str| plan.shape.columns.iter().any(|column| column.name == wanted);
+    let mut problems = Vec::new();
+    for wanted in sink.placeholders().into_iter().filter(|wanted| !is_key(wanted)) {
+        if plan.members.iter().any(|member| member == wanted) {
+            let summary = format!("sink `{name}` needs `{{{wanted}}}`, which is not a column of the key");
+            let help = "of a subject that is gone only the key is known: its delete would be refused";
+            problems.push(Problem::at(place, summary).help(help).warning());
+        } else {
+            let summary = format!("sink `{name}` needs `{{{wanted}}}`, which is no column of the key and no member");
+            let key: Vec<&str> = plan.shape.columns.iter().map(|column| column.name.as_str()).collect();
+            problems.push(Problem::at(place, summary).help(format!("the key: {}", key.join(", "))));
+        }
+    }
+    problems
 }

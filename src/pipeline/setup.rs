@@ -128,8 +128,10 @@ async fn find_beginning(
     let name = &config.source.slot;
     let system_identifier = wal::system_identifier(&***source).await?;
     let at = |lsn| Progress { system_identifier, lsn };
-    let before = queue::read_progress(&**tx, name).await?;
+    // In this order: progress is committed before it is confirmed, so what is read after the slot is never behind it,
+    // even while another process reads the stream.
     let slot = wal::read_slot(&***source, name).await?;
+    let before = queue::read_progress(&**tx, name).await?;
     let gap = match (&before, &slot) {
         (Some(before), Some(slot)) => match gap(*before, slot, system_identifier) {
             None => return Ok((*before, Beginning::GoOn)),
@@ -197,13 +199,18 @@ async fn remake(source: &pg::Client, name: &str) -> Result<Lsn, SetupError> {
 
 /// Which subjects a start visits.
 fn visits(past: Past, initial: Initial, beginning: &Beginning) -> Vec<Kind> {
-    match (past, initial, beginning) {
-        // What the source holds, and what the sink may still hold but the source no longer has. Here `initial` does not
+    match (past, beginning) {
+        // What the source holds, and what the sink may still hold but the source no longer has. `initial` does not
         // count: any of them may have changed unseen.
-        (Past::Same | Past::Reshaped, _, Beginning::Gap | Beginning::First) => vec![Kind::All, Kind::Known],
-        (Past::New, Initial::All, _) => vec![Kind::All],
-        (Past::New, Initial::None, _) | (Past::Same, _, Beginning::GoOn) => Vec::new(),
-        (Past::Reshaped, Initial::All, Beginning::GoOn) => vec![Kind::All, Kind::Known],
-        (Past::Reshaped, Initial::None, Beginning::GoOn) => vec![Kind::Known],
+        (Past::Same | Past::Reshaped, Beginning::Gap | Beginning::First) => vec![Kind::All, Kind::Known],
+        (Past::Reshaped, Beginning::GoOn) => match initial {
+            Initial::All => vec![Kind::All, Kind::Known],
+            Initial::None => vec![Kind::Known],
+        },
+        (Past::New, _) => match initial {
+            Initial::All => vec![Kind::All],
+            Initial::None => Vec::new(),
+        },
+        (Past::Same, Beginning::GoOn) => Vec::new(),
     }
 }

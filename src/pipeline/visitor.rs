@@ -22,8 +22,8 @@ const BACKLOG_JOBS: i64 = 10_000;
 /// Most visits looked at in one round.
 const ROUND_VISITS: i64 = 200;
 
-/// How often it is looked whether a transaction has become visible; nothing tells.
-const VISIBLE_PERIOD: Duration = Duration::from_millis(100);
+/// How often it is looked whether a transaction has become visible, or jobs have become few; nothing tells.
+const HELD_PERIOD: Duration = Duration::from_millis(50);
 
 /// Whatever wakes the visitor, it also looks by itself: another process may have made a visit or died in one.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -41,8 +41,8 @@ enum VisitError {
 enum Round {
     /// Some visit got on.
     Progress,
-    /// Some visit waits for a transaction.
-    Invisible,
+    /// Some visit waits for a transaction, or for room among the jobs.
+    Held,
     Idle,
 }
 
@@ -55,7 +55,7 @@ pub(super) async fn run(engine: Arc<Engine>, routes: Routes) {
                 backoff.reset();
                 match round {
                     Round::Progress => continue,
-                    Round::Invisible => VISIBLE_PERIOD,
+                    Round::Held => HELD_PERIOD,
                     Round::Idle => PERIOD,
                 }
             }
@@ -90,14 +90,12 @@ async fn round(engine: &Engine, routes: &Routes) -> Result<Round, VisitError> {
         if engine.stop.is_cancelled() {
             break;
         }
-        if !may_begin(visit, &snapshot) {
-            round = if round == Round::Progress {
-                round
-            } else {
-                Round::Invisible
-            };
-        } else if has_room(engine, visit).await? && step(engine, routes, &source, visit).await? {
-            round = Round::Progress;
+        if may_begin(visit, &snapshot) && has_room(engine, visit).await? {
+            if step(engine, routes, &source, visit).await? {
+                round = Round::Progress;
+            }
+        } else if round == Round::Idle {
+            round = Round::Held;
         }
     }
     Ok(round)

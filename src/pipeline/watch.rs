@@ -6,7 +6,7 @@ use std::time::Duration;
 use metrics::gauge;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::engine::{Engine, Routes};
+use super::engine::Engine;
 use crate::metrics as names;
 use crate::pg;
 use crate::record::{self, Survey};
@@ -29,7 +29,7 @@ enum WatchError {
     Postgres(#[from] pg::Error),
 }
 
-pub(super) async fn run(engine: Arc<Engine>, _routes: Routes) {
+pub(super) async fn run(engine: Arc<Engine>) {
     let mut tally = interval(TALLY_PERIOD);
     let mut survey = interval(SURVEY_PERIOD);
     tally.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -15,11 +15,11 @@
 
 use std::fmt::Write as _;
 
+use super::KeyShape;
 use super::order;
 use super::tree::Branch;
 use crate::catalog::Table;
 use crate::config::{Cardinality, Document, Expression, Member};
-use crate::mapping::KeyShape;
 use crate::pg::identifier;
 
 /// See [`super::SyncPlan::build_sql`].
@@ -176,7 +176,7 @@ impl Compiler {
     ) -> Vec<MemberSql> {
         let (row, found) = (identifier(&child.node.name), self.alias());
         let mut inner = format!("{} as {row}", child.table.sql_name());
-        self.attach_ones(child, &row, &mut inner);
+        attach_ones(child, &row, &mut inner);
         let mut condition = link_condition(child, &row, parent);
         if child.node.filter.is_some() {
             let filter = self.alias();
@@ -199,20 +199,6 @@ impl Compiler {
         members
     }
 
-    /// Only the `one` children, for expressions that refer to them.
-    fn attach_ones(&mut self, branch: &Branch<'_>, row: &str, from: &mut String) {
-        for child in branch
-            .children
-            .iter()
-            .filter(|child| child.node.cardinality == Cardinality::One)
-        {
-            let name = identifier(&child.node.name);
-            let on = link_condition(child, &name, row);
-            write!(from, "\n  left join {} as {name} on {on}", child.table.sql_name()).expect("writing to a string");
-            self.attach_ones(child, &name, from);
-        }
-    }
-
     /// The rows of a child that belong to one row of its parent: all columns, and with them the document and what it is
     /// sorted by.
     fn rows(&mut self, child: &Branch<'_>, row: &str, parent: &str, document: bool, sort: &[SortKey]) -> String {
@@ -220,7 +206,7 @@ impl Compiler {
         let members = if document {
             Some(self.attach(child, row, &mut from))
         } else {
-            self.attach_ones(child, row, &mut from);
+            attach_ones(child, row, &mut from);
             None
         };
         let found = self.alias();
@@ -336,6 +322,20 @@ impl Compiler {
     }
 }
 
+/// Only the `one` children, for expressions that refer to them.
+fn attach_ones(branch: &Branch<'_>, row: &str, from: &mut String) {
+    for child in branch
+        .children
+        .iter()
+        .filter(|child| child.node.cardinality == Cardinality::One)
+    {
+        let name = identifier(&child.node.name);
+        let on = link_condition(child, &name, row);
+        write!(from, "\n  left join {} as {name} on {on}", child.table.sql_name()).expect("writing to a string");
+        attach_ones(child, &name, from);
+    }
+}
+
 /// What a `many` is ordered by.
 enum SortKey {
     Expression(String),
@@ -380,6 +380,22 @@ fn link_condition(child: &Branch<'_>, row: &str, parent: &str) -> String {
         )
     });
     pairs.collect::<Vec<_>>().join(" and ")
+}
+
+/// The names of the members at the top of a document, in their order.
+pub(super) fn member_names(root: &Branch<'_>) -> Vec<String> {
+    let own: Vec<String> = match &root.node.document {
+        Some(Document::Object(members)) => members.iter().map(|(name, _)| name.clone()).collect(),
+        Some(Document::Bare(_)) => Vec::new(),
+        None => root.table.columns.iter().map(|column| column.name.clone()).collect(),
+    };
+    let children = root.children.iter().flat_map(|child| {
+        let document = child.node.document.is_some().then(|| child.node.name.clone());
+        document
+            .into_iter()
+            .chain(child.node.aggregate.iter().map(|(name, _)| name.clone()))
+    });
+    own.into_iter().chain(children).collect()
 }
 
 /// The names under which a node's expressions can refer to `one` children, its own and theirs.

@@ -14,17 +14,18 @@ mod examine;
 mod order;
 mod path;
 mod probe;
+mod shape;
 mod tree;
 
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
 use crate::config::{Config, Problem, Sync};
-use crate::mapping::KeyShape;
 
 pub use examine::examine;
 pub use path::{Finder, Listener, Lookup};
 pub use probe::probe;
+pub use shape::{KeyColumn, KeyShape};
 
 use tree::Branch;
 
@@ -33,6 +34,8 @@ use tree::Branch;
 pub struct SyncPlan {
     pub name: Arc<str>,
     pub shape: Arc<KeyShape>,
+    /// Names of the document's top-level members.
+    pub members: Vec<String>,
     /// Builds documents for a batch of keys. Parameters: one `text[]` for each key column. Result: `ord` (from 1),
     /// `document` (JSON text), and the key as the row has it, `key_1`, `key_2`, …, as text. A key without a row has none.
     pub build_sql: String,
@@ -67,6 +70,22 @@ fn grow<'a>(sync: &'a Sync, catalog: &'a Catalog) -> Result<Trunk<'a>, Vec<Probl
     let shape = root
         .as_ref()
         .and_then(|root| tree::key_shape(sync, root, &mut problems));
+    // Where the file names the members, a name claimed twice is found without the catalogue.
+    if let Some(root) = root.as_ref().filter(|root| root.node.document.is_none()) {
+        let names = document::member_names(root);
+        for (_, name) in names
+            .iter()
+            .enumerate()
+            .filter(|(at, name)| names[..*at].contains(name))
+        {
+            let summary = format!(
+                "`{name}` is a column of `{}` and the name of a child or aggregate",
+                root.table.name
+            );
+            let help = "give the child another name, or name the members with `document`";
+            problems.push(Problem::at(&sync.place, summary).help(help));
+        }
+    }
     match (root, shape) {
         (Some(root), Some(shape)) if problems.is_empty() => Ok(Trunk { root, shape }),
         _ => Err(problems),
@@ -76,6 +95,7 @@ fn grow<'a>(sync: &'a Sync, catalog: &'a Catalog) -> Result<Trunk<'a>, Vec<Probl
 fn plan_sync(sync: &Sync, trunk: &Trunk<'_>) -> SyncPlan {
     SyncPlan {
         name: sync.name.as_str().into(),
+        members: document::member_names(&trunk.root),
         build_sql: document::build_statement(&trunk.root, &trunk.shape),
         page: path::page(&trunk.root, &trunk.shape),
         listeners: path::listeners(&trunk.root, &trunk.shape),

@@ -4,10 +4,10 @@
 //! the database is one look-up for all values of a batch: a renamed customer's orders. Filters of nodes are left out:
 //! a subject too many is built and found equal, a subject too few would be lost.
 
+use super::KeyShape;
 use super::tree::{Branch, same_text};
 use crate::catalog::{Column, Table};
 use crate::config::Place;
-use crate::mapping::KeyShape;
 use crate::pg::identifier;
 
 /// One way from a changed row of one table to subjects of one sync.
@@ -133,11 +133,8 @@ fn lookup(path: &[&Branch<'_>], shape: &KeyShape) -> Lookup {
         let on: Vec<String> = pairs
             .map(|(link, below_column)| format!("{row}.{} = {below}.{below_column}", identifier(&link.there)))
             .collect();
-        from.push_str(&format!(
-            "\n    join {} as {row} on {}",
-            branch.table.sql_name(),
-            on.join(" and ")
-        ));
+        let table = branch.table.sql_name();
+        from.extend(["\n    join ", &table, " as ", &row, " on ", &on.join(" and ")]);
         columns_below = branch.link.iter().map(|link| identifier(&link.here)).collect();
         below = row;
         step = branch;

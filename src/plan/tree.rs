@@ -1,8 +1,8 @@
 //! The tree of a document, with its tables found and its links settled.
 
+use super::{KeyColumn, KeyShape};
 use crate::catalog::{Catalog, Column, Persistence, Table, TableKind};
 use crate::config::{Cardinality, Node, Problem, Sync};
-use crate::mapping::{KeyColumn, KeyShape};
 
 /// A node of the configuration with its table and what links it to its parent.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub(super) fn resolve<'a>(node: &'a Node, catalog: &'a Catalog, problems: &mut V
         if let Some(mut branch) = resolve(child, catalog, problems) {
             match link(child, branch.table, table, catalog) {
                 Ok(link) => branch.link = link,
-                Err(problem) => problems.push(problem),
+                Err(problem) => problems.push(*problem),
             }
             children.push(branch);
         }
@@ -106,7 +106,7 @@ fn listenable<'a>(node: &Node, catalog: &'a Catalog, problems: &mut Vec<Problem>
 }
 
 /// What links `here`, the table of `node`, to the enclosing table `there`.
-fn link(node: &Node, here: &Table, there: &Table, catalog: &Catalog) -> Result<Vec<Link>, Problem> {
+fn link(node: &Node, here: &Table, there: &Table, catalog: &Catalog) -> Result<Vec<Link>, Box<Problem>> {
     let link = match &node.on {
         Some(pairs) => written_link(node, pairs, here, there)?,
         None => foreign_key_link(node, here, there, catalog)?,
@@ -122,12 +122,17 @@ fn link(node: &Node, here: &Table, there: &Table, catalog: &Catalog) -> Result<V
         problem
             .help
             .push("make it a `many`, or give the columns a unique index".to_owned());
-        return Err(problem);
+        return Err(problem.into());
     }
     Ok(link)
 }
 
-fn written_link(node: &Node, pairs: &[(String, String)], here: &Table, there: &Table) -> Result<Vec<Link>, Problem> {
+fn written_link(
+    node: &Node,
+    pairs: &[(String, String)],
+    here: &Table,
+    there: &Table,
+) -> Result<Vec<Link>, Box<Problem>> {
     for (own, enclosing) in pairs {
         for (table, column) in [(here, own), (there, enclosing)] {
             if table.column(column).is_none() {
@@ -138,7 +143,7 @@ fn written_link(node: &Node, pairs: &[(String, String)], here: &Table, there: &T
                 problem
                     .help
                     .push("on = { column_here = \"column of the enclosing table\" }".to_owned());
-                return Err(problem);
+                return Err(problem.into());
             }
         }
     }
@@ -151,7 +156,7 @@ fn written_link(node: &Node, pairs: &[(String, String)], here: &Table, there: &T
         .collect())
 }
 
-fn foreign_key_link(node: &Node, here: &Table, there: &Table, catalog: &Catalog) -> Result<Vec<Link>, Problem> {
+fn foreign_key_link(node: &Node, here: &Table, there: &Table, catalog: &Catalog) -> Result<Vec<Link>, Box<Problem>> {
     let pair = |own: Vec<String>, enclosing: Vec<String>| -> Vec<Link> {
         own.into_iter()
             .zip(enclosing)
@@ -215,23 +220,14 @@ fn foreign_key_link(node: &Node, here: &Table, there: &Table, catalog: &Catalog)
             .help
             .push("on = { column_here = \"column of the enclosing table\" }".to_owned());
     }
-    Err(problem)
+    Err(problem.into())
 }
 
 pub(super) fn key_shape(sync: &Sync, root: &Branch<'_>, problems: &mut Vec<Problem>) -> Option<KeyShape> {
-    let names = match &sync.key {
-        Some(names) => names.clone(),
-        None => match root.table.primary_key() {
-            Some(names) => names,
-            None => {
-                let mut problem = Problem::at(&sync.place, format!("`{}` has no primary key", root.table.name));
-                problem
-                    .help
-                    .push("name the columns of a unique key with `key = [...]`".to_owned());
-                problems.push(problem);
-                return None;
-            }
-        },
+    let Some(names) = sync.key.clone().or_else(|| root.table.primary_key()) else {
+        let problem = Problem::at(&sync.place, format!("`{}` has no primary key", root.table.name));
+        problems.push(problem.help("name the columns of a unique key with `key = [...]`"));
+        return None;
     };
     let mut columns = Vec::new();
     for name in &names {

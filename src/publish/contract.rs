@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::diff::Operation;
-use crate::mapping::{KeyShape, SubjectKey};
+use crate::mapping::SubjectKey;
+use crate::plan::KeyShape;
 
 /// One document on its way to one sink.
 #[derive(Debug, Clone)]

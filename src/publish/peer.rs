@@ -10,7 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 use crate::diff::Operation;
-use crate::mapping::{KeyColumn, KeyShape, SubjectKey};
+use crate::mapping::SubjectKey;
+use crate::plan::{KeyColumn, KeyShape};
 use crate::publish::Delivery;
 
 /// What the peer does with a request that it has read.

@@ -44,6 +44,14 @@ impl Sink {
         }
     }
 
+    /// What must be known of a subject to reach it: key columns or members of its document.
+    pub fn placeholders(&self) -> Vec<&str> {
+        match self {
+            Sink::Http(http) => http.placeholders(),
+            Sink::Stdout(_) => Vec::new(),
+        }
+    }
+
     pub fn retry(&self) -> &Retry {
         match self {
             Sink::Http(http) => http.retry(),

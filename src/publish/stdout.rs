@@ -134,7 +134,7 @@ fn uncertain(class: FailureClass, message: String) -> Outcome {
 
 fn line(delivery: &Delivery) -> String {
     let sync = serde_json::Value::from(&*delivery.sync);
-    let key = delivery.shape.json(&delivery.key);
+    let key = delivery.key.json(&delivery.shape);
     let (operation, version) = (delivery.operation.as_str(), delivery.version);
     let mut line = format!(r#"{{"sync":{sync},"operation":"{operation}","key":{key},"version":{version}"#);
     if delivery.operation == Operation::Upsert {

@@ -37,7 +37,8 @@ pub struct Wanted {
     pub fingerprint: String,
 }
 
-/// The routes that are wanted, in their order; those that are missing are made, and the fingerprints noted.
+/// The routes that are wanted, in their order; those that are missing are made, and new fingerprints noted. Writes
+/// nothing where nothing has changed.
 pub async fn ensure_routes(tx: &Transaction<'_>, wanted: &[Wanted]) -> Result<Vec<Route>, pg::Error> {
     let mut known: HashMap<(String, String), (i16, String)> = HashMap::new();
     for row in tx.query(include_str!("../../sql/queue/routes.sql"), &[]).await? {
@@ -53,19 +54,23 @@ pub async fn ensure_routes(tx: &Transaction<'_>, wanted: &[Wanted]) -> Result<Ve
         fingerprint,
     } in wanted
     {
-        let past = match known.get(&(sync.clone(), sink.clone())) {
-            None => Past::New,
-            Some((_, before)) if before != fingerprint => Past::Reshaped,
-            Some(_) => Past::Same,
+        let (id, past) = match known.get(&(sync.clone(), sink.clone())) {
+            Some((id, before)) if before == fingerprint => (*id, Past::Same),
+            Some((id, _)) => {
+                tx.execute(include_str!("../../sql/queue/reshape_route.sql"), &[id, fingerprint])
+                    .await?;
+                (*id, Past::Reshaped)
+            }
+            None => {
+                let insert = include_str!("../../sql/queue/insert_route.sql");
+                (
+                    tx.query_one(insert, &[sync, sink, fingerprint]).await?.get("id"),
+                    Past::New,
+                )
+            }
         };
-        let row = tx
-            .query_one(
-                include_str!("../../sql/queue/ensure_route.sql"),
-                &[sync, sink, fingerprint],
-            )
-            .await?;
         routes.push(Route {
-            id: RouteId(row.get("id")),
+            id: RouteId(id),
             sync: sync.clone(),
             sink: sink.clone(),
             past,

@@ -43,13 +43,9 @@ impl Kind {
         }
     }
 
-    fn from_stored(name: &str, node: Option<String>, argument: Option<serde_json::Value>) -> Self {
+    fn from_stored(name: &str, node: Option<String>, argument: Option<&serde_json::Value>) -> Self {
         let keys = || {
-            let values = argument
-                .as_ref()
-                .and_then(serde_json::Value::as_array)
-                .into_iter()
-                .flatten();
+            let values = argument.and_then(serde_json::Value::as_array).into_iter().flatten();
             values
                 .filter_map(serde_json::Value::as_str)
                 .map(SubjectKey::from_stored)
@@ -178,7 +174,11 @@ pub async fn lock_visit(tx: &Transaction<'_>, id: VisitId) -> Result<Option<Step
     Ok(row.map(|row| Step {
         id,
         routes: routes(&row),
-        kind: Kind::from_stored(row.get("kind"), row.get("node"), row.get("argument")),
+        kind: Kind::from_stored(
+            row.get("kind"),
+            row.get("node"),
+            row.get::<_, Option<serde_json::Value>>("argument").as_ref(),
+        ),
         last_key: row.get::<_, Option<&str>>("last_key").map(SubjectKey::from_stored),
         priority: Priority::from_number(row.get("priority")),
         changed_at: row.get("changed_at"),

@@ -4,11 +4,13 @@
 //! still holds the job.
 
 mod migrate;
+mod prune;
 mod settle;
 mod survey;
 mod tally;
 
 pub use migrate::{MigrateError, migrate};
+pub use prune::prune;
 pub use settle::{Attempt, Ending, Held, Settlement, settle};
 pub use survey::{Jobs, RouteSurvey, Survey, survey};
 pub use tally::{Tally, add_tally};

@@ -116,12 +116,20 @@ struct Writes {
     delete: Vec<i64>,
     renew: Vec<i64>,
     release: (Vec<i64>, Vec<f64>),
-    retry: (Vec<i64>, Vec<f64>, Vec<Option<i64>>, Vec<Option<Vec<u8>>>),
+    retry: RetryColumns,
     finish: (Vec<i64>, Vec<&'static str>, Vec<i16>, Vec<bool>),
     accept: (Vec<String>, Vec<Vec<u8>>, Vec<i64>),
     forget: Vec<String>,
     void: (Vec<String>, Vec<i64>),
     attempts: AttemptColumns,
+}
+
+#[derive(Debug, Default)]
+struct RetryColumns {
+    jobs: Vec<i64>,
+    delays: Vec<f64>,
+    versions: Vec<Option<i64>>,
+    digests: Vec<Option<Vec<u8>>>,
 }
 
 #[derive(Debug, Default)]
@@ -159,19 +167,23 @@ impl Writes {
                     }
                     None => self.forget.push(job.key.clone()),
                 }
-                if *keep {
-                    self.finish(job, "succeeded", attempts, touched)
+                if *keep || job.attempts > 0 {
+                    self.finish(job, "succeeded", attempts, touched);
                 } else {
-                    self.leave(job, touched)
+                    self.leave(job, touched);
                 }
             }
+            // What failed before keeps its whole story, and a job that begins anew must not go on numbering it.
+            Ending::Suppressed if job.attempts > 0 => self.finish(job, "succeeded", attempts - 1, touched),
             Ending::Suppressed => self.leave(job, touched),
             Ending::Retry { after, certain, sent } => {
                 self.void_unless(*certain, job);
-                self.retry.0.push(job.id.0);
-                self.retry.1.push(after.as_secs_f64());
-                self.retry.2.push(sent.map(|(version, _)| version));
-                self.retry.3.push(sent.map(|(_, digest)| digest.to_bytes().to_vec()));
+                self.retry.jobs.push(job.id.0);
+                self.retry.delays.push(after.as_secs_f64());
+                self.retry.versions.push(sent.map(|(version, _)| version));
+                self.retry
+                    .digests
+                    .push(sent.map(|(_, digest)| digest.to_bytes().to_vec()));
             }
             Ending::Over { dead, certain } => {
                 self.void_unless(*certain, job);
@@ -241,8 +253,13 @@ impl Writes {
             let parameters: Vec<&(dyn ToSql + Sync)> = vec![&self.release.0, &self.release.1];
             statements.push((include_str!("../../sql/record/release_jobs.sql"), parameters));
         }
-        if !self.retry.0.is_empty() {
-            let parameters: Vec<&(dyn ToSql + Sync)> = vec![&self.retry.0, &self.retry.1, &self.retry.2, &self.retry.3];
+        if !self.retry.jobs.is_empty() {
+            let parameters: Vec<&(dyn ToSql + Sync)> = vec![
+                &self.retry.jobs,
+                &self.retry.delays,
+                &self.retry.versions,
+                &self.retry.digests,
+            ];
             statements.push((include_str!("../../sql/record/retry_jobs.sql"), parameters));
         }
         if !self.finish.0.is_empty() {

@@ -1,7 +1,8 @@
 //! Whether the server and the role are able to stream.
 
-use tokio_postgres::GenericClient;
+use tokio_postgres::{GenericClient, Row};
 
+use super::{Publication, read_publication};
 use crate::catalog::Table;
 use crate::config::{Config, Problem};
 use crate::pg::{self, identifier};
@@ -16,117 +17,133 @@ pub async fn inspect(
     tables: &[&Table],
 ) -> Result<Vec<Problem>, pg::Error> {
     let source = &config.source;
-    let row = client
+    let server = client
         .query_one(include_str!("../../sql/source/server.sql"), &[&source.slot])
         .await?;
-    let mut problems = Vec::new();
-    let mut add = |summary: String, help: &str, sql: Option<String>| {
-        let mut problem = Problem::at(&source.url_place, summary);
-        problem.help.extend((!help.is_empty()).then(|| help.to_owned()));
-        problem.sql = sql;
-        problems.push(problem);
-    };
-    let version: i32 = row.get("version");
-    if version < VERSION_MIN {
-        add(
-            format!("the server is version {}", version / 10_000),
-            "version 14 or later is wanted",
-            None,
-        );
-    }
-    if row.get("in_recovery") {
-        add("the server is a standby".to_owned(), "connect to the primary", None);
-    }
-    let wal_level: &str = row.get("wal_level");
-    if wal_level != "logical" {
-        let sql = "alter system set wal_level = 'logical';  -- then restart the server".to_owned();
-        add(
-            format!("wal_level is {wal_level}"),
-            "decoding needs wal_level = logical",
-            Some(sql),
-        );
-    }
-    let role: &str = row.get("role");
-    if !row.get::<_, bool>("may_replicate") {
-        let sql = format!("alter role {} replication;", identifier(role));
-        add(format!("role {role} may not replicate"), "", Some(sql));
-    }
-    let room = |used: i64, max: i32| used < i64::from(max);
-    if !row.get::<_, bool>("slot_exists") && !room(row.get("slots_used"), row.get("slots_max")) {
-        let max: i32 = row.get("slots_max");
-        let sql = format!(
-            "alter system set max_replication_slots = {};  -- then restart the server",
-            max + 4
-        );
-        add(
-            format!("all {max} replication slots are taken"),
-            "drop one that nobody uses, or allow more",
-            Some(sql),
-        );
-    }
-    if !row.get::<_, bool>("slot_exists") && !room(row.get("senders_used"), row.get("senders_max")) {
-        let max: i32 = row.get("senders_max");
-        let sql = format!(
-            "alter system set max_wal_senders = {};  -- then restart the server",
-            max + 4
-        );
-        add(format!("all {max} wal senders are busy"), "", Some(sql));
-    }
-    let publication = super::read_publication(client, &source.publication).await?;
     let ids: Vec<u32> = tables.iter().map(|table| table.id).collect();
     let privileges = client
         .query(include_str!("../../sql/source/table_privileges.sql"), &[&ids])
         .await?;
-    let covered = publication
-        .as_ref()
-        .is_some_and(|publication| publication.covers(tables));
-    if source.manage && publication.is_none() && !row.get::<_, bool>("may_create") {
-        let database: &str = row.get("database");
-        let sql = format!(
-            "grant create on database {} to {};",
-            identifier(database),
-            identifier(role)
-        );
-        add(format!("role {role} may not create a publication"), "", Some(sql));
+    let publication = read_publication(client, &source.publication).await?;
+    let mut inspection = Inspection {
+        config,
+        tables,
+        role: server.get("role"),
+        problems: Vec::new(),
+    };
+    inspection.server(&server);
+    inspection.publication(&server, publication.as_ref());
+    let covered = publication.is_some_and(|publication| publication.covers(tables));
+    for row in &privileges {
+        inspection.table(row, covered);
     }
-    if !source.manage && !covered {
-        let list: Vec<String> = tables.iter().map(|table| table.sql_name()).collect();
-        let name = identifier(&source.publication);
-        let verb = if publication.is_some() {
-            "set table"
-        } else {
-            "for table"
-        };
-        let start = if publication.is_some() { "alter" } else { "create" };
-        let sql = format!(
-            "{start} publication {name} {verb} {};\nalter publication {name} set (publish_via_partition_root = true);",
-            list.join(", ")
-        );
-        add(
-            format!(
-                "publication {} does not show every table that the syncs read",
-                source.publication
-            ),
-            "with manage = true it would be kept in step",
-            Some(sql),
-        );
+    Ok(inspection.problems)
+}
+
+struct Inspection<'a> {
+    config: &'a Config,
+    tables: &'a [&'a Table],
+    role: &'a str,
+    problems: Vec<Problem>,
+}
+
+impl Inspection<'_> {
+    fn problem(&mut self, summary: String) -> &mut Problem {
+        self.problems.push(Problem::at(&self.config.source.url_place, summary));
+        self.problems.last_mut().expect("one was just pushed")
     }
-    for privilege in privileges {
-        let id: u32 = privilege.get("oid");
-        let Some(table) = tables.iter().find(|table| table.id == id) else {
-            continue;
-        };
-        if !privilege.get::<_, bool>("may_select") {
-            let sql = format!("grant select on {} to {};", table.sql_name(), identifier(role));
-            add(format!("role {role} may not read {}", table.sql_name()), "", Some(sql));
+
+    fn server(&mut self, server: &Row) {
+        let version: i32 = server.get("version");
+        if version < VERSION_MIN {
+            let problem = self.problem(format!("the server is version {}", version / 10_000));
+            problem.help.push("version 14 or later is wanted".to_owned());
         }
-        if source.manage && !covered && !privilege.get::<_, bool>("owned") {
-            add(
-                format!("role {role} may not publish {}, which is not its own", table.sql_name()),
-                "let its owner make the publication and set manage = false, or grant the owner's role",
-                None,
+        if server.get("in_recovery") {
+            self.problem("the server is a standby".to_owned())
+                .help
+                .push("connect to the primary".to_owned());
+        }
+        let wal_level: &str = server.get("wal_level");
+        if wal_level != "logical" {
+            let problem = self.problem(format!("wal_level is {wal_level}, logical is wanted"));
+            problem.sql = Some("alter system set wal_level = 'logical';  -- then restart the server".to_owned());
+        }
+        let role = identifier(self.role);
+        if !server.get::<_, bool>("may_replicate") {
+            let problem = self.problem(format!("role {role} may not replicate"));
+            problem.sql = Some(format!("alter role {role} replication;"));
+        }
+        if !server.get::<_, bool>("slot_exists") {
+            self.room(
+                "max_replication_slots",
+                server.get("slots_used"),
+                server.get("slots_max"),
             );
+            self.room("max_wal_senders", server.get("senders_used"), server.get("senders_max"));
         }
     }
-    Ok(problems)
+
+    fn room(&mut self, setting: &str, used: i64, max: i32) {
+        if used >= i64::from(max) {
+            let problem = self.problem(format!("all that {setting} = {max} allows are in use"));
+            let more = max.saturating_add(4);
+            problem.sql = Some(format!(
+                "alter system set {setting} = {more};  -- then restart the server"
+            ));
+        }
+    }
+
+    fn publication(&mut self, server: &Row, publication: Option<&Publication>) {
+        let source = &self.config.source;
+        let role = identifier(self.role);
+        if source.manage {
+            if publication.is_none() && !server.get::<_, bool>("may_create") {
+                let database: &str = server.get("database");
+                let problem = self.problem(format!("role {role} may not create a publication"));
+                problem.sql = Some(format!("grant create on database {} to {role};", identifier(database)));
+            }
+        } else if !publication.is_some_and(|publication| publication.covers(self.tables)) {
+            let list: Vec<String> = self.tables.iter().map(|table| table.sql_name()).collect();
+            let name = identifier(&source.publication);
+            let verb = if publication.is_some() { "alter" } else { "create" };
+            let tables = if publication.is_some() {
+                "set table"
+            } else {
+                "for table"
+            };
+            let summary = format!("publication {name} does not show every table that the syncs read");
+            let problem = self.problem(summary);
+            problem
+                .help
+                .push("with manage = true it would be kept in step".to_owned());
+            problem.sql = Some(format!(
+                "{verb} publication {name} {tables} {};\n\
+                 alter publication {name} set (publish = 'insert, update, delete, truncate', publish_via_partition_root = true);",
+                list.join(", ")
+            ));
+        }
+    }
+
+    fn table(&mut self, privileges: &Row, covered: bool) {
+        let id: u32 = privileges.get("oid");
+        let Some(table) = self
+            .tables
+            .iter()
+            .find(|table| table.id == id)
+            .map(|table| table.sql_name())
+        else {
+            return;
+        };
+        let role = identifier(self.role);
+        if !privileges.get::<_, bool>("may_select") {
+            let problem = self.problem(format!("role {role} may not read {table}"));
+            problem.sql = Some(format!("grant select on {table} to {role};"));
+        }
+        if self.config.source.manage && !covered && !privileges.get::<_, bool>("owned") {
+            let problem = self.problem(format!("role {role} may not publish {table}, which is not its own"));
+            let help = "let its owner make the publication and set manage = false, or grant the owner's role";
+            problem.help.push(help.to_owned());
+        }
+    }
 }

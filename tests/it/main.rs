@@ -5,6 +5,9 @@
 
 #![allow(clippy::unwrap_used, reason = "all of this is test code, helpers too")]
 
+mod guarantees;
 mod harness;
+mod layers;
+mod statements;
 #[allow(dead_code, reason = "a helper may be there before the first test that needs it")]
 mod world;

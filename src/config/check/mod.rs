@@ -18,6 +18,7 @@ pub fn check(raw: RawConfig, report: &mut Report) -> Config {
     let source = settings::source(raw.source, report);
     let state = settings::state(raw.state, &source, report);
     let engine = settings::engine(raw.engine, report);
+    let retention = settings::retention(raw.retention);
     let admin = settings::admin(&raw.admin, report);
     // A sink with an error of its own is a sink all the same to those who name it.
     let sink_names: Vec<_> = raw.sinks.iter().map(|sink| sink.name.clone()).collect();
@@ -45,6 +46,7 @@ pub fn check(raw: RawConfig, report: &mut Report) -> Config {
         source,
         state,
         engine,
+        retention,
         admin,
         sinks,
         syncs,

@@ -9,9 +9,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::names;
 use crate::config::raw::units::{format_duration, format_size};
-use crate::config::raw::{At, Field, RawAdmin, RawEngine, RawSource, RawState};
+use crate::config::raw::{At, Field, RawAdmin, RawEngine, RawRetention, RawSource, RawState};
 use crate::config::wording::quoted;
-use crate::config::{Admin, Engine, OnLostSlot, Place, Problem, Report, Source, State};
+use crate::config::{Admin, Engine, OnLostSlot, Place, Problem, Report, Retention, Source, State};
 
 const PUBLICATION: &str = "walsift";
 const SLOT: &str = "walsift";
@@ -26,6 +26,8 @@ const LEASE: Duration = Duration::from_mins(1);
 const LEASE_MIN: Duration = Duration::from_secs(5);
 const MEMORY_BYTES: u64 = 256 << 20;
 const MEMORY_BYTES_MIN: u64 = 1 << 20;
+const SUCCEEDED: Duration = Duration::from_hours(24);
+const FAILED: Duration = Duration::from_hours(30 * 24);
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
 pub fn source(raw: RawSource, report: &mut Report) -> Source {
@@ -79,6 +81,13 @@ pub fn engine(raw: RawEngine, report: &mut Report) -> Engine {
         batch: within("batch", raw.batch, BATCH, 1..=BATCH_MAX, report),
         lease: at_least("lease", raw.lease, LEASE, LEASE_MIN, report),
         memory_bytes: usize::try_from(raw.memory.or(MEMORY_BYTES)).unwrap_or(usize::MAX),
+    }
+}
+
+pub fn retention(raw: RawRetention) -> Retention {
+    Retention {
+        succeeded: raw.succeeded.or(SUCCEEDED),
+        failed: raw.failed.or(FAILED),
     }
 }
 

@@ -12,6 +12,8 @@ pub mod units;
 
 pub use expand::Environment;
 pub use reading::{At, Field, Reading};
-pub use sections::{RawAdmin, RawConfig, RawEngine, RawHttp, RawRetry, RawSink, RawSinkKind, RawSource, RawState};
+pub use sections::{
+    RawAdmin, RawConfig, RawEngine, RawHttp, RawRetention, RawRetry, RawSink, RawSinkKind, RawSource, RawState,
+};
 pub use syntax::parse;
 pub use tree::{RawDocument, RawMember, RawNode, RawSync, RawValue};

@@ -17,6 +17,7 @@ pub struct RawConfig {
     pub source: RawSource,
     pub state: RawState,
     pub engine: RawEngine,
+    pub retention: RawRetention,
     pub admin: RawAdmin,
     pub sinks: Vec<RawSink>,
     pub syncs: Vec<RawSync>,
@@ -55,6 +56,12 @@ pub struct RawEngine {
     pub batch: Field<u64>,
     pub lease: Field<Duration>,
     pub memory: Field<u64>,
+}
+
+#[derive(Default)]
+pub struct RawRetention {
+    pub succeeded: Field<Duration>,
+    pub failed: Field<Duration>,
 }
 
 #[derive(Default)]
@@ -131,6 +138,11 @@ impl RawConfig {
                 .into_given()
                 .map(|at| read_engine(at.value.unguarded()))
                 .unwrap_or_default(),
+            retention: root
+                .table("retention")
+                .into_given()
+                .map(|at| read_retention(at.value.unguarded()))
+                .unwrap_or_default(),
             admin: root
                 .table("admin")
                 .into_given()
@@ -147,7 +159,6 @@ impl RawConfig {
                 .map(|(name, reader)| read_sync(name, reader.unguarded()))
                 .collect(),
         };
-        root.not_yet(&["retention"]);
         root.finish();
         config
     }
@@ -195,6 +206,15 @@ fn read_engine(mut reader: Reader<'_>) -> RawEngine {
     };
     reader.finish();
     engine
+}
+
+fn read_retention(mut reader: Reader<'_>) -> RawRetention {
+    let retention = RawRetention {
+        succeeded: reader.duration("succeeded"),
+        failed: reader.duration("failed"),
+    };
+    reader.finish();
+    retention
 }
 
 fn read_admin(mut reader: Reader<'_>) -> RawAdmin {

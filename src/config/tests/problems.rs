@@ -226,8 +226,8 @@ fn what_this_version_lacks_is_refused_and_not_ignored() {
     let text = r#"[source]
 url = "postgres://db/shop"
 failover = true
-[retention]
-failed = "30d"
+read_url = "postgres://replica/shop"
+
 [sinks.search]
 type = "elasticsearch"
 index = "orders"
@@ -252,11 +252,11 @@ document = "id"
     3 | failover = ****
       | ^^^^^^^^ remove it
 
-    error: `retention` is not available in this version
-     --> config.toml:4:2
+    error: `read_url` is not available in this version
+     --> config.toml:4:1
       |
-    4 | [retention]
-      |  ^^^^^^^^^ remove it
+    4 | read_url = "***********************"
+      | ^^^^^^^^ remove it
 
     error: the sink type "elasticsearch" is not available in this version
      --> config.toml:7:8

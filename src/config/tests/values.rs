@@ -36,6 +36,7 @@ table = "customers"
         source,
         state,
         engine,
+        retention,
         admin,
         sinks,
         syncs,
@@ -51,6 +52,10 @@ table = "customers"
     );
     assert_eq!(state.url.expose_secret(), source.url.expose_secret());
     assert_eq!(state.schema, "walsift");
+    assert_eq!(
+        (retention.succeeded, retention.failed),
+        (Duration::from_hours(24), Duration::from_hours(720))
+    );
     assert_eq!((engine.workers, engine.batch), (4, 500));
     assert_eq!((engine.lease, engine.memory_bytes), (Duration::from_mins(1), 256 << 20));
     assert_eq!(admin.listen.to_string(), "127.0.0.1:8080");
@@ -240,6 +245,10 @@ aggregate = {{ total = "sum(price)" }}
     batch = 500
     lease = "1m"
     memory = "256MiB"
+
+    [retention]
+    succeeded = "1d"
+    failed = "30d"
 
     [admin]
     listen = "127.0.0.1:8080"

@@ -50,21 +50,21 @@ pub(super) async fn resolve(engine: &Engine, routes: &Routes, batch: Batch) -> R
     }
     let source = engine.source.get().await?;
     let sight = Sight::of(&source, &batch).await?;
-    let mut resolver = Resolver {
+    let mut at_work = Resolver {
         engine,
         routes,
         source,
         sight,
         resolved: &mut resolved,
     };
-    resolver.subjects(batch.subjects);
+    at_work.subjects(batch.subjects);
     for ((sync, listener), values) in batch.lookups {
-        resolver
+        at_work
             .lookups(sync, &engine.plans[sync].listeners[listener], values)
             .await?;
     }
     for ((sync, sweep), touch) in batch.sweeps {
-        resolver.sweep(sync, sweep, &touch);
+        at_work.sweep(sync, sweep, &touch);
     }
     resolved.folded = batch.folded;
     Ok(resolved)

@@ -1,6 +1,6 @@
 //! Sends documents, as many at a time as the sink has places.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use futures_util::{StreamExt, stream};
 use metrics::counter;
@@ -12,7 +12,6 @@ use crate::failpoint;
 use crate::metrics as names;
 use crate::publish::{Failure, NextStep, Outcome, next_step};
 use crate::record::{Attempt, Ending, Settlement};
-use std::time::Duration;
 
 pub(super) async fn run(lane: &Lane, parcels: Receiver<Parcel>, ended: Sender<Ended>) {
     let parcels = stream::unfold(parcels, |mut parcels| async { Some((parcels.recv().await?, parcels)) });
@@ -38,12 +37,12 @@ async fn deliver(lane: &Lane, mut parcel: Parcel) -> Ended {
     let started_at = SystemTime::now();
     let outcome = sink.sink.deliver(&parcel.delivery).await;
     failpoint::die_at("publish-after-send");
-    judge(lane, parcel, outcome, started_at)
+    judge(lane, &parcel, &outcome, started_at)
 }
 
-fn judge(lane: &Lane, parcel: Parcel, outcome: Outcome, started_at: SystemTime) -> Ended {
+fn judge(lane: &Lane, parcel: &Parcel, outcome: &Outcome, started_at: SystemTime) -> Ended {
     let number = u32::from(parcel.job.attempts) + 1;
-    let step = next_step(&outcome, number, lane.route().sink.sink.retry(), fastrand::f64());
+    let step = next_step(outcome, number, lane.route().sink.sink.retry(), fastrand::f64());
     let attempt = |name, status, failure: Option<&Failure>| Attempt {
         started_at,
         finished_at: SystemTime::now(),
@@ -56,7 +55,7 @@ fn judge(lane: &Lane, parcel: Parcel, outcome: Outcome, started_at: SystemTime) 
         version: parcel.delivery.version,
         digest: Some(parcel.digest),
     };
-    match &outcome {
+    match outcome {
         Outcome::NotTried => parcel.end(Ending::Released { after: Duration::ZERO }, None),
         Outcome::Delivered { status } => {
             // A job that had failed before keeps its whole story.
@@ -74,7 +73,7 @@ fn judge(lane: &Lane, parcel: Parcel, outcome: Outcome, started_at: SystemTime) 
                 NextStep::Bury => ("retry", Ending::Over { dead: true, certain }),
                 _ => ("rejected", Ending::Over { dead: false, certain }),
             };
-            report(lane, &parcel, failure, &ending);
+            report(lane, parcel, failure, &ending);
             let attempt = attempt(name, failure.status, Some(failure));
             parcel.end(ending, Some(attempt))
         }
@@ -88,24 +87,11 @@ fn report(lane: &Lane, parcel: &Parcel, failure: &Failure, ending: &Ending) {
     counter!(names::ATTEMPTS_FAILED, "sync" => sync.clone(), "sink" => sink.clone(), "class" => class).increment(1);
     let attempt = parcel.job.attempts + 1;
     let (job, key, correlation) = (parcel.job.id.0, parcel.job.key.as_str(), &parcel.delivery.correlation);
-    match ending {
-        Ending::Over { dead, .. } => {
-            let state = if *dead { "dead" } else { "failed" };
-            tracing::warn!(
-                sync,
-                sink,
-                key,
-                job,
-                attempt,
-                correlation,
-                class,
-                state,
-                status = failure.status,
-                error = failure.message,
-                "a job is given up and waits for a person"
-            );
-        }
-        _ => tracing::info!(
+    let (status, error) = (failure.status, failure.message.as_str());
+    if let Ending::Over { dead, .. } = ending {
+        let state = if *dead { "dead" } else { "failed" };
+        let message = "a job is given up and waits for a person";
+        tracing::warn!(
             sync,
             sink,
             key,
@@ -113,10 +99,25 @@ fn report(lane: &Lane, parcel: &Parcel, failure: &Failure, ending: &Ending) {
             attempt,
             correlation,
             class,
-            status = failure.status,
-            error = failure.message,
-            "a delivery failed and will be tried again"
-        ),
+            state,
+            status,
+            error,
+            "{message}"
+        );
+    } else {
+        let message = "a delivery failed and will be tried again";
+        tracing::info!(
+            sync,
+            sink,
+            key,
+            job,
+            attempt,
+            correlation,
+            class,
+            status,
+            error,
+            "{message}"
+        );
     }
 }
 

@@ -125,6 +125,14 @@ impl Address {
         })
     }
 
+    /// The names between braces.
+    pub(super) fn placeholders(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Literal(_) => None,
+            Part::Placeholder { name, .. } => Some(name.as_str()),
+        })
+    }
+
     /// What of the url may be a secret: everything that the configuration says literally behind the host. (User and
     /// password come from the parsed url.)
     pub(super) fn literals(&self) -> impl Iterator<Item = &str> {

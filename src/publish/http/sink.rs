@@ -77,6 +77,10 @@ impl HttpSink {
         })
     }
 
+    pub fn placeholders(&self) -> Vec<&str> {
+        self.address.placeholders().collect()
+    }
+
     pub fn concurrency(&self) -> usize {
         self.concurrency
     }

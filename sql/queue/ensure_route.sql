@@ -1,7 +1,0 @@
--- Makes a route or notes its present fingerprint.
--- $1 text sync, $2 text sink, $3 text fingerprint
-insert into route (sync, sink, fingerprint)
-values ($1, $2, $3)
-    on conflict (sync, sink) do update
-   set fingerprint = excluded.fingerprint
-returning id
