@@ -1,7 +1,7 @@
--- One step of the burst: a bit of all that happens in a shop, spread over its rows.
+-- One step of the burst: a bit of all that happens in a shop, spread over its rows but the one that the proofs use.
 -- $1 int step, from 1
 with paid as (
-    update orders set status = 'paid in step ' || $1::int where id % 40 = $1 % 40
+    update orders set status = 'paid in step ' || $1::int where id % 40 = $1 % 40 and id <> 420
 ), renamed as (
     update customers set last_name = last_name || '-' || $1 where $1 % 25 = 0 and id = $1 / 25
 ), moved as (

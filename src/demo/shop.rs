@@ -14,7 +14,8 @@ pub(super) const CONFIG: &str = include_str!("../../config.toml");
 /// Orders at the beginning.
 pub(super) const ORDERS: usize = 420;
 
-/// The order that the proofs use: it is changed last, and no scene is about it.
+/// The order that the proofs use. Nothing else may change it: a job that waits for another reason would be built with
+/// the proof's change in it, and its request prove nothing.
 pub(super) const MARKER: u32 = 420;
 
 /// Most differences that are told one by one.

@@ -171,13 +171,28 @@ impl Stage {
         Ok(())
     }
 
+    /// Where the WAL ends now, for [`confirmed`](Stage::confirmed) once something more was written.
+    pub(super) async fn wal_end(&self) -> Result<String, Failure> {
+        let row = self.client.query_one("select pg_current_wal_lsn()::text", &[]).await?;
+        Ok(row.get(0))
+    }
+
+    /// Waits until the engine has confirmed everything up to there: all that follows from it is in its queue.
+    pub(super) async fn confirmed(&self, wal_end: &str) -> Result<(), Failure> {
+        let sql = include_str!("../../sql/demo/passed.sql");
+        self.until("the slot had moved past what was written", sql, &[&wal_end])
+            .await
+    }
+
     /// Waits until the engine has dealt with everything written so far, and answers with the requests that it sent
     /// since the journal had `from` of them.
     ///
-    /// No nap proves that nothing will be sent. So one more change is written, of an order that no scene is about. The
-    /// engine reads changes in the order of their commits: once the request for this one has arrived, every job of those
-    /// before it exists or has existed. Once there are no jobs left, nothing more can come.
+    /// No nap proves that nothing will be sent. So one more change is written, of an order that nothing else changes,
+    /// and its request is waited for. The engine reads changes in the order of their commits, so it has read all that
+    /// was written before; that its jobs exist, or have existed, is what confirming them says. Once there are no jobs
+    /// left, nothing more can come.
     pub(super) async fn settle(&mut self, from: usize) -> Result<Vec<Request>, Failure> {
+        let wal_end = self.wal_end().await?;
         self.marks += 1;
         let mark = format!("mark {}", self.marks);
         let statement = "update orders set status = $1 where id = $2";
@@ -189,6 +204,7 @@ impl Stage {
             .receiver
             .wait_until(WITHIN, |ledger| ledger.journal().iter().skip(from).any(is_mark));
         arrived.await?;
+        self.confirmed(&wal_end).await?;
         let idle = include_str!("../../sql/demo/idle.sql");
         self.until("the engine had no more jobs", idle, &[]).await?;
         Ok(self.receiver.look(|ledger| {

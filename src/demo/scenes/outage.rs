@@ -35,16 +35,9 @@ pub(super) async fn receiver_down(stage: &mut Stage, story: &mut Story) -> Resul
         sleep(PAUSE).await;
     }
     // What the slot must pass while the receiver is still down; the last change tells the engine about it.
-    let position: String = stage
-        .client
-        .query_one("select pg_current_wal_lsn()::text", &[])
-        .await?
-        .get(0);
+    let wal_end = stage.wal_end().await?;
     stage.write(&step_sql(&STEPS.to_string())).await?;
-    let passed = include_str!("../../../sql/demo/passed.sql");
-    stage
-        .until("the slot had moved past what was written", passed, &[&position])
-        .await?;
+    stage.confirmed(&wal_end).await?;
     let (after, waiting) = (slot(stage).await?, stage.backlog().await?.jobs);
     let orders = ORDERS.count();
     ensure(usize::try_from(waiting).is_ok_and(|waiting| waiting == orders), || {
