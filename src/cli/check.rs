@@ -3,8 +3,9 @@
 use clap::Args;
 
 use super::{ConfigFile, Exit};
-use crate::config::{LoadError, Report};
+use crate::config::{Config, File, LoadError, Problem, Report};
 use crate::pipeline::{self, Databases};
+use crate::record;
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
@@ -20,7 +21,7 @@ pub(super) struct Options {
 
 pub(super) async fn check(options: &Options) -> Exit {
     let environment = |name: &str| std::env::var(name).ok();
-    let loaded = match crate::config::Config::load(&options.file.config, &environment) {
+    let loaded = match Config::load(&options.file.config, &environment) {
         Ok(loaded) => loaded,
         Err(LoadError::Refused { file, report }) => {
             print(options, &report, &file);
@@ -50,24 +51,27 @@ pub(super) async fn check(options: &Options) -> Exit {
     }
 }
 
-async fn ask(config: &crate::config::Config, databases: &Databases, report: &mut Report) -> Exit {
+async fn ask(config: &Config, databases: &Databases, report: &mut Report) -> Exit {
     match pipeline::prepare(config, &databases.source).await {
         Ok(prepared) => report.problems.extend(prepared.problems),
         Err(error) => {
             let summary = format!("the source is not ready: {}", pipeline::chain(&error));
-            report.push(crate::config::Problem::at(&config.source.url_place, summary));
+            report.push(Problem::at(&config.source.url_place, summary));
             return Exit::NotReady;
         }
     }
-    if let Err(error) = databases.state.get().await {
-        let summary = format!("the state database is not ready: {}", pipeline::chain(&error));
-        report.push(crate::config::Problem::at(&config.state.url_place, summary));
-        return Exit::NotReady;
+    match record::schema_problem(&databases.state, config).await {
+        Ok(problem) => report.problems.extend(problem),
+        Err(error) => {
+            let summary = format!("the state database is not ready: {}", pipeline::chain(&error));
+            report.push(Problem::at(&config.state.url_place, summary));
+            return Exit::NotReady;
+        }
     }
     Exit::Done
 }
 
-fn print(options: &Options, report: &Report, file: &crate::config::File) {
+fn print(options: &Options, report: &Report, file: &File) {
     if options.json {
         println!("{}", report.to_json(file));
     } else if report.is_empty() {

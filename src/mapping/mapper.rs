@@ -111,14 +111,19 @@ impl Mapper {
     }
 
     /// Adds what a truncate of a relation touches: of the root, every subject known; of another table, every subject.
-    pub fn map_truncate(&self, relation: u32, origin: Origin, batch: &mut Batch) {
-        for binding in self.bindings.get(&relation).into_iter().flatten() {
+    /// Returns whether any sync listens to the relation.
+    pub fn map_truncate(&self, relation: u32, origin: Origin, batch: &mut Batch) -> bool {
+        let Some(bindings) = self.bindings.get(&relation) else {
+            return false;
+        };
+        for binding in bindings {
             batch.sweep(
                 binding.sync,
                 if binding.is_root { Sweep::Known } else { Sweep::All },
                 origin,
             );
         }
+        !bindings.is_empty()
     }
 }
 

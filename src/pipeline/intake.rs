@@ -238,9 +238,10 @@ impl<'a> Intake<'a> {
             Change::Update { .. } => self.counters.updates.increment(1),
             Change::Delete { .. } => self.counters.deletes.increment(1),
         }
-        self.mapper.map(described.oid, &change, origin, &mut self.batch);
+        // What no sync listens to is not worth progress of its own: if the publication shows the state tables, writing it
+        // would be the next change.
+        self.dirty |= self.mapper.map(described.oid, &change, origin, &mut self.batch);
         self.changes += 1;
-        self.dirty = true;
         Ok(())
     }
 
@@ -250,11 +251,10 @@ impl<'a> Intake<'a> {
             .ok_or(IntakeError::Order("a truncate outside a transaction"))?;
         for relation in relations {
             let described = self.relations.get(relation)?;
-            self.mapper.map_truncate(described.oid, origin, &mut self.batch);
+            self.dirty |= self.mapper.map_truncate(described.oid, origin, &mut self.batch);
             self.counters.truncates.increment(1);
         }
         self.changes += 1;
-        self.dirty = true;
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use tokio_postgres::Transaction;
 
+use crate::config::{Config, Problem};
 use crate::pg::{self, identifier};
 
 const MIGRATIONS: [(i32, &str, &str); 1] = [(
@@ -12,7 +13,9 @@ const MIGRATIONS: [(i32, &str, &str); 1] = [(
 
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
-    #[error("cannot migrate the state schema")]
+    #[error("cannot connect")]
+    Connect(#[from] pg::ConnectError),
+    #[error("cannot migrate the state schema: {}", pg::describe(.0))]
     Postgres(#[from] pg::Error),
     #[error("the state schema is at migration {found}, newer than this program, which knows {known}")]
     Newer { found: i32, known: i32 },
@@ -48,4 +51,21 @@ pub async fn migrate(tx: &Transaction<'_>, schema: &str) -> Result<(), MigrateEr
         tracing::info!(number, name, "state schema migrated");
     }
     Ok(())
+}
+
+/// What stands in the way of making the state schema, if anything does.
+pub async fn schema_problem(state: &pg::Pool, config: &Config) -> Result<Option<Problem>, MigrateError> {
+    let client = state.get().await?;
+    let schema = &config.state.schema;
+    let row = client
+        .query_one(include_str!("../../sql/record/schema_possible.sql"), &[schema])
+        .await?;
+    if row.get("possible") {
+        return Ok(None);
+    }
+    let role = identifier(row.get("role"));
+    let summary = format!("role {role} may not make the schema {schema} for the state");
+    let mut problem = Problem::at(&config.state.url_place, summary);
+    problem.sql = Some(format!("create schema {} authorization {role};", identifier(schema)));
+    Ok(Some(problem))
 }

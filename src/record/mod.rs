@@ -9,7 +9,7 @@ mod settle;
 mod survey;
 mod tally;
 
-pub use migrate::{MigrateError, migrate};
+pub use migrate::{MigrateError, migrate, schema_problem};
 pub use prune::prune;
 pub use settle::{Attempt, Ending, Held, Settlement, settle};
 pub use survey::{Jobs, RouteSurvey, Survey, survey};
