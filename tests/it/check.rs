@@ -611,6 +611,7 @@ async fn a_role_that_may_do_nothing_is_told_all_that_it_needs() {
     error: role "DATABASE_reader" may not publish "public"."orders", which is not its own
     error: role "DATABASE_reader" may not read "public"."order_lines"
     error: role "DATABASE_reader" may not publish "public"."order_lines", which is not its own
+    error: role "DATABASE_reader" may not make the schema walsift for the state
     "#);
     let remedy = remedy(&text);
     assert_snapshot!(remedy, @r#"
@@ -620,6 +621,7 @@ async fn a_role_that_may_do_nothing_is_told_all_that_it_needs() {
     grant select on "public"."products" to "DATABASE_reader";
     grant select on "public"."orders" to "DATABASE_reader";
     grant select on "public"."order_lines" to "DATABASE_reader";
+    create schema "walsift" authorization "DATABASE_reader";
     "#);
     run(
         &world,

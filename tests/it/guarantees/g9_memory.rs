@@ -12,7 +12,7 @@ const MEMORY: &str = "[engine]\nmemory = \"64MiB\"";
 const CEILING_BYTES: u64 = 200 << 20;
 
 /// For the heavy ones.
-const WITHIN: Duration = Duration::from_secs(120);
+const WITHIN: Duration = Duration::from_mins(2);
 
 const PARENTS: &str = r#"
 [syncs.parents]
