@@ -31,5 +31,6 @@ pub mod record;
 pub mod pipeline;
 
 pub mod api;
-pub mod cli;
 pub mod demo;
+
+pub mod cli;

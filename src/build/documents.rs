@@ -47,7 +47,11 @@ pub async fn build(client: &pg::Client, plan: &SyncPlan, keys: &[SubjectKey]) ->
         match build_part(client, plan, part).await {
             Ok(documents) => built.extend(documents),
             Err(error) => match (disposition(&error), part) {
-                (Disposition::Data, [_]) => built.push(Built::Failed(describe(&error))),
+                (Disposition::Data, [key]) => match is_possible(client, plan, key).await {
+                    Ok(true) => built.push(Built::Failed(describe(&error))),
+                    Ok(false) => built.push(Built::Gone),
+                    Err(error) => return Err(BuildError::Transient(describe(&error))),
+                },
                 (Disposition::Data, _) => {
                     let (front, back) = part.split_at(part.len() / 2);
                     parts.extend([back, front]);
@@ -60,6 +64,19 @@ pub async fn build(client: &pg::Client, plan: &SyncPlan, keys: &[SubjectKey]) ->
         }
     }
     Ok(built)
+}
+
+/// Whether a row can have this key at all. What comes from another table may not: one of another type, without a foreign
+/// key.
+async fn is_possible(client: &pg::Client, plan: &SyncPlan, key: &SubjectKey) -> Result<bool, pg::Error> {
+    let values = key.values(plan.shape.columns.len());
+    let parameters: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
+    let statement = client.prepare_cached(&plan.key_sql).await?;
+    match client.query(&statement, &parameters).await {
+        Ok(_) => Ok(true),
+        Err(error) if disposition(&error) == Disposition::Data => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 async fn build_part(client: &pg::Client, plan: &SyncPlan, keys: &[SubjectKey]) -> Result<Vec<Built>, pg::Error> {

@@ -30,6 +30,16 @@ pub async fn load(client: &impl GenericClient, names: &[TableName]) -> Result<Ca
     }
     let ids: Vec<TableId> = catalog.tables.keys().copied().collect();
     for row in client
+        .query(include_str!("../../sql/catalog/partitions.sql"), &[&ids])
+        .await?
+    {
+        let id: TableId = row.get("oid");
+        of(&mut catalog.tables, &row).partitions.push(id);
+        let kind = kind(client, &row).await?;
+        catalog.tables.entry(id).or_insert_with(|| table(id, kind, &row));
+    }
+    let ids: Vec<TableId> = catalog.tables.keys().copied().collect();
+    for row in client
         .query(include_str!("../../sql/catalog/columns.sql"), &[&ids])
         .await?
     {
@@ -120,5 +130,6 @@ fn table(id: TableId, kind: TableKind, row: &Row) -> Table {
         rows: row.get("rows"),
         columns: Vec::new(),
         indexes: Vec::new(),
+        partitions: Vec::new(),
     }
 }

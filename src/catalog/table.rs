@@ -29,6 +29,8 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// Valid ones without a predicate, the primary key first.
     pub indexes: Vec<Index>,
+    /// Those that hold rows, where the table is partitioned.
+    pub partitions: Vec<TableId>,
 }
 
 #[derive(Debug, Clone)]
@@ -60,6 +62,7 @@ pub enum Identity {
 }
 
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of the catalogue by itself")]
 pub struct Column {
     pub number: i16,
     pub name: String,

@@ -17,6 +17,7 @@ use std::fmt::Write as _;
 
 use super::KeyShape;
 use super::order;
+use super::path::key_text;
 use super::tree::Branch;
 use crate::catalog::Table;
 use crate::config::{Cardinality, Document, Expression, Member};
@@ -55,10 +56,12 @@ pub(super) fn build_statement(root: &Branch<'_>, shape: &KeyShape) -> String {
     format!("select {}\n  {from}", selected.join(", "))
 }
 
-/// A key column in the text form in which the stream has it: a cast to `text` would write some types otherwise, such as
-/// `char(5)` without its blanks and `boolean` as a word.
-pub(super) fn key_text(column: &str) -> String {
-    format!("format('%s', {column})")
+/// See [`super::SyncPlan::key_sql`].
+pub(super) fn key_statement(shape: &KeyShape) -> String {
+    let casts = (1..)
+        .zip(&shape.columns)
+        .map(|(i, column)| format!("${i}::text::{}", column.sql_type));
+    format!("select {}", casts.collect::<Vec<_>>().join(", "))
 }
 
 /// Names that no user's table or expression is likely to have.
@@ -96,16 +99,7 @@ impl Compiler {
     }
 
     fn attach_one(&mut self, child: &Branch<'_>, parent: &str, from: &mut String) -> Option<MemberSql> {
-        let row = identifier(&child.node.name);
-        let table = child.table.sql_name();
-        if child.node.filter.is_some() {
-            let inner = self.alias();
-            let rows = self.rows(child, &inner, parent, false, &[]);
-            write!(from, "\n  left join lateral ({rows}) as {row} on true").expect("writing to a string");
-        } else {
-            let on = link_condition(child, &row, parent);
-            write!(from, "\n  left join {table} as {row} on {on}").expect("writing to a string");
-        }
+        let row = self.join_one(child, parent, from);
         let members = self.attach(child, &row, from);
         child.node.document.as_ref()?;
         // A missing row has no document, and its expressions are not evaluated.
@@ -122,6 +116,30 @@ impl Compiler {
         )
         .expect("writing to a string");
         Some((child.node.name.clone(), format!("{found}.{DOCUMENT}")))
+    }
+
+    /// Joins the row of a `one` child under its name, which is returned.
+    fn join_one(&mut self, child: &Branch<'_>, parent: &str, from: &mut String) -> String {
+        let row = identifier(&child.node.name);
+        if child.node.filter.is_some() {
+            let inner = self.alias();
+            let rows = self.rows(child, &inner, parent, false, &[]);
+            write!(from, "\n  left join lateral ({rows}) as {row} on true").expect("writing to a string");
+        } else {
+            let (table, on) = (child.table.sql_name(), link_condition(child, &row, parent));
+            write!(from, "\n  left join {table} as {row} on {on}").expect("writing to a string");
+        }
+        row
+    }
+
+    /// Only the `one` children, for expressions that refer to them.
+    fn attach_ones(&mut self, branch: &Branch<'_>, row: &str, from: &mut String) {
+        for child in &branch.children {
+            if child.node.cardinality == Cardinality::One {
+                let name = self.join_one(child, row, from);
+                self.attach_ones(child, &name, from);
+            }
+        }
     }
 
     fn attach_many(&mut self, child: &Branch<'_>, parent: &str, from: &mut String) -> Vec<MemberSql> {
@@ -182,7 +200,7 @@ impl Compiler {
     ) -> Vec<MemberSql> {
         let (row, found) = (identifier(&child.node.name), self.alias());
         let mut inner = format!("{} as {row}", child.table.sql_name());
-        attach_ones(child, &row, &mut inner);
+        self.attach_ones(child, &row, &mut inner);
         let mut condition = link_condition(child, &row, parent);
         if child.node.filter.is_some() {
             let filter = self.alias();
@@ -212,7 +230,7 @@ impl Compiler {
         let members = if document {
             Some(self.attach(child, row, &mut from))
         } else {
-            attach_ones(child, row, &mut from);
+            self.attach_ones(child, row, &mut from);
             None
         };
         let found = self.alias();
@@ -328,20 +346,6 @@ impl Compiler {
     }
 }
 
-/// Only the `one` children, for expressions that refer to them.
-fn attach_ones(branch: &Branch<'_>, row: &str, from: &mut String) {
-    for child in branch
-        .children
-        .iter()
-        .filter(|child| child.node.cardinality == Cardinality::One)
-    {
-        let name = identifier(&child.node.name);
-        let on = link_condition(child, &name, row);
-        write!(from, "\n  left join {} as {name} on {on}", child.table.sql_name()).expect("writing to a string");
-        attach_ones(child, &name, from);
-    }
-}
-
 /// What a `many` is ordered by.
 enum SortKey {
     Expression(String),
@@ -414,9 +418,10 @@ pub(super) fn one_names(branch: &Branch<'_>) -> Vec<String> {
         .collect()
 }
 
-/// Whether an expression seems to refer to one of `names`: one of them, as a word, followed by a dot.
+/// Whether an expression seems to refer to one of `names`: one of them, as a word in whatever case, followed by a dot.
 pub(super) fn mentions(expression: &str, names: &[String]) -> bool {
-    names.iter().any(|name| {
+    let expression = expression.to_lowercase();
+    names.iter().map(|name| name.to_lowercase()).any(|name| {
         expression.match_indices(name.as_str()).any(|(at, _)| {
             let before = expression.get(..at).and_then(|text| text.chars().next_back());
             let after = expression

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::path::{self, Entry};
 use super::{grow, plan_sync};
-use crate::catalog::{Catalog, Table, TableId};
+use crate::catalog::{Catalog, Table, TableId, TableKind};
 use crate::config::{Config, Place, Problem};
 use crate::pg::identifier;
 
@@ -22,11 +22,15 @@ pub fn examine(config: &Config, catalog: &Catalog) -> Vec<Problem> {
             let Some((table, place)) = path::find(&trunk.root, &listener.node) else {
                 continue;
             };
-            let need = needs.entry(table.id).or_insert_with(|| Need {
-                table,
-                columns: Vec::new(),
-            });
-            need.add(place, &listener.columns);
+            // What an old row carries is up to the partition that it was in; what the stream says of it, up to the root.
+            let partitions = table.partitions.iter().filter_map(|&id| catalog.table(id));
+            for table in std::iter::once(table).chain(partitions) {
+                let need = needs.entry(table.id).or_insert_with(|| Need {
+                    table,
+                    columns: Vec::new(),
+                });
+                need.add(place, &listener.columns);
+            }
         }
         for entry in path::entries(&trunk.root, &trunk.shape) {
             problems.extend(missing_index(&sync.place, &entry));
@@ -105,7 +109,8 @@ impl<'a> Need<'a> {
         let never_null = columns
             .iter()
             .all(|name| self.table.column(name).is_some_and(|column| column.not_null));
-        if unique && never_null {
+        // Postgres makes no index on a partitioned table concurrently.
+        if unique && never_null && !matches!(self.table.kind, TableKind::Partitioned) {
             let index = identifier(&format!("{}_replica_identity", self.table.name));
             let columns: Vec<String> = columns.iter().map(|name| identifier(name)).collect();
             return format!(
@@ -133,8 +138,13 @@ fn missing_index(place: &Place, entry: &Entry<'_>) -> Option<Problem> {
         ),
     );
     problem.help.push("each look-up would read the whole table".to_owned());
+    let concurrently = match entry.table.kind {
+        // Postgres cannot do it there.
+        TableKind::Partitioned => "",
+        _ => "concurrently ",
+    };
     problem.sql = Some(format!(
-        "create index concurrently on {} ({});",
+        "create index {concurrently}on {} ({});",
         entry.table.sql_name(),
         columns.join(", ")
     ));

@@ -39,6 +39,8 @@ pub struct SyncPlan {
     /// Builds documents for a batch of keys. Parameters: one `text[]` for each key column. Result: `ord` (from 1),
     /// `document` (JSON text), and the key as the row has it, `key_1`, `key_2`, …, as text. A key without a row has none.
     pub build_sql: String,
+    /// Casts a key to the types of its columns. Parameters: one `text` for each. Fails if no row can have it.
+    pub key_sql: String,
     /// Finds every subject, a page at a time; a look-up without values.
     pub page: Lookup,
     /// Every way from a changed row to subjects. The first listens to the root.
@@ -97,6 +99,7 @@ fn plan_sync(sync: &Sync, trunk: &Trunk<'_>) -> SyncPlan {
         name: sync.name.as_str().into(),
         members: document::member_names(&trunk.root),
         build_sql: document::build_statement(&trunk.root, &trunk.shape),
+        key_sql: document::key_statement(&trunk.shape),
         page: path::page(&trunk.root, &trunk.shape),
         listeners: path::listeners(&trunk.root, &trunk.shape),
         shape: Arc::new(trunk.shape.clone()),

@@ -5,7 +5,6 @@
 //! a subject too many is built and found equal, a subject too few would be lost.
 
 use super::KeyShape;
-use super::document::key_text;
 use super::tree::{Branch, same_text};
 use crate::catalog::{Column, Table};
 use crate::config::Place;
@@ -140,6 +139,13 @@ fn lookup(path: &[&Branch<'_>], shape: &KeyShape) -> Lookup {
         below = row;
         step = branch;
     }
+    if trimmed.is_some() {
+        // A row that belongs to nobody leads nowhere.
+        let held = key
+            .iter()
+            .map(|column| format!(" and {below}.{} is not null", identifier(column)));
+        from.extend(held);
+    }
     paged(&from, &below, &key, shape, node.link.len())
 }
 
@@ -183,6 +189,12 @@ fn paged(from: &str, row: &str, key: &[String], shape: &KeyShape, taken: usize) 
         first: statement("", taken + 1),
         next: statement(&after, taken + count + 1),
     }
+}
+
+/// A value of the key as the stream writes it, by the output function of its type. A cast to text writes some types in
+/// another way: `boolean`, `char(n)`, `inet`.
+pub(super) fn key_text(sql: &str) -> String {
+    format!("pg_catalog.format('%s', {sql})")
 }
 
 fn sql_type(column: Option<&Column>) -> &str {

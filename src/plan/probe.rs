@@ -32,7 +32,7 @@ pub async fn probe(client: &impl GenericClient, config: &Config, catalog: &Catal
 
 /// Once all expressions are right by themselves, the whole statements.
 async fn probe_plan(client: &impl GenericClient, place: &Place, plan: &SyncPlan) -> Result<Vec<Problem>, pg::Error> {
-    let mut statements = vec![&plan.build_sql, &plan.page.first, &plan.page.next];
+    let mut statements = vec![&plan.build_sql, &plan.key_sql, &plan.page.first, &plan.page.next];
     for listener in &plan.listeners {
         if let Finder::Lookup(lookup) = &listener.finder {
             statements.extend([&lookup.first, &lookup.next]);
@@ -124,7 +124,11 @@ fn collect<'a>(members: &'a [(String, Member)], expressions: &mut Vec<&'a Expres
     }
 }
 
-/// The expression where the document statement evaluates it: the node's row innermost, `one` children around it.
+/// A name that no column has: a column `x` would come before a row named `x`.
+const VALUE: &str = "\"w$value\"";
+
+/// The expression where the document statement evaluates it: the node's row innermost, `one` children around it. In the
+/// condition Postgres takes no aggregate, no window function and no set, none of which makes sense for a single row.
 fn in_scope(branch: &Branch<'_>, expression: &str) -> String {
     let mut from = ones(branch).join(" cross join ");
     if !from.is_empty() {
@@ -136,7 +140,8 @@ fn in_scope(branch: &Branch<'_>, expression: &str) -> String {
         &branch.node.name
     };
     format!(
-        "select 1 from {from}lateral (select (select row_to_json(x) from (select ({expression}\n) as value) as x) from {} as {}) as s",
+        "select 1 from {from}lateral (select (select row_to_json({VALUE}) from (select ({expression}\n) as value) as {VALUE}) \
+         from {} as {} where ({expression}\n) is null) as {VALUE}",
         branch.table.sql_name(),
         identifier(name)
     )

@@ -111,6 +111,17 @@ fn link(node: &Node, here: &Table, there: &Table, catalog: &Catalog) -> Result<V
         Some(pairs) => written_link(node, pairs, here, there)?,
         None => foreign_key_link(node, here, there, catalog)?,
     };
+    for (table, column) in link.iter().flat_map(|link| [(here, &link.here), (there, &link.there)]) {
+        if table.column(column).is_some_and(|column| column.generated) {
+            let summary = format!(
+                "`{}.{column}` is a generated column, which the WAL does not carry",
+                table.name
+            );
+            return Err(Problem::at(&node.place, summary)
+                .help("link by the columns that it is made from")
+                .into());
+        }
+    }
     let columns: Vec<String> = link.iter().map(|link| link.here.clone()).collect();
     if node.cardinality == Cardinality::One && !here.is_unique(&columns) {
         let summary = format!(

@@ -30,15 +30,14 @@ pub async fn ensure_routes(tx: &Transaction<'_>, pairs: &[(String, String)]) -> 
     }
     let mut routes = Vec::new();
     for (sync, sink) in pairs {
-        let (id, fingerprint) = match known.get(&(sync.clone(), sink.clone())) {
-            Some(known) => known.clone(),
-            None => {
-                let row = tx
-                    .query_one(include_str!("../../sql/queue/insert_route.sql"), &[sync, sink])
-                    .await?;
-                (row.get("id"), row.get("fingerprint"))
-            }
-        };
+        let mut route = known.get(&(sync.clone(), sink.clone())).cloned();
+        if route.is_none() {
+            let row = tx
+                .query_one(include_str!("../../sql/queue/insert_route.sql"), &[sync, sink])
+                .await?;
+            route = Some((row.get("id"), row.get("fingerprint")));
+        }
+        let (id, fingerprint) = route.expect("found or made");
         routes.push(Route {
             id: RouteId(id),
             sync: sync.clone(),

@@ -65,15 +65,13 @@ impl Owner {
 
 /// Whether the process that had this id, and was started then, has ended.
 fn has_ended(pid: u32, then: u64) -> bool {
-    match status(pid) {
+    if let Some((state, started)) = status(pid) {
         // One that has ended but was not waited for does nothing any more.
-        Some((state, started)) => state == "Z" || started != then,
-        // It may only be hidden from us.
-        None => {
-            let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
-            pid.is_none_or(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
-        }
+        return state == "Z" || started != then;
     }
+    // It may only be hidden from us.
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    pid.is_none_or(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
 }
 
 fn started(pid: u32) -> Option<u64> {

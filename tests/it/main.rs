@@ -5,9 +5,14 @@
 
 #![allow(clippy::unwrap_used, reason = "all of this is test code, helpers too")]
 
+mod check;
+mod documents;
 mod guarantees;
 mod harness;
 mod layers;
+mod random;
+mod shop;
 mod statements;
+mod status;
 #[allow(dead_code, reason = "a helper may be there before the first test that needs it")]
 mod world;

@@ -236,7 +236,7 @@ retry = { attempts = 0, base = "1h" }
     12 | retry = { attempts = 0, base = "1h" }
        |                      ^
        |
-       = help: wanted is a number from 1 to 1000000
+       = help: wanted is a number from 1 to 10000
 
     error: `base` is longer than `max`
       --> config.toml:12:32

@@ -46,8 +46,11 @@ while read -r order; do
     esac
 done
 
-kill -s QUIT "$server"
+# More than once: a server that has only just been started ignores signals at first.
+while kill -s QUIT "$server"; do sleep 0.1; done &
+persuader=$!
 wait "$server"
+kill -s KILL "$persuader"
 # Still there if the server was killed; its seventh line ends with the number of the shared memory it left behind.
 if [ -f "$folder/data/postmaster.pid" ]; then
     ipcrm -m "$(sed -n '7s/.* //p' "$folder/data/postmaster.pid")"

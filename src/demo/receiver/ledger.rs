@@ -6,13 +6,15 @@ use std::time::Instant;
 use hyper::{HeaderMap, Method};
 
 /// The headers that are written down.
-const HEADERS: [&str; 6] = [
+const HEADERS: [&str; 8] = [
     "walsift-sync",
     "walsift-key",
     "walsift-version",
     "walsift-operation",
     "idempotency-key",
     "x-correlation-id",
+    "traceparent",
+    "content-type",
 ];
 
 /// A document as it was accepted last.

@@ -9,6 +9,7 @@
 //! world.assert_converged(SHOP_ORDERS, "/orders/").await;
 //! ```
 
+mod caused;
 mod config;
 mod database;
 mod engine;
