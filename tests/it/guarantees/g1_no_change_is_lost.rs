@@ -169,7 +169,7 @@ async fn g1_postgres_restarts_in_the_middle_of_a_burst_lose_nothing() {
 
 #[tokio::test]
 async fn g1_postgres_restarts_in_the_middle_of_the_first_visit_lose_nothing() {
-    const ORDERS: u32 = 2_500;
+    const ORDERS: u32 = 1_500;
     let world = World::apart(ClusterSettings::default()).await;
     world.shop().await;
     world.stock_shop(CUSTOMERS, ORDERS).await;

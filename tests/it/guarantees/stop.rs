@@ -175,8 +175,8 @@ async fn stop_while_the_state_is_locked_is_in_time() {
     let mut engine = world.engine(&world.config(&brisk_shop()));
     world.settled().await;
     let locker = world.connect().await;
-    let lock_all = "begin; lock table walsift.tally, walsift.worker, walsift.job in access exclusive mode";
-    locker.batch_execute(lock_all).await.unwrap();
+    let statements = "begin; lock table walsift.tally, walsift.worker, walsift.job in access exclusive mode";
+    locker.batch_execute(statements).await.unwrap();
     world.sql("update orders set status = 'B'").await;
     engine.terminate();
     assert_eq!(engine.wait_exit(STOP_WITHIN).await.code(), Some(0));
