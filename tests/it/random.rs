@@ -96,8 +96,8 @@ async fn converge(seed: u64, engine: &str) {
     for round in 0..ROUNDS {
         let kinds = rng.choose_multiple(0..KINDS, KINDS_OF_A_ROUND);
         eprintln!("round {round}: statements of kinds {kinds:?}");
-        let writes = writers.iter_mut().map(|writer| writer.transactions(&kinds));
-        committed += futures_util::future::join_all(writes).await.iter().sum::<usize>();
+        let sessions = writers.iter_mut().map(|writer| writer.transactions(&kinds));
+        committed += futures_util::future::join_all(sessions).await.iter().sum::<usize>();
         world.settled().await;
         world.assert_converged(ORACLE, "/orders/").await;
     }
