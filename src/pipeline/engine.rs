@@ -13,7 +13,7 @@ use super::breaker::Breaker;
 use super::databases::Databases;
 use super::health::Health;
 use super::prepare::Prepared;
-use super::{delivery, intake, pruner, setup, visitor, watch};
+use super::{delivery, intake, pruner, rescuer, setup, visitor, watch};
 use crate::catalog::Table;
 use crate::config::Config;
 use crate::pg;
@@ -164,7 +164,8 @@ pub async fn run(engine: Arc<Engine>) -> Result<(), Broken> {
     for index in 0..routes.len() {
         tasks.spawn(visitor::run(engine.clone(), routes.clone(), index));
     }
-    tasks.spawn(delivery::run(engine.clone(), routes));
+    tasks.spawn(delivery::run(engine.clone(), routes.clone()));
+    tasks.spawn(rescuer::run(engine.clone(), routes));
     tasks.spawn(pruner::run(engine.clone()));
     tasks.spawn(watch::run(engine.clone()));
 

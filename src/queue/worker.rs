@@ -130,14 +130,7 @@ impl Worker {
         lease: Duration,
         previous: Option<WorkerId>,
     ) -> Result<Self, pg::Error> {
-        let mut gone: Vec<i64> = previous.into_iter().map(|worker| worker.0).collect();
-        for row in client.query(include_str!("../../sql/queue/workers.sql"), &[]).await? {
-            let dead = Owner::from_stored(row.get("owner")).is_some_and(|other| owner.knows_dead(&other));
-            if dead || row.get("expired") {
-                gone.push(row.get("id"));
-            }
-        }
-        Self::give_up(client, &gone).await?;
+        Self::give_up_gone(client, owner, previous).await?;
         let asked = Instant::now();
         let sql = include_str!("../../sql/queue/register_worker.sql");
         let row = client.query_one(sql, &[&owner.stored(), &lease.as_secs_f64()]).await?;
@@ -145,6 +138,29 @@ impl Worker {
             id: WorkerId(row.get("id")),
             lease: Lease::new(lease, asked),
         })
+    }
+
+    /// Gives up the workers that are gone: `previous`, those whose lease has run out, and those that `owner` knows to be
+    /// dead. Returns how many there were.
+    pub async fn give_up_gone(
+        client: &pg::Client,
+        owner: &Owner,
+        previous: Option<WorkerId>,
+    ) -> Result<usize, pg::Error> {
+        let mut gone: Vec<i64> = previous.into_iter().map(|worker| worker.0).collect();
+        let statement = client
+            .prepare_cached(include_str!("../../sql/queue/workers.sql"))
+            .await?;
+        for row in client.query(&statement, &[]).await? {
+            let dead = Owner::from_stored(row.get("owner")).is_some_and(|other| owner.knows_dead(&other));
+            if dead || row.get("expired") {
+                gone.push(row.get("id"));
+            }
+        }
+        if !gone.is_empty() {
+            Self::give_up(client, &gone).await?;
+        }
+        Ok(gone.len())
     }
 
     /// Extends the lease. `false`: somebody has given this worker up, and its jobs are no longer its own.
