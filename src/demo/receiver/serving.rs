@@ -119,11 +119,14 @@ async fn answer(shared: Arc<Shared>, request: hyper::Request<Incoming>) -> Resul
     }
     let body = String::from_utf8_lossy(&body.collect().await?.to_bytes()).into_owned();
     let behaviour = shared.rules().choose(&path);
+    // From before it can be seen in flight: whoever sees it may release it at once.
+    let released = shared.released.subscribe();
     let number = shared.ledger().open(head.method, path, &head.headers, body);
     // From here on the request is in flight; however this ends, the ledger is told.
     let in_flight = InFlight {
         shared: &shared,
         number,
+        released,
         answer: Answer::Nothing,
     };
     shared.changed.send_replace(());
@@ -155,6 +158,7 @@ fn status(status: u16) -> Response<Full<Bytes>> {
 struct InFlight<'a> {
     shared: &'a Shared,
     number: usize,
+    released: watch::Receiver<()>,
     answer: Answer,
 }
 
@@ -165,7 +169,7 @@ impl InFlight<'_> {
             Behaviour::Slow(time) => tokio::time::sleep(time).await,
             Behaviour::Hold => {
                 // The sender lives in `shared`: this ends with a release only.
-                let _ = self.shared.released.subscribe().changed().await;
+                let _ = self.released.changed().await;
             }
             Behaviour::Hang => return Ok(never().await),
             Behaviour::Cut => return Err(Closed::Cut),
