@@ -31,7 +31,8 @@ mod tests;
 pub use file::{File, Position};
 pub use load::{LoadError, Loaded};
 pub use model::{
-    Admin, Cardinality, Config, Document, Engine, Expression, History, HttpSink, Initial, Member, Node, OnLostSlot,
-    Retention, Retry, Sink, SinkKind, Source, State, Sync, TableName,
+    Admin, Cardinality, Config, Deletes, Document, Engine, Expression, History, HttpSink, Initial, Member, Node,
+    OnLostSlot, Pointer, Precedence, Retention, Retry, Sink, SinkKind, Source, State, Sync, TableName, Through,
+    Watched, Way,
 };
 pub use problem::{Place, Problem, Report};

@@ -123,9 +123,86 @@ pub struct Sync {
     pub sinks: Vec<String>,
     /// Columns that name the subject, where not the primary key.
     pub key: Option<Vec<String>>,
+    pub deletes: Deletes,
+    /// Members that are sent but not compared.
+    pub ignore: Vec<Pointer>,
+    /// A changed subject waits until it has been quiet for so long.
+    pub debounce: Duration,
+    /// Least time between two deliveries of one subject.
+    pub min_interval: Duration,
+    /// How often every subject is visited, whatever has changed.
+    pub refresh_every: Option<Duration>,
+    pub priority: Precedence,
+    /// Run on the source after each accepted delivery: `$1`, … is the key, `$document` the document.
+    pub after_publish: Option<Expression>,
     pub initial: Initial,
     pub history: History,
+    /// Of a sync by hand nothing but its table.
     pub root: Node,
+    /// Takes the place of the tree: yields the key columns and `document` for the keys in `$1`, …, one array for each column.
+    pub sql: Option<Expression>,
+    /// Ways from changed rows to subjects that the tree does not show; each table once, in the order of the file.
+    pub changes: Vec<Watched>,
+    /// Prefixes of logical decoding messages that name subjects.
+    pub messages: Vec<String>,
+}
+
+/// What becomes of a subject that is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deletes {
+    Publish,
+    /// The sink keeps what it has.
+    Ignore,
+}
+
+/// Which syncs go first where they compete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Precedence {
+    High,
+    Normal,
+    Low,
+}
+
+/// A JSON pointer (RFC 6901), its tokens unescaped; at least one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Pointer(pub Vec<String>);
+
+impl Pointer {
+    /// `None` if it is none, or the empty one, which stands for the whole document.
+    pub fn parse(text: &str) -> Option<Self> {
+        let tokens = text.strip_prefix('/')?.split('/');
+        let unescape = |token: &str| {
+            // `~` must be followed by 0 or 1; in this order `~01` becomes `~1`.
+            let rest = token.replace("~0", "").replace("~1", "");
+            (!rest.contains('~')).then(|| token.replace("~1", "/").replace("~0", "~"))
+        };
+        Some(Self(tokens.map(unescape).collect::<Option<Vec<String>>>()?))
+    }
+
+    /// As the file has it.
+    pub fn written(&self) -> String {
+        let escape = |token: &String| format!("/{}", token.replace('~', "~0").replace('/', "~1"));
+        self.0.iter().map(escape).collect()
+    }
+}
+
+/// A table that a sync listens to beside those of its tree.
+#[derive(Debug)]
+pub struct Watched {
+    pub table: TableName,
+    pub place: Place,
+    pub way: Way,
+}
+
+/// From a changed row to subjects.
+#[derive(Debug)]
+pub enum Way {
+    /// Columns of the row that hold the key, in its order.
+    Columns(Vec<String>),
+    /// A query that yields keys for the values of columns of changed rows: `$1`, …, one array for each of `from`.
+    Query { sql: Expression, from: Vec<String> },
+    /// Nothing tells: every subject.
+    All,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,15 +230,30 @@ pub struct Node {
     pub table: TableName,
     /// `(column here, column of the enclosing table)`; from the foreign key where absent. Never on a root.
     pub on: Option<Vec<(String, String)>>,
+    /// Only on a `many`: the table between the two.
+    pub through: Option<Through>,
     pub filter: Option<Expression>,
     /// Only on a `many`.
     pub order_by: Option<Expression>,
+    /// Only on a `many`: at most so many rows, the first by `order_by`.
+    pub limit: Option<u64>,
     /// `None` on a root: all columns. `None` on a child: only there for expressions and aggregates.
     pub document: Option<Document>,
     /// Only on a `many`: member of the parent's document → aggregate over the rows.
     pub aggregate: Vec<(String, Expression)>,
     /// `one` and `many` children, in the order of the file.
     pub children: Vec<Node>,
+}
+
+/// The table between the two of an m:n relation.
+#[derive(Debug)]
+pub struct Through {
+    pub table: TableName,
+    pub place: Place,
+    /// `(column between, column of the enclosing table)`; from the foreign key where absent.
+    pub on: Option<Vec<(String, String)>>,
+    /// `(column between, column here)`; from the foreign key where absent.
+    pub to: Option<Vec<(String, String)>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

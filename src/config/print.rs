@@ -6,8 +6,8 @@ use toml::{Table, Value};
 use super::mask::{Secrecy, masked};
 use super::raw::units::{format_duration, format_size};
 use super::{
-    Cardinality, Config, Document, Expression, History, HttpSink, Initial, Member, Node, OnLostSlot, SinkKind, Sync,
-    TableName,
+    Cardinality, Config, Deletes, Document, Expression, History, HttpSink, Initial, Member, Node, OnLostSlot,
+    Precedence, SinkKind, Sync, TableName, Way,
 };
 
 impl Config {
@@ -130,6 +130,48 @@ fn sync(sync: &Sync) -> Table {
             key.iter().map(|column| text(column)).collect::<Vec<_>>().into(),
         );
     }
+    let mut put = |key: &str, value: Value| found.insert(key.to_owned(), value);
+    put(
+        "deletes",
+        match sync.deletes {
+            Deletes::Publish => "publish",
+            Deletes::Ignore => "ignore",
+        }
+        .into(),
+    );
+    let pointers: Vec<Value> = sync.ignore.iter().map(|pointer| text(&pointer.written())).collect();
+    put("ignore", pointers.into());
+    put("debounce", format_duration(sync.debounce).into());
+    put("min_interval", format_duration(sync.min_interval).into());
+    if let Some(period) = sync.refresh_every {
+        put("refresh_every", format_duration(period).into());
+    }
+    put(
+        "priority",
+        match sync.priority {
+            Precedence::High => "high",
+            Precedence::Normal => "normal",
+            Precedence::Low => "low",
+        }
+        .into(),
+    );
+    if let Some(after_publish) = &sync.after_publish {
+        put("after_publish", sql(after_publish));
+    }
+    if let Some(by_hand) = &sync.sql {
+        put("sql", sql(by_hand));
+    }
+    if !sync.changes.is_empty() {
+        let changes = sync
+            .changes
+            .iter()
+            .map(|watched| (watched.table.written(), way(&watched.way)));
+        put("changes", changes.collect::<Table>().into());
+    }
+    if !sync.messages.is_empty() {
+        let messages = sync.messages.iter().map(|prefix| (prefix.clone(), true.into()));
+        put("messages", messages.collect::<Table>().into());
+    }
     let initial = match sync.initial {
         Initial::All => "all",
         Initial::None => "none",
@@ -147,13 +189,18 @@ fn node(node: &Node) -> Table {
     let mut found = table([("table", text(&node.table.written()))]);
     let mut put = |key: &str, value: Value| found.insert(key.to_owned(), value);
     if let Some(on) = &node.on {
-        put(
-            "on",
-            on.iter()
-                .map(|(here, there)| (here.clone(), text(there)))
-                .collect::<Table>()
-                .into(),
-        );
+        put("on", pairs(on));
+    }
+    if let Some(through) = &node.through {
+        let mut inner = table([("table", text(&through.table.written()))]);
+        let links = [("on", &through.on), ("to", &through.to)];
+        for (key, link) in links.into_iter().filter_map(|(key, link)| Some((key, link.as_ref()?))) {
+            inner.insert(key.to_owned(), pairs(link));
+        }
+        put("through", inner.into());
+    }
+    if let Some(limit) = node.limit {
+        put("limit", i64::try_from(limit).unwrap_or(i64::MAX).into());
     }
     if let Some(filter) = &node.filter {
         put("where", sql(filter));
@@ -183,6 +230,22 @@ fn node(node: &Node) -> Table {
         }
     }
     found
+}
+
+fn pairs(link: &[(String, String)]) -> Value {
+    link.iter()
+        .map(|(one, other)| (one.clone(), text(other)))
+        .collect::<Table>()
+        .into()
+}
+
+fn way(way: &Way) -> Value {
+    let columns = |columns: &[String]| columns.iter().map(|column| text(column)).collect::<Vec<_>>().into();
+    match way {
+        Way::All => "all".into(),
+        Way::Columns(names) => columns(names),
+        Way::Query { sql: query, from } => table([("sql", sql(query)), ("from", columns(from))]).into(),
+    }
 }
 
 fn object(members: &[(String, Member)]) -> Table {

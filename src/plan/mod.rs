@@ -17,6 +17,7 @@ mod probe;
 mod shape;
 mod tree;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
@@ -45,6 +46,25 @@ pub struct SyncPlan {
     pub page: Lookup,
     /// Every way from a changed row to subjects. The first listens to the root.
     pub listeners: Vec<Listener>,
+    /// What the document depends on, once for each table that is listened to.
+    pub reads: Vec<Read>,
+}
+
+/// What the documents of a sync depend on in the rows of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Read {
+    /// The table, as the stream names it.
+    pub schema: String,
+    pub table: String,
+    pub columns: ReadColumns,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadColumns {
+    /// Any of them may count.
+    All,
+    /// An update that changes none of these changes no document, and moves no row from one subject to another.
+    Only(BTreeSet<String>),
 }
 
 /// Plans every sync, or says everything that stands in the way. Asks the catalogue only; see [`probe`] for the rest.
@@ -95,15 +115,32 @@ fn grow<'a>(sync: &'a Sync, catalog: &'a Catalog) -> Result<Trunk<'a>, Vec<Probl
 }
 
 fn plan_sync(sync: &Sync, trunk: &Trunk<'_>) -> SyncPlan {
+    let listeners = path::listeners(&trunk.root, &trunk.shape);
     SyncPlan {
         name: sync.name.as_str().into(),
         members: document::member_names(&trunk.root),
         build_sql: document::build_statement(&trunk.root, &trunk.shape),
         key_sql: document::key_statement(&trunk.shape),
         page: path::page(&trunk.root, &trunk.shape),
-        listeners: path::listeners(&trunk.root, &trunk.shape),
+        reads: whole_tables(&listeners),
+        listeners,
         shape: Arc::new(trunk.shape.clone()),
     }
+}
+
+/// As long as nothing more is known.
+fn whole_tables(listeners: &[Listener]) -> Vec<Read> {
+    let mut reads: Vec<Read> = Vec::new();
+    for Listener { schema, table, .. } in listeners {
+        if !reads.iter().any(|read| read.schema == *schema && read.table == *table) {
+            reads.push(Read {
+                schema: schema.clone(),
+                table: table.clone(),
+                columns: ReadColumns::All,
+            });
+        }
+    }
+    reads
 }
 
 /// The tables that the configuration names, each once.

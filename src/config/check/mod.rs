@@ -3,6 +3,7 @@
 //! Nothing stops at the first problem: where a value is missing or wrong a stand-in takes its place, so that all the
 //! others are looked at too. A configuration with an error in its [`Report`] is never handed out.
 
+mod changes;
 mod claims;
 mod names;
 mod settings;

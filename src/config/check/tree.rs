@@ -1,9 +1,9 @@
 //! The tree of a document: which keys each kind of node may have, and what they hold.
 
 use super::names;
-use crate::config::raw::{At, Field, RawDocument, RawMember, RawNode, RawValue};
+use crate::config::raw::{At, Field, RawDocument, RawMember, RawNode, RawThrough, RawValue};
 use crate::config::wording::quoted;
-use crate::config::{Cardinality, Document, Expression, Member, Node, Place, Problem, Report, TableName};
+use crate::config::{Cardinality, Document, Expression, Member, Node, Place, Problem, Report, TableName, Through};
 
 pub fn node(raw: RawNode, report: &mut Report) -> Node {
     check_keys(&raw, report);
@@ -13,8 +13,10 @@ pub fn node(raw: RawNode, report: &mut Report) -> Node {
         cardinality: raw.cardinality,
         table,
         on,
+        through: raw.through.and_then(|raw| through(raw, report)),
         filter: raw.filter.into_given().map(|sql| expression("where", sql, report)),
         order_by: raw.order_by.into_given().map(|sql| expression("order_by", sql, report)),
+        limit: raw.limit.into_given().map(|limit| limit.value),
         document: raw.document.into_given().map(|at| document(at, report)),
         aggregate: aggregates(raw.aggregate.or(Vec::new()), report),
         children: raw.children.into_iter().map(|child| node(child, report)).collect(),
@@ -47,7 +49,32 @@ fn check_keys(raw: &RawNode, report: &mut Report) {
     } else {
         names::check_member("a child", &raw.name, report);
     }
+    if let (Some(through), Some(on)) = (&raw.through, raw.on.given()) {
+        let problem = Problem::at(
+            &on.place,
+            "`on` means nothing beside `through`, which has links of its own",
+        );
+        let help = "through = { table = \"…\", on = { between = \"enclosing\" }, to = { between = \"here\" } }";
+        report.push(problem.also(&through.place, "it stands here").help(help));
+    }
+    if let Some(limit) = raw.limit.given().filter(|limit| limit.value == 0) {
+        report.push(Problem::at(&limit.place, "`limit` can't be 0").help("leave the node out instead"));
+    }
     if raw.cardinality != Cardinality::Many {
+        if let Some(limit) = raw.limit.given() {
+            report.push(misplaced(
+                "limit",
+                &limit.place,
+                "a `many`, which has rows to choose from",
+            ));
+        }
+        if let Some(through) = &raw.through {
+            report.push(misplaced(
+                "through",
+                &through.place,
+                "a `many`, which has rows on both sides",
+            ));
+        }
         if let Some(order_by) = raw.order_by.given() {
             report.push(misplaced(
                 "order_by",
@@ -86,6 +113,27 @@ fn table(raw: &RawNode, report: &mut Report) -> TableName {
     }
 }
 
+fn through(raw: RawThrough, report: &mut Report) -> Option<Through> {
+    let table = match raw.table {
+        Field::Given(At { value, place }) => names::parse_table(&value).or_else(|| {
+            let problem = Problem::at(&place, format!("{} is not the name of a table", quoted(&value)));
+            report.push(problem.help("wanted is `name` or `schema.name`"));
+            None
+        }),
+        Field::Absent => {
+            report.push(Problem::at(&raw.place, "`through` has no `table`, the one between"));
+            None
+        }
+        Field::Unusable => None,
+    }?;
+    Some(Through {
+        table,
+        place: raw.place,
+        on: raw.on.into_given().map(|on| columns(on, report)),
+        to: raw.to.into_given().map(|to| columns(to, report)),
+    })
+}
+
 fn columns(on: At<Vec<(At<String>, At<String>)>>, report: &mut Report) -> Vec<(String, String)> {
     if on.value.is_empty() {
         report.push(Problem::at(&on.place, "`on` is empty").help("leave it out to follow the foreign key"));
@@ -101,7 +149,7 @@ fn columns(on: At<Vec<(At<String>, At<String>)>>, report: &mut Report) -> Vec<(S
         .collect()
 }
 
-fn expression(key: &str, sql: At<String>, report: &mut Report) -> Expression {
+pub fn expression(key: &str, sql: At<String>, report: &mut Report) -> Expression {
     if sql.value.trim().is_empty() {
         report.push(Problem::at(&sql.place, format!("`{key}` is empty")).label("an SQL expression is wanted"));
     }

@@ -16,4 +16,4 @@ pub use sections::{
     RawAdmin, RawConfig, RawEngine, RawHttp, RawRetention, RawRetry, RawSink, RawSinkKind, RawSource, RawState,
 };
 pub use syntax::parse;
-pub use tree::{RawDocument, RawMember, RawNode, RawSync, RawValue};
+pub use tree::{RawDocument, RawMember, RawNode, RawSync, RawThrough, RawValue, RawWay};

@@ -121,7 +121,11 @@ impl<'a> Reader<'a> {
 
     /// A list of strings; one alone may go without brackets.
     pub fn strings(&mut self, key: &'static str) -> Field<Vec<At<String>>> {
-        self.read(key, |reader, entry| match entry.value.get_ref() {
+        self.read(key, |reader, entry| Some(reader.strings_of(entry)?.value))
+    }
+
+    pub fn strings_of(&self, entry: &Entry<'a>) -> Option<At<Vec<At<String>>>> {
+        let strings = match entry.value.get_ref() {
             DeValue::Array(items) => {
                 let item = |value: &'a Value<'a>| {
                     let place = Place::new(entry.value_place.path.clone(), value.span());
@@ -130,16 +134,17 @@ impl<'a> Reader<'a> {
                         value,
                         ..entry.clone()
                     };
-                    Some(At::new(reader.text(&item, "a list of strings")?, place))
+                    Some(At::new(self.text(&item, "a list of strings")?, place))
                 };
                 every(items.iter().map(item))
             }
             DeValue::String(_) => {
-                let value = reader.text(entry, "a string")?;
+                let value = self.text(entry, "a string")?;
                 Some(vec![At::new(value, entry.value_place.clone())])
             }
-            _ => reader.mistyped(entry, "a list of strings"),
-        })
+            _ => self.mistyped(entry, "a list of strings"),
+        };
+        Some(At::new(strings?, entry.value_place.clone()))
     }
 
     /// A table whose keys are names of the user's, with a string each: `(name at its key, string at its value)`.
@@ -154,7 +159,19 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// The same with secrets.
+    /// A table whose keys are names of the user's, with `true` or `false` each.
+    pub fn named_booleans(&mut self, key: &'static str) -> Field<Vec<(At<String>, bool)>> {
+        self.read(key, |reader, entry| {
+            let table = reader.child(entry)?;
+            let pair = |entry: Entry<'a>| match entry.value.get_ref() {
+                DeValue::Boolean(boolean) => Some((At::new(entry.name, entry.key_place), *boolean)),
+                _ => reader.mistyped(&entry, "`true` or `false`"),
+            };
+            every(table.entries().into_iter().map(pair))
+        })
+    }
+
+    /// Like [`Reader::named_strings`], with secrets.
     pub fn named_secrets(&mut self, key: &'static str) -> Field<Vec<(At<String>, At<SecretString>)>> {
         if let Some(entry) = self.entry(key) {
             self.reading.hide(entry.value, Secrecy::Whole);

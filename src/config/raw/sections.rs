@@ -10,7 +10,7 @@ use super::reading::{At, Field, Reading};
 use super::tree::{RawSync, read_sync};
 use crate::config::mask::Secrecy;
 use crate::config::wording::{listed, quoted};
-use crate::config::{History, Initial, OnLostSlot, Place, Problem};
+use crate::config::{Deletes, History, Initial, OnLostSlot, Place, Precedence, Problem};
 
 /// The whole file.
 pub struct RawConfig {
@@ -109,6 +109,14 @@ const SSL_MODES: [(&str, &str); 6] = [
 
 /// How `method` may be written: ways to hand over a document.
 const METHODS: [(&str, &str); 3] = [("PUT", "PUT"), ("POST", "POST"), ("PATCH", "PATCH")];
+
+pub const DELETES: [(&str, Deletes); 2] = [("publish", Deletes::Publish), ("ignore", Deletes::Ignore)];
+
+pub const PRECEDENCES: [(&str, Precedence); 3] = [
+    ("high", Precedence::High),
+    ("normal", Precedence::Normal),
+    ("low", Precedence::Low),
+];
 
 pub const INITIALS: [(&str, Initial); 2] = [("all", Initial::All), ("none", Initial::None)];
 

@@ -1,19 +1,42 @@
 //! A sync and the tree of its document.
 
+use std::time::Duration;
+
 use toml::de::DeValue;
 
 use super::reader::{Entry, Reader};
 use super::reading::{At, Field};
-use super::sections::{HISTORIES, INITIALS};
-use crate::config::{Cardinality, History, Initial, Problem};
+use super::sections::{DELETES, HISTORIES, INITIALS, PRECEDENCES};
+use crate::config::{Cardinality, Deletes, History, Initial, Place, Precedence, Problem};
 
 pub struct RawSync {
     pub sink: Field<Vec<At<String>>>,
     pub sinks: Field<Vec<At<String>>>,
     pub key: Field<Vec<At<String>>>,
+    pub deletes: Field<Deletes>,
+    pub ignore: Field<Vec<At<String>>>,
+    pub debounce: Field<Duration>,
+    pub min_interval: Field<Duration>,
+    pub refresh_every: Field<Duration>,
+    pub priority: Field<Precedence>,
+    pub after_publish: Field<String>,
     pub initial: Field<Initial>,
     pub history: Field<History>,
     pub root: RawNode,
+    pub sql: Field<String>,
+    /// `(table, way)`
+    pub changes: Vec<(At<String>, RawWay)>,
+    /// `(prefix, whether to listen)`
+    pub messages: Vec<(At<String>, bool)>,
+}
+
+pub enum RawWay {
+    /// Columns, or the one word `all`.
+    Strings(At<Vec<At<String>>>),
+    Query {
+        sql: Field<String>,
+        from: Field<Vec<At<String>>>,
+    },
 }
 
 pub struct RawNode {
@@ -22,12 +45,21 @@ pub struct RawNode {
     pub cardinality: Cardinality,
     pub table: Field<String>,
     pub on: Field<Vec<(At<String>, At<String>)>>,
+    pub through: Option<RawThrough>,
     pub filter: Field<String>,
     pub order_by: Field<String>,
+    pub limit: Field<u64>,
     pub document: Field<RawDocument>,
     pub aggregate: Field<Vec<(At<String>, At<String>)>>,
     /// In the order of the file, whatever their kind.
     pub children: Vec<RawNode>,
+}
+
+pub struct RawThrough {
+    pub place: Place,
+    pub table: Field<String>,
+    pub on: Field<Vec<(At<String>, At<String>)>>,
+    pub to: Field<Vec<(At<String>, At<String>)>>,
 }
 
 pub enum RawDocument {
@@ -60,40 +92,88 @@ pub fn read_sync(name: At<String>, mut reader: Reader<'_>) -> RawSync {
         sink,
         sinks: reader.strings("sinks"),
         key: reader.strings("key"),
+        deletes: reader.word("deletes", &DELETES),
+        ignore: reader.strings("ignore"),
+        debounce: reader.duration("debounce"),
+        min_interval: reader.duration("min_interval"),
+        refresh_every: reader.duration("refresh_every"),
+        priority: reader.word("priority", &PRECEDENCES),
+        after_publish: reader.string("after_publish"),
         initial: reader.word("initial", &INITIALS),
         history: reader.word("history", &HISTORIES),
         root: read_node(name, Cardinality::Root, &mut reader),
+        sql: reader.string("sql"),
+        changes: read_changes(&mut reader),
+        messages: reader.named_booleans("messages").or(Vec::new()),
     };
-    reader.not_yet(&[
-        "deletes",
-        "ignore",
-        "debounce",
-        "min_interval",
-        "refresh_every",
-        "priority",
-        "after_publish",
-        "changes",
-        "messages",
-        "sql",
-    ]);
     finish(reader);
     sync
 }
 
+fn read_changes(reader: &mut Reader<'_>) -> Vec<(At<String>, RawWay)> {
+    let Some(entry) = reader.any("changes") else {
+        return Vec::new();
+    };
+    let Some(table) = reader.child(&entry) else {
+        return Vec::new();
+    };
+    let read = |entry: Entry<'_>| {
+        let way = match entry.value.get_ref() {
+            DeValue::Table(_) => {
+                let mut query = table.child(&entry)?;
+                let way = RawWay::Query {
+                    sql: query.string("sql"),
+                    from: query.strings("from"),
+                };
+                query.finish();
+                way
+            }
+            DeValue::Array(_) | DeValue::String(_) => RawWay::Strings(table.strings_of(&entry)?),
+            _ => return table.mistyped(&entry, "\"all\", a list of columns, or { sql, from }"),
+        };
+        Some((At::new(entry.name, entry.key_place), way))
+    };
+    table.entries().into_iter().filter_map(read).collect()
+}
+
+fn read_through(reader: &mut Reader<'_>) -> Option<RawThrough> {
+    let entry = reader.any("through")?;
+    match entry.value.get_ref() {
+        DeValue::String(_) => Some(RawThrough {
+            place: entry.value_place.clone(),
+            table: Field::Given(At::new(reader.text(&entry, "a string")?, entry.value_place)),
+            on: Field::Absent,
+            to: Field::Absent,
+        }),
+        DeValue::Table(_) => {
+            let mut inner = reader.child(&entry)?;
+            let through = RawThrough {
+                place: inner.place.clone(),
+                table: inner.string("table"),
+                on: inner.named_strings("on"),
+                to: inner.named_strings("to"),
+            };
+            inner.finish();
+            Some(through)
+        }
+        _ => reader.mistyped(&entry, "the name of a table, or { table, on, to }"),
+    }
+}
+
 fn read_node(name: At<String>, cardinality: Cardinality, reader: &mut Reader<'_>) -> RawNode {
-    let node = RawNode {
+    RawNode {
         name,
         cardinality,
         table: reader.string("table"),
         on: reader.named_strings("on"),
+        through: read_through(reader),
         filter: reader.string("where"),
         order_by: reader.string("order_by"),
+        limit: reader.count("limit"),
         document: read_document(reader),
         aggregate: reader.named_strings("aggregate"),
         children: read_children(reader),
-    };
-    reader.not_yet(&["through", "limit"]);
-    node
+    }
 }
 
 fn read_children(reader: &mut Reader<'_>) -> Vec<RawNode> {
