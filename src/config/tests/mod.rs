@@ -4,6 +4,7 @@ mod problems;
 mod secrets;
 mod section_problems;
 mod shipped;
+mod sync_problems;
 mod tree_problems;
 mod values;
 
