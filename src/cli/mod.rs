@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod log;
 mod run;
+mod schema;
 mod status;
 
 use std::path::PathBuf;
@@ -33,6 +34,8 @@ enum Verb {
     Check(check::Options),
     /// Shows the slot, the jobs, and what has been published and suppressed
     Status(status::Options),
+    /// Prints a JSON Schema of the configuration file, for editors
+    Schema,
     /// Shows the main job on a throwaway Postgres
     Demo(demo::Options),
 }
@@ -94,6 +97,7 @@ pub fn main() -> ExitCode {
                 Verb::Run(options) => run::run(&options).await,
                 Verb::Check(options) => check::check(&options).await,
                 Verb::Status(options) => status::status(&options).await,
+                Verb::Schema => schema::schema(),
                 Verb::Demo(options) => demo::demo(&options).await,
             }
         });

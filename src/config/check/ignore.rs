@@ -88,13 +88,12 @@ impl DeadEnd<'_> {
             Self::NoMember { at, names } => {
                 let found = problem(format!("there is no member {}", quoted(&upto(at + 1))));
                 let written = |name: &str| format!("{}{}", upto(at), Pointer(vec![name.to_owned()]).written());
-                match nearest(&pointer.0[at], &names) {
-                    Some(name) => found.help(format!("did you mean \"{}\"?", written(name))),
-                    None => {
-                        let names: Vec<_> = names.into_iter().map(written).collect();
-                        let names: Vec<_> = names.iter().map(String::as_str).collect();
-                        found.help(format!("there are {}", listed(&names, '"')))
-                    }
+                if let Some(name) = nearest(&pointer.0[at], &names) {
+                    found.help(format!("did you mean \"{}\"?", written(name)))
+                } else {
+                    let names: Vec<_> = names.into_iter().map(written).collect();
+                    let names: Vec<_> = names.iter().map(String::as_str).collect();
+                    found.help(format!("there are {}", listed(&names, '"')))
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! Whole files: what they mean, and what is said of those that mean nothing.
 
 mod problems;
+mod schema;
 mod secrets;
 mod section_problems;
 mod shipped;
