@@ -9,6 +9,7 @@ mod check;
 mod documents;
 mod guarantees;
 mod harness;
+mod language;
 mod layers;
 mod random;
 mod reads;
