@@ -12,6 +12,8 @@
 mod changes;
 mod document;
 mod examine;
+mod link;
+mod names;
 mod order;
 mod path;
 mod probe;
@@ -111,7 +113,7 @@ fn grow<'a>(sync: &'a Sync, catalog: &'a Catalog) -> Result<Trunk<'a>, Vec<Probl
         .as_ref()
         .filter(|root| root.node.document.is_none() && sync.sql.is_none())
     {
-        let names = document::member_names(root);
+        let names = names::member_names(root);
         for (_, name) in names
             .iter()
             .enumerate()
@@ -151,7 +153,7 @@ impl Trunk<'_> {
         let listeners: Vec<Listener> = self.listeners().into_iter().map(|heard| heard.listener).collect();
         let (members, build_sql) = match &self.sync.sql {
             None => (
-                Some(document::member_names(&self.root)),
+                Some(names::member_names(&self.root)),
                 document::build_statement(&self.root, &self.shape),
             ),
             Some(sql) => (None, document::build_statement_by_hand(&sql.sql, &self.shape)),

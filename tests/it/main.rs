@@ -12,6 +12,7 @@ mod harness;
 mod layers;
 mod messages;
 mod random;
+mod reads;
 mod relevance;
 mod shop;
 mod statements;
