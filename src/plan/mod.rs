@@ -93,6 +93,7 @@ pub fn plan(config: &Config, catalog: &Catalog) -> Result<Vec<SyncPlan>, Vec<Pro
 /// A sync's tree, what names its subjects, and what else it listens to.
 struct Trunk<'a> {
     sync: &'a Sync,
+    catalog: &'a Catalog,
     root: Branch<'a>,
     shape: KeyShape,
     watching: Vec<Watching<'a>>,
@@ -130,6 +131,7 @@ fn grow<'a>(sync: &'a Sync, catalog: &'a Catalog) -> Result<Trunk<'a>, Vec<Probl
     match (root, shape) {
         (Some(root), Some(shape)) if problems.is_empty() => Ok(Trunk {
             sync,
+            catalog,
             root,
             shape,
             watching,
@@ -146,6 +148,13 @@ impl Trunk<'_> {
             Some(_) => Vec::new(),
         };
         found.extend(changes::listeners(&self.root, &self.shape, &self.watching));
+        for at in 0..found.len() {
+            // A query of a table reads the rows of those that inherit from it as well.
+            for heir in found[at].table.heirs.iter().filter_map(|&id| self.catalog.table(id)) {
+                let inherited = found[at].by(heir);
+                found.push(inherited);
+            }
+        }
         found
     }
 

@@ -190,7 +190,7 @@ impl<'a> Survey<'a> {
     fn reads(&self, trunk: &Trunk<'_>, plan: &SyncPlan) -> Vec<Read> {
         let mut wanted = Wanted::default();
         for heard in trunk.listeners() {
-            wanted.columns(heard.table, heard.listener.columns);
+            wanted.columns(heard.read, heard.listener.columns);
         }
         if trunk.sync.sql.is_none() {
             wanted.tree(&trunk.root);
@@ -223,7 +223,7 @@ impl<'a> Survey<'a> {
                 continue;
             };
             if sees_all {
-                read.columns = wanted.of(table);
+                read.columns = wanted.of(heard.read);
             }
         }
         reads
