@@ -198,6 +198,7 @@ fn old_rows_of_partitions_are_not_relied_on() {
         columns: Vec::new(),
         indexes: Vec::new(),
         partitions: Vec::new(),
+        heirs: Vec::new(),
     };
     let mut mapper = Mapper::new(vec![plan("a", only(&["status"]))].into(), &[table]);
     mapper.describe(&orders(ReplicaIdentity::Full));
