@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use metrics::counter;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +17,8 @@ use super::prepare::Prepared;
 use super::{delivery, intake, pruner, rescuer, setup, visitor, watch};
 use crate::catalog::Table;
 use crate::config::Config;
+use crate::diff::Reason;
+use crate::metrics as names;
 use crate::pg;
 use crate::plan::SyncPlan;
 use crate::publish::Sink;
@@ -130,6 +133,13 @@ impl Engine {
                 .entry((route, name))
                 .or_default() += more;
         }
+    }
+
+    /// Counts what was not sent.
+    pub(super) fn suppressed(&self, route: &RouteAtWork, reason: Reason, more: u64) {
+        let reason = reason.as_str();
+        counter!(names::SUPPRESSED, "sync" => route.sync_name.to_string(), "reason" => reason).increment(more);
+        self.count(route.id, reason, more);
     }
 
     /// The time to wait, cut short by a stop. Returns whether to go on.

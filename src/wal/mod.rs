@@ -15,6 +15,9 @@ mod server;
 mod slot;
 mod stream;
 
+#[cfg(test)]
+pub(crate) use pgoutput::encoder;
+
 pub use lsn::{InvalidLsn, Lsn};
 pub use pgoutput::{Content, DecodeError, Message, OldKind, OldTuple, Problem, RelationIds, Tuple, Value, Values};
 pub use publication::{Amendment, Publication, amendment, read_publication};
