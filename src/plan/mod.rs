@@ -10,6 +10,7 @@
 //! ```
 
 mod document;
+mod draft;
 mod examine;
 mod order;
 mod path;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use crate::catalog::Catalog;
 use crate::config::{Config, Problem, Sync};
 
+pub use draft::{Draft, DraftSink, Refusal, Wish, draft};
 pub use examine::examine;
 pub use path::{Finder, Listener, Lookup};
 pub use probe::probe;

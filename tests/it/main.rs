@@ -9,6 +9,7 @@ mod check;
 mod documents;
 mod guarantees;
 mod harness;
+mod init;
 mod layers;
 mod random;
 mod shop;
