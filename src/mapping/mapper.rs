@@ -37,6 +37,7 @@ struct Binding {
 enum Finds {
     Key,
     Lookup,
+    All,
 }
 
 /// Where the listener's columns are in a tuple.
@@ -90,6 +91,7 @@ impl Mapper {
                     finds: match listener.finder {
                         Finder::Key => Finds::Key,
                         Finder::Lookup(_) => Finds::Lookup,
+                        Finder::All => Finds::All,
                     },
                     is_root: listener.is_root(),
                     columns,
@@ -142,6 +144,7 @@ impl Binding {
                 Found::Values(values) => match self.finds {
                     Finds::Key => batch.touch_subject(self.sync, values, origin),
                     Finds::Lookup => batch.touch_values(self.sync, self.listener, values, origin),
+                    Finds::All => batch.sweep(self.sync, Sweep::All, origin),
                 },
                 Found::Nobody => {}
                 // Nothing tells which subjects it was, so it may have been any.

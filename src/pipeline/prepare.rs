@@ -48,14 +48,17 @@ impl Prepared {
 
 /// Asks the database everything that can be asked without changing it.
 pub async fn prepare(config: &Config, source: &pg::Pool) -> Result<Prepared, PrepareError> {
-    let client = source.get().await?;
+    let mut client = source.get().await?;
     let catalog = catalog::load(&**client, &plan::table_names(config)).await?;
     let mut problems = Vec::new();
-    let plans = plan::plan(config, &catalog).unwrap_or_else(|found| {
+    let mut plans = plan::plan(config, &catalog).unwrap_or_else(|found| {
         problems.extend(found);
         Vec::new()
     });
     problems.extend(plan::probe(&**client, config, &catalog).await?);
+    if problems.is_empty() {
+        problems.extend(plan::narrow(&mut client, config, &catalog, &mut plans).await?);
+    }
     problems.extend(plan::examine(config, &catalog));
     let sinks = build_sinks(config, &mut problems);
     // Without plans for all of them nothing is known of the members.
@@ -94,7 +97,11 @@ fn unreachable_subjects(place: &Place, plan: &SyncPlan, (name, sink): (&String, 
     let is_key = |wanted: &str| plan.shape.columns.iter().any(|column| column.name == wanted);
     let mut problems = Vec::new();
     for wanted in sink.placeholders().into_iter().filter(|wanted| !is_key(wanted)) {
-        if plan.members.iter().any(|member| member == wanted) {
+        if plan
+            .members
+            .as_ref()
+            .is_none_or(|members| members.iter().any(|member| member == wanted))
+        {
             let summary = format!("sink `{name}` needs `{{{wanted}}}`, which is not a column of the key");
             let help = "of a subject that is gone only the key is known: its delete would be refused";
             problems.push(Problem::at(place, summary).help(help).warning());

@@ -166,6 +166,7 @@ impl Visitor<'_> {
                 match listener.map(|listener| (&listener.finder, listener.columns.len())) {
                     Some((Finder::Lookup(lookup), arity)) => (lookup, arity, values.as_slice()),
                     Some((Finder::Key, _)) => return Ok(Found::all(values.clone())),
+                    Some((Finder::All, _)) => (&plan.page, 0, [].as_slice()),
                     // The configuration no longer has the node, so no document depends on the change.
                     None => return Ok(Found::all(Vec::new())),
                 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::path::{self, Entry};
-use super::{grow, plan_sync};
+use super::path::{self, Entry, Heard};
+use super::{Trunk, grow};
 use crate::catalog::{Catalog, Table, TableId, TableKind};
 use crate::config::{Config, Place, Problem};
 use crate::pg::identifier;
@@ -16,24 +16,26 @@ const SMALL_TABLE_ROWS: f64 = 1_000.0;
 pub fn examine(config: &Config, catalog: &Catalog) -> Vec<Problem> {
     let mut needs: BTreeMap<TableId, Need<'_>> = BTreeMap::new();
     let mut problems = Vec::new();
-    for sync in &config.syncs {
-        let Ok(trunk) = grow(sync, catalog) else { continue };
-        for listener in plan_sync(sync, &trunk).listeners {
-            let Some((table, place)) = path::find(&trunk.root, &listener.node) else {
-                continue;
-            };
+    let trunks: Vec<Trunk<'_>> = config
+        .syncs
+        .iter()
+        .filter_map(|sync| grow(sync, catalog).ok())
+        .collect();
+    for trunk in &trunks {
+        for Heard { listener, table, place } in trunk.listeners() {
             // What an old row carries is up to the partition that it was in; what the stream says of it, up to the root.
             let partitions = table.partitions.iter().filter_map(|&id| catalog.table(id));
             for table in std::iter::once(table).chain(partitions) {
                 let need = needs.entry(table.id).or_insert_with(|| Need {
                     table,
+                    place,
                     columns: Vec::new(),
                 });
                 need.add(place, &listener.columns);
             }
         }
         for entry in path::entries(&trunk.root, &trunk.shape) {
-            problems.extend(missing_index(&sync.place, &entry));
+            problems.extend(missing_index(&trunk.sync.place, &entry));
         }
     }
     problems.extend(needs.values().filter_map(Need::problem));
@@ -44,6 +46,8 @@ pub fn examine(config: &Config, catalog: &Catalog) -> Vec<Problem> {
 /// The columns of one table whose old values some sync needs, each with where it is needed first.
 struct Need<'a> {
     table: &'a Table,
+    /// Where it is listened to first.
+    place: &'a Place,
     columns: Vec<(String, &'a Place)>,
 }
 
@@ -60,7 +64,11 @@ impl<'a> Need<'a> {
         let table = self.table;
         let carried = table.identity_columns();
         let lacks = |column: &String| carried.as_ref().is_none_or(|carried| !carried.contains(column));
-        let (_, place) = self.columns.iter().find(|(column, _)| lacks(column))?;
+        let place = match self.columns.iter().find(|(column, _)| lacks(column)) {
+            Some((_, place)) => place,
+            None if carried.is_none() => self.place,
+            None => return None,
+        };
         let missing: Vec<&str> = self
             .columns
             .iter()

@@ -2,16 +2,27 @@
 
 use super::{KeyColumn, KeyShape};
 use crate::catalog::{Catalog, Column, Persistence, Table, TableKind};
-use crate::config::{Cardinality, Node, Problem, Sync};
+use crate::config::{Cardinality, Node, Place, Problem, Sync, TableName, Through};
 
 /// A node of the configuration with its table and what links it to its parent.
 #[derive(Debug)]
 pub(super) struct Branch<'a> {
     pub node: &'a Node,
     pub table: &'a Table,
-    /// Empty on a root.
+    /// To the table between if there is one, otherwise to the enclosing table. Empty on a root.
     pub link: Vec<Link>,
+    /// Of an m:n relation.
+    pub between: Option<Between<'a>>,
     pub children: Vec<Branch<'a>>,
+}
+
+/// The table between a node and the one that encloses it.
+#[derive(Debug)]
+pub(super) struct Between<'a> {
+    pub table: &'a Table,
+    pub place: &'a Place,
+    /// To the enclosing table.
+    pub link: Vec<Link>,
 }
 
 /// `here` = `there`: a column of a node's own table and one of the enclosing table.
@@ -22,14 +33,6 @@ pub(super) struct Link {
 }
 
 impl Branch<'_> {
-    pub fn here(&self) -> Vec<String> {
-        self.link.iter().map(|link| link.here.clone()).collect()
-    }
-
-    pub fn there(&self) -> Vec<String> {
-        self.link.iter().map(|link| link.there.clone()).collect()
-    }
-
     pub fn has_document(&self) -> bool {
         self.node.document.is_some() || self.node.cardinality == Cardinality::Root
     }
@@ -37,13 +40,28 @@ impl Branch<'_> {
 
 /// The tree below `node`, or `None` and the reasons among `problems`.
 pub(super) fn resolve<'a>(node: &'a Node, catalog: &'a Catalog, problems: &mut Vec<Problem>) -> Option<Branch<'a>> {
-    let table = listenable(node, catalog, problems)?;
+    let table = listenable(&node.table, &node.place, catalog, problems)?;
     let mut children = Vec::new();
     for child in &node.children {
         if let Some(mut branch) = resolve(child, catalog, problems) {
-            match link(child, branch.table, table, catalog) {
-                Ok(link) => branch.link = link,
-                Err(problem) => problems.push(*problem),
+            let linked = match &child.through {
+                Some(through) => {
+                    let Some(between) = listenable(&through.table, &through.place, catalog, problems) else {
+                        continue;
+                    };
+                    link_through(through, branch.table, between, table, catalog).map(|(link, above)| {
+                        branch.link = link;
+                        branch.between = Some(Between {
+                            table: between,
+                            place: &through.place,
+                            link: above,
+                        });
+                    })
+                }
+                None => link(child, branch.table, table, catalog).map(|link| branch.link = link),
+            };
+            if let Err(problem) = linked {
+                problems.push(*problem);
             }
             children.push(branch);
         }
@@ -52,17 +70,24 @@ pub(super) fn resolve<'a>(node: &'a Node, catalog: &'a Catalog, problems: &mut V
         node,
         table,
         link: Vec::new(),
+        between: None,
         children,
     })
 }
 
-fn listenable<'a>(node: &Node, catalog: &'a Catalog, problems: &mut Vec<Problem>) -> Option<&'a Table> {
-    let written = match &node.table.schema {
-        Some(schema) => format!("{schema}.{}", node.table.name),
-        None => node.table.name.clone(),
+/// The table of a name, if its changes are in the WAL.
+pub(super) fn listenable<'a>(
+    name: &TableName,
+    place: &Place,
+    catalog: &'a Catalog,
+    problems: &mut Vec<Problem>,
+) -> Option<&'a Table> {
+    let written = match &name.schema {
+        Some(schema) => format!("{schema}.{}", name.name),
+        None => name.name.clone(),
     };
-    let Some(table) = catalog.find(&node.table) else {
-        let mut problem = Problem::at(&node.place, format!("there is no table `{written}`"));
+    let Some(table) = catalog.find(name) else {
+        let mut problem = Problem::at(place, format!("there is no table `{written}`"));
         problem
             .help
             .push("a table outside the search path is written schema.name".to_owned());
@@ -72,7 +97,7 @@ fn listenable<'a>(node: &Node, catalog: &'a Catalog, problems: &mut Vec<Problem>
     let refusal = match (&table.kind, table.persistence) {
         (TableKind::View(tables), _) => {
             let mut problem = Problem::at(
-                &node.place,
+                place,
                 format!("`{written}` is a view, whose changes are not in the WAL"),
             );
             problem
@@ -81,19 +106,19 @@ fn listenable<'a>(node: &Node, catalog: &'a Catalog, problems: &mut Vec<Problem>
             Some(problem)
         }
         (TableKind::Foreign, _) => Some(Problem::at(
-            &node.place,
+            place,
             format!("`{written}` is a foreign table, whose changes are not in the WAL"),
         )),
-        (TableKind::Other, _) => Some(Problem::at(&node.place, format!("`{written}` is not a table"))),
+        (TableKind::Other, _) => Some(Problem::at(place, format!("`{written}` is not a table"))),
         (_, Persistence::Unlogged) => {
             let mut problem = Problem::at(
-                &node.place,
+                place,
                 format!("`{written}` is unlogged, its changes are not in the WAL"),
             );
             problem.sql = Some(format!("alter table {} set logged;", table.sql_name()));
             Some(problem)
         }
-        (_, Persistence::Temporary) => Some(Problem::at(&node.place, format!("`{written}` is a temporary table"))),
+        (_, Persistence::Temporary) => Some(Problem::at(place, format!("`{written}` is a temporary table"))),
         (TableKind::Table | TableKind::Partitioned, Persistence::Permanent) => None,
     };
     match refusal {
@@ -108,20 +133,10 @@ fn listenable<'a>(node: &Node, catalog: &'a Catalog, problems: &mut Vec<Problem>
 /// What links `here`, the table of `node`, to the enclosing table `there`.
 fn link(node: &Node, here: &Table, there: &Table, catalog: &Catalog) -> Result<Vec<Link>, Box<Problem>> {
     let link = match &node.on {
-        Some(pairs) => written_link(node, pairs, here, there)?,
+        Some(pairs) => written_link(&node.place, "on", pairs, here, there)?,
         None => foreign_key_link(node, here, there, catalog)?,
     };
-    for (table, column) in link.iter().flat_map(|link| [(here, &link.here), (there, &link.there)]) {
-        if table.column(column).is_some_and(|column| column.generated) {
-            let summary = format!(
-                "`{}.{column}` is a generated column, which the WAL does not carry",
-                table.name
-            );
-            return Err(Problem::at(&node.place, summary)
-                .help("link by the columns that it is made from")
-                .into());
-        }
-    }
+    check_carried(&node.place, &link, here, there)?;
     let columns: Vec<String> = link.iter().map(|link| link.here.clone()).collect();
     if node.cardinality == Cardinality::One && !here.is_unique(&columns) {
         let summary = format!(
@@ -138,8 +153,106 @@ fn link(node: &Node, here: &Table, there: &Table, catalog: &Catalog) -> Result<V
     Ok(link)
 }
 
+/// A generated column is not in the stream.
+fn check_carried(place: &Place, link: &[Link], here: &Table, there: &Table) -> Result<(), Box<Problem>> {
+    for (table, column) in link.iter().flat_map(|link| [(here, &link.here), (there, &link.there)]) {
+        if table.column(column).is_some_and(|column| column.generated) {
+            let summary = format!(
+                "`{}.{column}` is a generated column, which the WAL does not carry",
+                table.name
+            );
+            return Err(Problem::at(place, summary)
+                .help("link by the columns that it is made from")
+                .into());
+        }
+    }
+    Ok(())
+}
+
+/// What links `here` with `between`, and `between` with the enclosing table `there`.
+fn link_through(
+    through: &Through,
+    here: &Table,
+    between: &Table,
+    there: &Table,
+    catalog: &Catalog,
+) -> Result<(Vec<Link>, Vec<Link>), Box<Problem>> {
+    let place = &through.place;
+    let above = match &through.on {
+        Some(pairs) => written_link(place, "on", pairs, between, there)?,
+        None => only_foreign_key(place, "on", between, there, catalog)?,
+    };
+    let below = match &through.to {
+        Some(pairs) => written_link(place, "to", pairs, between, here)?,
+        None => only_foreign_key(place, "to", between, here, catalog)?,
+    };
+    let below: Vec<Link> = below
+        .into_iter()
+        .map(
+            |Link {
+                 here: between,
+                 there: here,
+             }| Link { here, there: between },
+        )
+        .collect();
+    check_carried(place, &above, between, there)?;
+    check_carried(place, &below, here, between)?;
+    Ok((below, above))
+}
+
+/// The foreign key of the table between that refers to one of the two tables beside it.
+fn only_foreign_key(
+    place: &Place,
+    key: &str,
+    between: &Table,
+    beside: &Table,
+    catalog: &Catalog,
+) -> Result<Vec<Link>, Box<Problem>> {
+    let mut candidates: Vec<(String, Vec<Link>)> = catalog
+        .foreign_keys(between.id, beside.id)
+        .map(|foreign_key| {
+            let own = between.column_names(&foreign_key.columns).into_iter();
+            let link = own
+                .zip(beside.column_names(&foreign_key.referenced_columns))
+                .map(|(here, there)| Link { here, there });
+            (foreign_key.name.clone(), link.collect())
+        })
+        .collect();
+    if candidates.len() == 1 {
+        return Ok(candidates.remove(0).1);
+    }
+    let summary = if candidates.is_empty() {
+        format!("no foreign key of `{}` refers to `{}`", between.name, beside.name)
+    } else {
+        format!("several foreign keys of `{}` refer to `{}`", between.name, beside.name)
+    };
+    let mut problem = Problem::at(place, summary);
+    for (name, link) in &candidates {
+        problem
+            .help
+            .push(format!("{name}: {key} = {{ {} }}", written_pairs(link)));
+    }
+    if candidates.is_empty() {
+        let beside = if key == "on" { "of the enclosing table" } else { "here" };
+        let help = format!("{key} = {{ column_between = \"column {beside}\" }}");
+        problem
+            .help
+            .push(format!("through = {{ table = \"{}\", {help} }}", between.name));
+    }
+    Err(problem.into())
+}
+
+fn written_pairs(link: &[Link]) -> String {
+    let pairs: Vec<String> = link
+        .iter()
+        .map(|link| format!("{} = \"{}\"", link.here, link.there))
+        .collect();
+    pairs.join(", ")
+}
+
 fn written_link(
-    node: &Node,
+    place: &Place,
+    key: &str,
     pairs: &[(String, String)],
     here: &Table,
     there: &Table,
@@ -147,14 +260,15 @@ fn written_link(
     for (own, enclosing) in pairs {
         for (table, column) in [(here, own), (there, enclosing)] {
             if table.column(column).is_none() {
-                let mut problem = Problem::at(
-                    &node.place,
-                    format!("`on`: table `{}` has no column `{column}`", table.name),
+                let problem = Problem::at(
+                    place,
+                    format!("`{key}`: table `{}` has no column `{column}`", table.name),
                 );
-                problem
-                    .help
-                    .push("on = { column_here = \"column of the enclosing table\" }".to_owned());
-                return Err(problem.into());
+                let other = match key {
+                    "to" => "to = { column_between = \"column here\" }",
+                    _ => "on = { column_here = \"column of the enclosing table\" }",
+                };
+                return Err(problem.help(other).into());
             }
         }
     }
@@ -220,11 +334,7 @@ fn foreign_key_link(node: &Node, here: &Table, there: &Table, catalog: &Catalog)
         )
     };
     for (name, link) in &candidates {
-        let pairs: Vec<String> = link
-            .iter()
-            .map(|link| format!("{} = \"{}\"", link.here, link.there))
-            .collect();
-        problem.help.push(format!("{name}: on = {{ {} }}", pairs.join(", ")));
+        problem.help.push(format!("{name}: on = {{ {} }}", written_pairs(link)));
     }
     if candidates.is_empty() {
         problem
