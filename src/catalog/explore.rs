@@ -21,7 +21,11 @@ pub struct Surroundings {
 /// Reads what the catalogue says of a table and of those that foreign keys link with it, either way, in `distance` steps.
 /// A table that seems to stand between two others takes no step. Names are without a schema where the search path
 /// finds them.
-pub async fn explore(client: &impl GenericClient, root: &TableName, distance: usize) -> Result<Surroundings, pg::Error> {
+pub async fn explore(
+    client: &impl GenericClient,
+    root: &TableName,
+    distance: usize,
+) -> Result<Surroundings, pg::Error> {
     let first = load(client, std::slice::from_ref(root)).await?;
     let mut names = vec![root.clone()];
     let mut known: Vec<TableId> = first.find(root).map(|table| table.id).into_iter().collect();
@@ -31,17 +35,17 @@ pub async fn explore(client: &impl GenericClient, root: &TableName, distance: us
         let mut next = Vec::new();
         // A table between is stepped over at once: what lies behind it counts as near as itself.
         while !frontier.is_empty() {
-            let room = RELATED_MAX.saturating_sub(known.len());
-            let limit = i64::try_from(room + 1).unwrap_or(i64::MAX);
+            let places_left = RELATED_MAX.saturating_sub(known.len());
+            let limit = i64::try_from(places_left + 1).unwrap_or(i64::MAX);
             let rows = client
                 .query(
                     include_str!("../../sql/catalog/related.sql"),
                     &[&frontier, &known, &limit],
                 )
                 .await?;
-            cut |= rows.len() > room;
+            cut |= rows.len() > places_left;
             frontier.clear();
-            for row in rows.iter().take(room) {
+            for row in rows.iter().take(places_left) {
                 let (id, schema): (TableId, String) = (row.get("oid"), row.get("schema"));
                 let visible: bool = row.get("visible");
                 names.push(TableName {

@@ -141,12 +141,13 @@ fn write_node(text: &mut String, child: &Branch<'_>, path: &str, quoted: &HashMa
         let through = if between.on.is_empty() && between.to.is_empty() {
             string(&between.table)
         } else {
-            let links = [("on", &between.on), ("to", &between.to)];
-            let links = links.iter().filter(|(_, pairs)| !pairs.is_empty());
-            let links: String = links
-                .map(|(name, link)| format!(", {name} = {}", pairs(link)))
-                .collect();
-            format!("{{ table = {}{links} }}", string(&between.table))
+            let mut written = format!("{{ table = {}", string(&between.table));
+            for (name, link) in [("on", &between.on), ("to", &between.to)] {
+                if !link.is_empty() {
+                    let _ = write!(written, ", {name} = {}", pairs(link));
+                }
+            }
+            written + " }"
         };
         lines.push(("through".to_owned(), through));
     }
