@@ -5,9 +5,11 @@
 //! stages to notice.
 
 mod explore;
+mod fix;
 mod load;
 mod table;
 
 pub use explore::{RELATED_MAX, Surroundings, explore, quoted};
+pub use fix::{Fix, FixKind, Locks};
 pub use load::load;
 pub use table::{Catalog, Column, ForeignKey, Identity, Index, Persistence, Table, TableId, TableKind};

@@ -28,7 +28,7 @@ use crate::catalog::Catalog;
 use crate::config::{Config, Node, Problem, Sync, TableName};
 
 pub use draft::{Draft, DraftSink, Refusal, Wish, draft};
-pub use examine::examine;
+pub use examine::{examine, fixes};
 pub use path::{Finder, Listener, Lookup};
 pub use probe::probe;
 pub use relevance::narrow;

@@ -7,6 +7,7 @@
 
 mod check;
 mod documents;
+mod fix;
 mod guarantees;
 mod harness;
 mod init;
