@@ -40,6 +40,9 @@ impl Prepared {
             .iter()
             .filter_map(|name| self.catalog.find(name))
             .collect();
+        let heirs = tables.iter().flat_map(|table| &table.heirs);
+        let heirs: Vec<&Table> = heirs.filter_map(|&id| self.catalog.table(id)).collect();
+        tables.extend(heirs);
         tables.sort_by_key(|table| table.id);
         tables.dedup_by_key(|table| table.id);
         tables

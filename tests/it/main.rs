@@ -13,6 +13,7 @@ mod harness;
 mod init;
 mod layers;
 mod random;
+mod reads;
 mod shop;
 mod statements;
 mod status;
