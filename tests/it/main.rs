@@ -7,8 +7,10 @@
 
 mod check;
 mod documents;
+mod fix;
 mod guarantees;
 mod harness;
+mod init;
 mod layers;
 mod messages;
 mod random;
