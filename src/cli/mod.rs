@@ -7,6 +7,7 @@ mod demo;
 mod init;
 mod log;
 mod run;
+mod schema;
 mod status;
 
 use std::path::PathBuf;
@@ -36,6 +37,8 @@ enum Verb {
     Init(init::Options),
     /// Shows the slot, the jobs, and what has been published and suppressed
     Status(status::Options),
+    /// Prints a JSON Schema of the configuration file, for editors
+    Schema,
     /// Shows the main job on a throwaway Postgres
     Demo(demo::Options),
 }
@@ -98,6 +101,7 @@ pub fn main() -> ExitCode {
                 Verb::Check(options) => check::check(&options).await,
                 Verb::Init(options) => init::init(&options).await,
                 Verb::Status(options) => status::status(&options).await,
+                Verb::Schema => schema::schema(),
                 Verb::Demo(options) => demo::demo(&options).await,
             }
         });
