@@ -41,9 +41,8 @@ pub struct Engine {
     pub(super) tally: Mutex<Tally>,
     /// Builds that may run at the same time.
     pub(super) builders: Semaphore,
-    /// Room for documents that are built and not delivered yet, in KiB.
-    pub(super) documents: Arc<Semaphore>,
-    pub(super) documents_kib: u32,
+    /// What documents that are built and not delivered yet may take in memory.
+    pub(super) documents_bytes: usize,
 }
 
 /// A route at work.
@@ -57,8 +56,8 @@ pub(super) struct RouteAtWork {
     pub sink: Arc<SharedSink>,
     /// Stands for the shape of the documents that this process builds.
     pub fingerprint: String,
-    /// Woken when jobs are made.
-    pub jobs: Notify,
+    /// Woken when jobs are made; the same for all routes of a sync.
+    pub jobs: Arc<Notify>,
     /// Woken when visits are made.
     pub visits: Notify,
 }
@@ -87,9 +86,6 @@ impl Engine {
             quick_source,
             state,
         } = databases;
-        let documents_kib = u32::try_from(config.engine.memory_bytes / 4 / 1024)
-            .unwrap_or(u32::MAX)
-            .clamp(1, 1 << 24);
         let tables = prepared.tables(&config).into_iter().cloned().collect();
         let shared = |(name, sink): (String, Sink)| {
             let places = Semaphore::new(sink.concurrency());
@@ -114,8 +110,7 @@ impl Engine {
             stop,
             tally: Mutex::default(),
             builders: Semaphore::new(config.engine.workers),
-            documents: Arc::new(Semaphore::new(documents_kib as usize)),
-            documents_kib,
+            documents_bytes: config.engine.memory_bytes / 4,
             config,
         }
     }
@@ -209,7 +204,7 @@ async fn first_setup(engine: &Engine) -> Option<Vec<Route>> {
 }
 
 fn routes_at_work(engine: &Engine, routes: &[Route]) -> Vec<RouteAtWork> {
-    let mut at_work = Vec::new();
+    let mut at_work: Vec<RouteAtWork> = Vec::new();
     for route in routes {
         let sync = engine
             .config
@@ -217,6 +212,8 @@ fn routes_at_work(engine: &Engine, routes: &[Route]) -> Vec<RouteAtWork> {
             .iter()
             .position(|sync| sync.name == route.sync)
             .expect("routes are of syncs");
+        let of_sync = at_work.iter().find(|other| other.sync == sync);
+        let jobs = of_sync.map(|other| other.jobs.clone()).unwrap_or_default();
         at_work.push(RouteAtWork {
             id: route.id,
             sync,
@@ -224,7 +221,7 @@ fn routes_at_work(engine: &Engine, routes: &[Route]) -> Vec<RouteAtWork> {
             sink_name: route.sink.as_str().into(),
             sink: engine.sinks[&route.sink].clone(),
             fingerprint: setup::fingerprint(&engine.plans[sync]),
-            jobs: Notify::new(),
+            jobs,
             visits: Notify::new(),
         });
     }

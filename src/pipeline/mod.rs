@@ -1,7 +1,7 @@
 //! The order of the stages, and the tasks that run them.
 //!
 //! ```text
-//! intake ──▶ jobs ◀── visitor        lane (one for each route): feeder ─▶ publisher ─▶ settler
+//! intake ──▶ jobs ◀── visitor        lane (one for each sync): feeder ─▶ publisher ─▶ settler (of each sink)
 //! ```
 //!
 //! Nothing left of the jobs waits for anything right of them. Every task has a name and an owner; to stop is: take nothing

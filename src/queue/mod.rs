@@ -11,7 +11,7 @@ mod route;
 mod visit;
 mod worker;
 
-pub use claim::{ClaimError, DigestBytes, Job, JobId, claim, next_due};
+pub use claim::{ClaimError, Demand, DigestBytes, Job, JobId, claim, next_due};
 pub use enqueue::{Entry, Priority, enqueue};
 pub use progress::{Progress, read_progress, replace_progress, write_progress, write_readers_routes};
 pub use route::{Route, RouteId, ensure_routes, set_fingerprint};

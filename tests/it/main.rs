@@ -14,5 +14,6 @@ mod random;
 mod shop;
 mod statements;
 mod status;
+mod syncs;
 #[allow(dead_code, reason = "a helper may be there before the first test that needs it")]
 mod world;
