@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_postgres::types::ToSql;
 
-use super::{Digest, digest};
+use super::{Digest, Ignored, digest};
 use crate::mapping::SubjectKey;
 use crate::pg::{self, Disposition, describe, disposition};
 use crate::plan::SyncPlan;
@@ -39,12 +39,17 @@ pub enum BuildError {
 }
 
 /// Builds the documents of `keys`, in one statement, in the order of `keys`. Where a value makes the statement fail, the
-/// batch is halved until the culprit is alone, so that it stops nobody else.
-pub async fn build(client: &pg::Client, plan: &SyncPlan, keys: &[SubjectKey]) -> Result<Vec<Built>, BuildError> {
+/// batch is halved until the culprit is alone, so that it stops nobody else. Digests are without what is `ignored`.
+pub async fn build(
+    client: &pg::Client,
+    plan: &SyncPlan,
+    ignored: &Ignored,
+    keys: &[SubjectKey],
+) -> Result<Vec<Built>, BuildError> {
     let mut built = Vec::with_capacity(keys.len());
     let mut parts = vec![keys];
     while let Some(part) = parts.pop() {
-        match build_part(client, plan, part).await {
+        match build_part(client, plan, ignored, part).await {
             Ok(documents) => built.extend(documents),
             Err(error) => match (disposition(&error), part) {
                 (Disposition::Data, [key]) => match is_possible(client, plan, key).await {
@@ -79,7 +84,12 @@ async fn is_possible(client: &pg::Client, plan: &SyncPlan, key: &SubjectKey) -> 
     }
 }
 
-async fn build_part(client: &pg::Client, plan: &SyncPlan, keys: &[SubjectKey]) -> Result<Vec<Built>, pg::Error> {
+async fn build_part(
+    client: &pg::Client,
+    plan: &SyncPlan,
+    ignored: &Ignored,
+    keys: &[SubjectKey],
+) -> Result<Vec<Built>, pg::Error> {
     let arity = plan.shape.columns.len();
     let mut columns: Vec<Vec<String>> = vec![Vec::with_capacity(keys.len()); arity];
     for key in keys {
@@ -101,7 +111,7 @@ async fn build_part(client: &pg::Client, plan: &SyncPlan, keys: &[SubjectKey]) -
             continue;
         }
         let text: &str = row.get("document");
-        built[at] = match digest(text) {
+        built[at] = match digest(text, ignored) {
             Ok(digest) => Built::Document(Document {
                 text: text.into(),
                 digest,

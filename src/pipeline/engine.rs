@@ -220,7 +220,7 @@ fn routes_at_work(engine: &Engine, routes: &[Route]) -> Vec<RouteAtWork> {
             sync_name: route.sync.as_str().into(),
             sink_name: route.sink.as_str().into(),
             sink: engine.sinks[&route.sink].clone(),
-            fingerprint: setup::fingerprint(&engine.plans[sync]),
+            fingerprint: setup::fingerprint(&engine.plans[sync], &engine.config.syncs[sync]),
             jobs,
             visits: Notify::new(),
         });

@@ -9,7 +9,7 @@ use metrics::{Counter, counter};
 
 use super::tap::{Appetite, Tap};
 use super::{Claimed, Lane};
-use crate::build::{self, BuildError, Built};
+use crate::build::{self, BuildError, Built, Ignored};
 use crate::failpoint;
 use crate::mapping::SubjectKey;
 use crate::metrics as names;
@@ -41,6 +41,7 @@ pub(super) async fn run(lane: &Lane, taps: Vec<Tap<'_>>) -> Result<(), ClaimErro
         taps,
         size: FIRST_BATCH.min(lane.engine.config.engine.batch),
         average_bytes: 0,
+        ignored: Ignored::new(&lane.engine.config.syncs[lane.sync].ignore),
         built: counter!(names::SUBJECTS_BUILT, "sync" => sync.to_string()),
     };
     let component = format!("jobs of {sync}");
@@ -83,6 +84,7 @@ struct Feeder<'a> {
     size: usize,
     /// Of the documents in the last one.
     average_bytes: usize,
+    ignored: Ignored,
     built: Counter,
 }
 
@@ -199,7 +201,7 @@ impl Feeder<'_> {
         let engine = &self.lane.engine;
         let _place = engine.builders.acquire().await.expect("never closed");
         let source = engine.source.get().await?;
-        build::build(&source, &engine.plans[self.lane.sync], keys).await
+        build::build(&source, &engine.plans[self.lane.sync], &self.ignored, keys).await
     }
 
     async fn hand_out(&self, subjects: Vec<Subject>, built: &[Built]) {
