@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::engine::{Engine, RouteAtWork, Routes};
 use crate::build::Digest;
+use crate::config::Sync;
 use crate::publish::Delivery;
 use crate::queue::{ClaimError, Job, Worker};
 use crate::record::{Attempt, Ending, Held, Settlement};
@@ -135,6 +136,10 @@ impl<'a> Outlet<'a> {
             places: Arc::new(Semaphore::new(lane.most_in_hand())),
             stock: Arc::new(Stock::new(share)),
         }
+    }
+
+    fn sync(&self) -> &'a Sync {
+        &self.lane.engine.config.syncs[self.lane.sync]
     }
 }
 

@@ -46,7 +46,7 @@ pub enum Ending {
         version: i64,
         keep: bool,
     },
-    /// The sink holds the right thing already.
+    /// The sink holds the right thing already, or is to keep what it has.
     Suppressed,
     /// Failed; due again after a while. `sent`: what was sent, and its number.
     Retry {
@@ -173,9 +173,16 @@ impl Writes {
                     self.leave(job, touched);
                 }
             }
-            // What failed before keeps its whole story, and a job that begins anew must not go on numbering it.
-            Ending::Suppressed if job.attempts > 0 => self.finish(job, "succeeded", attempts - 1, touched),
-            Ending::Suppressed => self.leave(job, touched),
+            // What failed before keeps its whole story, and a job that begins anew must not go on numbering it. An
+            // uncertainty outlives the job: nothing was sent that would have ended it.
+            Ending::Suppressed => {
+                self.void_unless(true, job);
+                if job.attempts > 0 {
+                    self.finish(job, "succeeded", attempts - 1, touched);
+                } else {
+                    self.leave(job, touched);
+                }
+            }
             Ending::Retry { after, certain, sent } => {
                 self.void_unless(*certain, job);
                 self.retry.jobs.push(job.id.0);

@@ -65,8 +65,7 @@ fn judge(outlet: &Outlet<'_>, parcel: Parcel, outcome: &Outcome, started_at: Sys
         }
         Outcome::Delivered { status } => {
             // A job that had failed before keeps its whole story.
-            let history = outlet.lane.engine.config.syncs[outlet.lane.sync].history;
-            let keep = history == History::All || job.attempts > 0;
+            let keep = outlet.sync().history == History::All || job.attempts > 0;
             let attempt = keep.then(|| parcel.attempt("delivered", started_at, *status, None));
             parcel.delivered(keep, attempt)
         }

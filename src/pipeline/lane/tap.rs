@@ -86,7 +86,8 @@ impl<'a> Tap<'a> {
             digest: digest.map(Digest::from_bytes),
         });
         let uncertain = job.uncertain && !failpoint::is_off("uncertainty-guard");
-        match verdict(compared, accepted, uncertain, false) {
+        let deletes = self.outlet.sync().deletes;
+        match verdict(compared, deletes, accepted, uncertain, false) {
             Verdict::Suppress(reason) => self.suppress(claimed, reason).await,
             Verdict::Send(operation) => self.send(claimed, operation, built).await,
         }
