@@ -11,4 +11,5 @@ update job j
    and b.id = j.id
 returning j.id, j.route, j.key, j.touched, j.attempts, j.changed_at, j.created_at, j.version, j.sent_version, j.sent_digest,
           j.uncertain, j.priority,
-          s.route is not null as known, s.digest as accepted_digest
+          s.route is not null as known, s.digest as accepted_digest,
+          extract(epoch from now() - s.delivered_at)::float8 as delivered_seconds

@@ -2,7 +2,7 @@
 -- $1 smallint[] routes
 select extract(epoch from min(j.run_at) - now())::float8 as seconds
   from unnest($1::smallint[]) as r(route)
- cross join (values (0::smallint), (1), (2)) as p(priority)
+ cross join (values (0::smallint), (1), (2), (3)) as p(priority)
  cross join lateral (
     select run_at
       from job

@@ -19,8 +19,8 @@ use crate::config::Config;
 use crate::pg;
 use crate::plan::SyncPlan;
 use crate::publish::Sink;
-use crate::queue::{Route, RouteId};
-use crate::record::Tally;
+use crate::queue::{Priority, Route, RouteId};
+use crate::record::{Pace, Tally};
 
 /// What all tasks share.
 #[derive(Debug)]
@@ -56,6 +56,9 @@ pub(super) struct RouteAtWork {
     pub sink: Arc<SharedSink>,
     /// Stands for the shape of the documents that this process builds.
     pub fingerprint: String,
+    /// Of live changes.
+    pub priority: Priority,
+    pub pace: Pace,
     /// Woken when jobs are made; the same for all routes of a sync.
     pub jobs: Arc<Notify>,
     /// Woken when visits are made.
@@ -220,6 +223,11 @@ fn routes_at_work(engine: &Engine, routes: &[Route]) -> Vec<RouteAtWork> {
             sync_name: route.sync.as_str().into(),
             sink_name: route.sink.as_str().into(),
             sink: engine.sinks[&route.sink].clone(),
+            priority: engine.config.syncs[sync].priority.into(),
+            pace: Pace {
+                debounce: engine.config.syncs[sync].debounce,
+                min_interval: engine.config.syncs[sync].min_interval,
+            },
             fingerprint: setup::fingerprint(&engine.plans[sync], &engine.config.syncs[sync]),
             jobs,
             visits: Notify::new(),

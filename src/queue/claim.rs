@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::future::try_join_all;
 
-use super::{RouteId, WorkerId};
+use super::{Priority, RouteId, WorkerId};
 use crate::mapping::SubjectKey;
 use crate::pg;
 
@@ -30,6 +30,9 @@ pub struct Job {
     pub uncertain: bool,
     /// What the sink accepted last; `None` if it never accepted anything. Within, `None` if nobody knows.
     pub accepted: Option<Option<DigestBytes>>,
+    /// How long ago, where that is noted.
+    pub delivered_ago: Option<Duration>,
+    pub priority: Priority,
 }
 
 /// A digest as it is stored.
@@ -91,6 +94,7 @@ fn job(row: &tokio_postgres::Row) -> Job {
     };
     let sent = row.get::<_, Option<i64>>("sent_version").zip(digest("sent_digest"));
     let accepted = row.get::<_, bool>("known").then(|| digest("accepted_digest"));
+    let delivered: Option<f64> = row.get("delivered_seconds");
     Job {
         id: JobId(row.get("id")),
         key: SubjectKey::from_stored(row.get("key")),
@@ -102,6 +106,8 @@ fn job(row: &tokio_postgres::Row) -> Job {
         sent,
         uncertain: row.get("uncertain"),
         accepted,
+        delivered_ago: delivered.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()),
+        priority: Priority::from_number(row.get("priority")),
     }
 }
 

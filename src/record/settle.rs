@@ -46,8 +46,8 @@ pub enum Ending {
         version: i64,
         keep: bool,
     },
-    /// The sink holds the right thing already, or is to keep what it has.
-    Suppressed,
+    /// The sink holds the right thing already, or is to keep what it has. `forget`: a delete that it has accepted.
+    Suppressed { forget: bool },
     /// Failed; due again after a while. `sent`: what was sent, and its number.
     Retry {
         after: Duration,
@@ -58,6 +58,14 @@ pub enum Ending {
     Over { dead: bool, certain: bool },
     /// Nothing was tried.
     Released { after: Duration },
+}
+
+/// How soon deliveries of one subject may follow each other. Both are zero where nothing is said of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Pace {
+    /// A changed subject waits until it has been quiet for so long.
+    pub debounce: Duration,
+    pub min_interval: Duration,
 }
 
 /// One try at delivering.
@@ -81,6 +89,7 @@ pub async fn settle(
     client: &mut pg::Client,
     route: RouteId,
     worker: i64,
+    pace: Pace,
     settlements: &[Settlement],
 ) -> Result<Vec<JobId>, pg::Error> {
     let tx = client.transaction().await?;
@@ -93,6 +102,9 @@ pub async fn settle(
         rows.iter().map(|row| (row.get("id"), row.get("touched"))).collect();
     let mut writes = Writes {
         route: route.0,
+        quiet: pace.debounce.as_secs_f64(),
+        apart: pace.min_interval.as_secs_f64(),
+        note_time: pace.min_interval > Duration::ZERO,
         ..Writes::default()
     };
     let mut lost = Vec::new();
@@ -113,21 +125,36 @@ pub async fn settle(
 #[derive(Debug, Default)]
 struct Writes {
     route: i16,
+    /// Seconds.
+    quiet: f64,
+    apart: f64,
+    note_time: bool,
     delete: Vec<i64>,
-    renew: Vec<i64>,
-    release: (Vec<i64>, Vec<f64>),
+    renew: (Vec<i64>, Vec<f64>, Vec<bool>),
+    release: (Vec<i64>, Vec<f64>, Vec<f64>),
     retry: RetryColumns,
-    finish: (Vec<i64>, Vec<&'static str>, Vec<i16>, Vec<bool>),
+    finish: (Vec<i64>, Vec<&'static str>, Vec<i16>, Vec<Option<f64>>, Vec<bool>),
     accept: (Vec<String>, Vec<Vec<u8>>, Vec<i64>),
     forget: Vec<String>,
     void: (Vec<String>, Vec<i64>),
     attempts: AttemptColumns,
 }
 
+/// What a job that is over stands for from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Again {
+    No,
+    /// The subject has changed again since the claim.
+    Changed,
+    /// Whether the subject is still gone, once it may be delivered again.
+    Look,
+}
+
 #[derive(Debug, Default)]
 struct RetryColumns {
     jobs: Vec<i64>,
     delays: Vec<f64>,
+    quiet: Vec<f64>,
     versions: Vec<Option<i64>>,
     digests: Vec<Option<Vec<u8>>>,
 }
@@ -153,40 +180,48 @@ impl Writes {
     fn add(&mut self, settlement: &Settlement, touched: bool) {
         let job = &settlement.job;
         let attempts = i16::try_from(job.attempts).unwrap_or(i16::MAX).saturating_add(1);
+        let quiet = if touched { self.quiet } else { 0.0 };
+        let again = if touched { Again::Changed } else { Again::No };
         match &settlement.ending {
             Ending::Accepted {
                 document,
                 version,
                 keep,
             } => {
+                let mut again = again;
                 match document {
-                    Some(digest) => {
-                        self.accept.0.push(job.key.clone());
-                        self.accept.1.push(digest.to_bytes().to_vec());
-                        self.accept.2.push(*version);
+                    Some(digest) => self.accept(job, *digest, *version),
+                    None if !self.note_time => self.forget.push(job.key.clone()),
+                    // A subject that comes back must know of its delete, for as long as it has to wait.
+                    None => {
+                        self.accept(job, Digest::GONE, *version);
+                        again = if touched { again } else { Again::Look };
                     }
-                    None => self.forget.push(job.key.clone()),
                 }
                 if *keep || job.attempts > 0 {
-                    self.finish(job, "succeeded", attempts, touched);
+                    self.finish(job, "succeeded", attempts, again);
                 } else {
-                    self.leave(job, touched);
+                    self.leave(job, again);
                 }
             }
             // What failed before keeps its whole story, and a job that begins anew must not go on numbering it. An
             // uncertainty outlives the job: nothing was sent that would have ended it.
-            Ending::Suppressed => {
+            Ending::Suppressed { forget } => {
                 self.void_unless(true, job);
+                if *forget {
+                    self.forget.push(job.key.clone());
+                }
                 if job.attempts > 0 {
-                    self.finish(job, "succeeded", attempts - 1, touched);
+                    self.finish(job, "succeeded", attempts - 1, again);
                 } else {
-                    self.leave(job, touched);
+                    self.leave(job, again);
                 }
             }
             Ending::Retry { after, certain, sent } => {
                 self.void_unless(*certain, job);
                 self.retry.jobs.push(job.id.0);
                 self.retry.delays.push(after.as_secs_f64());
+                self.retry.quiet.push(quiet);
                 self.retry.versions.push(sent.map(|(version, _)| version));
                 self.retry
                     .digests
@@ -194,11 +229,12 @@ impl Writes {
             }
             Ending::Over { dead, certain } => {
                 self.void_unless(*certain, job);
-                self.finish(job, if *dead { "dead" } else { "failed" }, attempts, touched);
+                self.finish(job, if *dead { "dead" } else { "failed" }, attempts, again);
             }
             Ending::Released { after } => {
                 self.release.0.push(job.id.0);
                 self.release.1.push(after.as_secs_f64());
+                self.release.2.push(quiet);
             }
         }
         if let Some(attempt) = &settlement.attempt {
@@ -206,15 +242,35 @@ impl Writes {
         }
     }
 
-    fn leave(&mut self, job: &Held, touched: bool) {
-        if touched { &mut self.renew } else { &mut self.delete }.push(job.id.0);
+    fn accept(&mut self, job: &Held, digest: Digest, version: i64) {
+        self.accept.0.push(job.key.clone());
+        self.accept.1.push(digest.to_bytes().to_vec());
+        self.accept.2.push(version);
     }
 
-    fn finish(&mut self, job: &Held, state: &'static str, attempts: i16, touched: bool) {
+    fn delay(&self, again: Again) -> Option<f64> {
+        match again {
+            Again::No => None,
+            Again::Changed => Some(self.quiet),
+            Again::Look => Some(self.apart),
+        }
+    }
+
+    fn leave(&mut self, job: &Held, again: Again) {
+        let Some(delay) = self.delay(again) else {
+            return self.delete.push(job.id.0);
+        };
+        self.renew.0.push(job.id.0);
+        self.renew.1.push(delay);
+        self.renew.2.push(again == Again::Changed);
+    }
+
+    fn finish(&mut self, job: &Held, state: &'static str, attempts: i16, again: Again) {
+        self.finish.3.push(self.delay(again));
+        self.finish.4.push(again == Again::Changed);
         self.finish.0.push(job.id.0);
         self.finish.1.push(state);
         self.finish.2.push(attempts);
-        self.finish.3.push(touched);
     }
 
     fn void_unless(&mut self, certain: bool, job: &Held) {
@@ -228,8 +284,13 @@ impl Writes {
     async fn write(&self, tx: &Transaction<'_>) -> Result<(), pg::Error> {
         let mut statements: Vec<(&str, Vec<&(dyn ToSql + Sync)>)> = Vec::new();
         if !self.accept.0.is_empty() {
-            let parameters: Vec<&(dyn ToSql + Sync)> =
-                vec![&self.route, &self.accept.0, &self.accept.1, &self.accept.2];
+            let parameters: Vec<&(dyn ToSql + Sync)> = vec![
+                &self.route,
+                &self.accept.0,
+                &self.accept.1,
+                &self.accept.2,
+                &self.note_time,
+            ];
             statements.push((include_str!("../../sql/record/accept.sql"), parameters));
         }
         if !self.forget.is_empty() {
@@ -253,25 +314,32 @@ impl Writes {
         if !self.delete.is_empty() {
             statements.push((include_str!("../../sql/record/delete_jobs.sql"), vec![&self.delete]));
         }
-        if !self.renew.is_empty() {
-            statements.push((include_str!("../../sql/record/renew_jobs.sql"), vec![&self.renew]));
+        if !self.renew.0.is_empty() {
+            let parameters: Vec<&(dyn ToSql + Sync)> = vec![&self.renew.0, &self.renew.1, &self.renew.2];
+            statements.push((include_str!("../../sql/record/renew_jobs.sql"), parameters));
         }
         if !self.release.0.is_empty() {
-            let parameters: Vec<&(dyn ToSql + Sync)> = vec![&self.release.0, &self.release.1];
+            let parameters: Vec<&(dyn ToSql + Sync)> = vec![&self.release.0, &self.release.1, &self.release.2];
             statements.push((include_str!("../../sql/record/release_jobs.sql"), parameters));
         }
         if !self.retry.jobs.is_empty() {
             let parameters: Vec<&(dyn ToSql + Sync)> = vec![
                 &self.retry.jobs,
                 &self.retry.delays,
+                &self.retry.quiet,
                 &self.retry.versions,
                 &self.retry.digests,
             ];
             statements.push((include_str!("../../sql/record/retry_jobs.sql"), parameters));
         }
         if !self.finish.0.is_empty() {
-            let parameters: Vec<&(dyn ToSql + Sync)> =
-                vec![&self.finish.0, &self.finish.1, &self.finish.2, &self.finish.3];
+            let parameters: Vec<&(dyn ToSql + Sync)> = vec![
+                &self.finish.0,
+                &self.finish.1,
+                &self.finish.2,
+                &self.finish.3,
+                &self.finish.4,
+            ];
             statements.push((include_str!("../../sql/record/finish_jobs.sql"), parameters));
         }
         let sent = statements.iter().map(|(sql, parameters)| async move {

@@ -155,7 +155,11 @@ impl Feeder<'_> {
             }
             for job in jobs {
                 let place = places.split(1).expect("no more jobs than places");
-                subjects.add(at, Claimed { job, _place: place });
+                let claimed = Claimed { job, _place: place };
+                match self.taps[at].too_early(&claimed.job) {
+                    Some(after) => self.taps[at].end(claimed, Ending::Released { after }, None).await,
+                    None => subjects.add(at, claimed),
+                }
             }
         }
         if self.build(subjects.list).await {

@@ -77,7 +77,14 @@ async fn settle(outlet: &Outlet<'_>, ended: &[Ended]) {
 
 async fn write(outlet: &Outlet<'_>, settlements: &[Settlement]) -> Result<Vec<crate::queue::JobId>, SettleError> {
     let mut state = outlet.lane.engine.state.get().await?;
-    Ok(record::settle(&mut state, outlet.route.id, outlet.lane.worker.id.0, settlements).await?)
+    Ok(record::settle(
+        &mut state,
+        outlet.route.id,
+        outlet.lane.worker.id.0,
+        outlet.route.pace,
+        settlements,
+    )
+    .await?)
 }
 
 fn count<'a>(outlet: &Outlet<'_>, ended: impl Iterator<Item = &'a Ended>) {

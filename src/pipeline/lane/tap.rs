@@ -69,6 +69,12 @@ impl<'a> Tap<'a> {
         }
     }
 
+    /// How long a subject has to wait that was delivered a short while ago.
+    pub fn too_early(&self, job: &Job) -> Option<Duration> {
+        let left = self.outlet.route.pace.min_interval.checked_sub(job.delivered_ago?)?;
+        (left > Duration::ZERO).then_some(left)
+    }
+
     /// Jobs were claimed.
     pub fn has_fed(&mut self, now: Instant) {
         let probing = self.outlet.route.sink.breaker.passage(now) != Passage::Free;
@@ -88,7 +94,10 @@ impl<'a> Tap<'a> {
         let uncertain = job.uncertain && !failpoint::is_off("uncertainty-guard");
         let deletes = self.outlet.sync().deletes;
         match verdict(compared, deletes, accepted, uncertain, false) {
-            Verdict::Suppress(reason) => self.suppress(claimed, reason).await,
+            Verdict::Suppress(reason) => {
+                let forget = accepted.is_some_and(|accepted| accepted.digest == Some(Digest::GONE));
+                self.suppress(claimed, reason, forget && reason == Reason::Equal).await;
+            }
             Verdict::Send(operation) => self.send(claimed, operation, built).await,
         }
     }
@@ -126,12 +135,12 @@ impl<'a> Tap<'a> {
         let _ = self.parcels.send(parcel).await;
     }
 
-    async fn suppress(&self, claimed: Claimed, reason: Reason) {
+    async fn suppress(&self, claimed: Claimed, reason: Reason, forget: bool) {
         let route = self.outlet.route;
         let name = reason.as_str();
         counter!(names::SUPPRESSED, "sync" => route.sync_name.to_string(), "reason" => name).increment(1);
         self.outlet.lane.engine.count(route.id, name, 1);
-        self.end(claimed, Ending::Suppressed, None).await;
+        self.end(claimed, Ending::Suppressed { forget }, None).await;
     }
 
     /// This one cannot be built: a try that failed, and nothing was sent.

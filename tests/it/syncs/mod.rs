@@ -1,5 +1,7 @@
 //! What the keys of a sync promise, a file for each.
 
+mod debounce;
 mod deletes;
 mod ignore;
+mod min_interval;
 mod several_sinks;
