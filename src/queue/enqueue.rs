@@ -20,6 +20,8 @@ pub enum Priority {
 }
 
 impl Priority {
+    pub const LEVELS: usize = 4;
+
     pub fn number(self) -> i16 {
         self as i16
     }

@@ -16,7 +16,7 @@ use crate::metrics as names;
 use crate::pg;
 use crate::pipeline::backoff::Backoff;
 use crate::pipeline::engine::chain;
-use crate::queue::{self, ClaimError, Demand};
+use crate::queue::{self, ClaimError, Demand, Priority};
 use crate::record::Ending;
 
 /// However a lane is woken, it also looks by itself: another process may have made jobs or died holding some.
@@ -178,8 +178,11 @@ impl Feeder<'_> {
         while !subjects.is_empty() {
             let rest = subjects.split_off(subjects.len().min(most));
             let part = std::mem::replace(&mut subjects, rest);
+            let jobs = part.iter().flat_map(|subject| &subject.jobs);
+            let urgent = jobs.map(|(_, claimed)| claimed.job.priority).min();
+            let priority = urgent.unwrap_or(Priority::Bulk);
             let keys: Vec<SubjectKey> = part.iter().map(|subject| subject.key.clone()).collect();
-            match self.documents(&keys).await {
+            match self.documents(&keys, priority).await {
                 Ok(built) => {
                     self.lane.engine.health.well(&component);
                     self.built.increment(keys.len() as u64);
@@ -201,9 +204,9 @@ impl Feeder<'_> {
         true
     }
 
-    async fn documents(&self, keys: &[SubjectKey]) -> Result<Vec<Built>, BuildError> {
+    async fn documents(&self, keys: &[SubjectKey], priority: Priority) -> Result<Vec<Built>, BuildError> {
         let engine = &self.lane.engine;
-        let _place = engine.builders.acquire().await.expect("never closed");
+        let _place = engine.builders.enter(priority).await;
         let source = engine.source.get().await?;
         build::build(&source, &engine.plans[self.lane.sync], &self.ignored, keys).await
     }

@@ -16,8 +16,9 @@ use crate::record::{Attempt, Ending};
 
 pub(super) async fn run(outlet: &Outlet<'_>, parcels: Receiver<Parcel>, ended: Sender<Ended>) {
     let parcels = stream::unfold(parcels, |mut parcels| async { Some((parcels.recv().await?, parcels)) });
-    let places = outlet.route.sink.sink.concurrency();
-    let mut endings = Box::pin(parcels.map(|parcel| deliver(outlet, parcel)).buffer_unordered(places));
+    // As many again stand at the gate as may be under way: a place that becomes free must find the more urgent waiting.
+    let abreast = 2 * outlet.route.sink.sink.concurrency();
+    let mut endings = Box::pin(parcels.map(|parcel| deliver(outlet, parcel)).buffer_unordered(abreast));
     while let Some(ending) = endings.next().await {
         // A closed channel means that the lane has been abandoned.
         if ended.send(ending).await.is_err() {
@@ -28,7 +29,7 @@ pub(super) async fn run(outlet: &Outlet<'_>, parcels: Receiver<Parcel>, ended: S
 
 async fn deliver(outlet: &Outlet<'_>, mut parcel: Parcel) -> Ended {
     let (lane, sink) = (outlet.lane, &outlet.route.sink);
-    let _place = sink.places.acquire().await.expect("never closed");
+    let _place = sink.places.enter(parcel.claimed.job.priority).await;
     if lane.engine.stop.is_cancelled() {
         let after = Duration::ZERO;
         return parcel.claimed.end(Ending::Released { after }, None);
