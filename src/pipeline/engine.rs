@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
 use super::breaker::Breaker;
 use super::databases::Databases;
+use super::gate::Gate;
 use super::health::Health;
 use super::prepare::Prepared;
-use super::{delivery, intake, pruner, rescuer, setup, visitor, watch};
+use super::{delivery, intake, pruner, refresher, rescuer, setup, visitor, watch};
 use crate::catalog::Table;
 use crate::config::Config;
 use crate::pg;
@@ -40,7 +41,7 @@ pub struct Engine {
     pub stop: CancellationToken,
     pub(super) tally: Mutex<Tally>,
     /// Builds that may run at the same time.
-    pub(super) builders: Semaphore,
+    pub(super) builders: Arc<Gate>,
     /// What documents that are built and not delivered yet may take in memory.
     pub(super) documents_bytes: usize,
 }
@@ -69,7 +70,7 @@ pub(super) struct RouteAtWork {
 #[derive(Debug)]
 pub(super) struct SharedSink {
     pub sink: Sink,
-    pub places: Semaphore,
+    pub places: Arc<Gate>,
     pub breaker: Breaker,
 }
 
@@ -91,7 +92,7 @@ impl Engine {
         } = databases;
         let tables = prepared.tables(&config).into_iter().cloned().collect();
         let shared = |(name, sink): (String, Sink)| {
-            let places = Semaphore::new(sink.concurrency());
+            let places = Gate::new(sink.concurrency());
             (
                 name,
                 Arc::new(SharedSink {
@@ -112,7 +113,7 @@ impl Engine {
             health,
             stop,
             tally: Mutex::default(),
-            builders: Semaphore::new(config.engine.workers),
+            builders: Gate::new(config.engine.workers),
             documents_bytes: config.engine.memory_bytes / 4,
             config,
         }
@@ -163,6 +164,7 @@ pub async fn run(engine: Arc<Engine>) -> Result<(), Broken> {
         tasks.spawn(visitor::run(engine.clone(), routes.clone(), index));
     }
     tasks.spawn(delivery::run(engine.clone(), routes.clone()));
+    tasks.spawn(refresher::run(engine.clone(), routes.clone()));
     tasks.spawn(rescuer::run(engine.clone(), routes));
     tasks.spawn(pruner::run(engine.clone()));
     tasks.spawn(watch::run(engine.clone()));

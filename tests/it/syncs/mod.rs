@@ -4,4 +4,6 @@ mod debounce;
 mod deletes;
 mod ignore;
 mod min_interval;
+mod priority;
+mod refresh;
 mod several_sinks;
