@@ -5,16 +5,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use metrics::counter;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
 use super::breaker::Breaker;
 use super::databases::Databases;
+use super::gate::Gate;
 use super::health::Health;
 use super::prepare::Prepared;
-use super::{delivery, intake, pruner, rescuer, setup, visitor, watch};
+use super::{delivery, intake, pruner, refresher, rescuer, setup, visitor, watch};
 use crate::catalog::Table;
 use crate::config::Config;
 use crate::diff::Reason;
@@ -22,8 +23,8 @@ use crate::metrics as names;
 use crate::pg;
 use crate::plan::SyncPlan;
 use crate::publish::Sink;
-use crate::queue::{Route, RouteId};
-use crate::record::Tally;
+use crate::queue::{Priority, Route, RouteId};
+use crate::record::{Pace, Tally};
 
 /// What all tasks share.
 #[derive(Debug)]
@@ -43,10 +44,9 @@ pub struct Engine {
     pub stop: CancellationToken,
     pub(super) tally: Mutex<Tally>,
     /// Builds that may run at the same time.
-    pub(super) builders: Semaphore,
-    /// Room for documents that are built and not delivered yet, in KiB.
-    pub(super) documents: Arc<Semaphore>,
-    pub(super) documents_kib: u32,
+    pub(super) builders: Arc<Gate>,
+    /// What documents that are built and not delivered yet may take in memory.
+    pub(super) documents_bytes: usize,
 }
 
 /// A route at work.
@@ -60,8 +60,11 @@ pub(super) struct RouteAtWork {
     pub sink: Arc<SharedSink>,
     /// Stands for the shape of the documents that this process builds.
     pub fingerprint: String,
-    /// Woken when jobs are made.
-    pub jobs: Notify,
+    /// Of live changes.
+    pub priority: Priority,
+    pub pace: Pace,
+    /// Woken when jobs are made; the same for all routes of a sync.
+    pub jobs: Arc<Notify>,
     /// Woken when visits are made.
     pub visits: Notify,
 }
@@ -70,7 +73,7 @@ pub(super) struct RouteAtWork {
 #[derive(Debug)]
 pub(super) struct SharedSink {
     pub sink: Sink,
-    pub places: Semaphore,
+    pub places: Arc<Gate>,
     pub breaker: Breaker,
 }
 
@@ -90,12 +93,9 @@ impl Engine {
             quick_source,
             state,
         } = databases;
-        let documents_kib = u32::try_from(config.engine.memory_bytes / 4 / 1024)
-            .unwrap_or(u32::MAX)
-            .clamp(1, 1 << 24);
         let tables = prepared.tables(&config).into_iter().cloned().collect();
         let shared = |(name, sink): (String, Sink)| {
-            let places = Semaphore::new(sink.concurrency());
+            let places = Gate::new(sink.concurrency());
             (
                 name,
                 Arc::new(SharedSink {
@@ -116,9 +116,8 @@ impl Engine {
             health,
             stop,
             tally: Mutex::default(),
-            builders: Semaphore::new(config.engine.workers),
-            documents: Arc::new(Semaphore::new(documents_kib as usize)),
-            documents_kib,
+            builders: Gate::new(config.engine.workers),
+            documents_bytes: config.engine.memory_bytes / 4,
             config,
         }
     }
@@ -175,6 +174,7 @@ pub async fn run(engine: Arc<Engine>) -> Result<(), Broken> {
         tasks.spawn(visitor::run(engine.clone(), routes.clone(), index));
     }
     tasks.spawn(delivery::run(engine.clone(), routes.clone()));
+    tasks.spawn(refresher::run(engine.clone(), routes.clone()));
     tasks.spawn(rescuer::run(engine.clone(), routes));
     tasks.spawn(pruner::run(engine.clone()));
     tasks.spawn(watch::run(engine.clone()));
@@ -219,7 +219,7 @@ async fn first_setup(engine: &Engine) -> Option<Vec<Route>> {
 }
 
 fn routes_at_work(engine: &Engine, routes: &[Route]) -> Vec<RouteAtWork> {
-    let mut at_work = Vec::new();
+    let mut at_work: Vec<RouteAtWork> = Vec::new();
     for route in routes {
         let sync = engine
             .config
@@ -227,14 +227,21 @@ fn routes_at_work(engine: &Engine, routes: &[Route]) -> Vec<RouteAtWork> {
             .iter()
             .position(|sync| sync.name == route.sync)
             .expect("routes are of syncs");
+        let of_sync = at_work.iter().find(|other| other.sync == sync);
+        let jobs = of_sync.map(|other| other.jobs.clone()).unwrap_or_default();
         at_work.push(RouteAtWork {
             id: route.id,
             sync,
             sync_name: route.sync.as_str().into(),
             sink_name: route.sink.as_str().into(),
             sink: engine.sinks[&route.sink].clone(),
-            fingerprint: setup::fingerprint(&engine.plans[sync]),
-            jobs: Notify::new(),
+            priority: engine.config.syncs[sync].priority.into(),
+            pace: Pace {
+                debounce: engine.config.syncs[sync].debounce,
+                min_interval: engine.config.syncs[sync].min_interval,
+            },
+            fingerprint: setup::fingerprint(&engine.plans[sync], &engine.config.syncs[sync]),
+            jobs,
             visits: Notify::new(),
         });
     }

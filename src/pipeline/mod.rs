@@ -1,7 +1,7 @@
 //! The order of the stages, and the tasks that run them.
 //!
 //! ```text
-//! intake ──▶ jobs ◀── visitor        lane (one for each route): feeder ─▶ publisher ─▶ settler
+//! intake ──▶ jobs ◀── visitor        lane (one for each sync): feeder ─▶ publisher ─▶ settler (of each sink)
 //! ```
 //!
 //! Nothing left of the jobs waits for anything right of them. Every task has a name and an owner; to stop is: take nothing
@@ -12,6 +12,7 @@ mod breaker;
 mod databases;
 mod delivery;
 mod engine;
+mod gate;
 mod health;
 mod intake;
 mod lane;
@@ -19,6 +20,7 @@ mod lookup;
 mod mend;
 mod prepare;
 mod pruner;
+mod refresher;
 mod rescuer;
 mod setup;
 mod visitor;

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use super::engine::{Engine, RouteAtWork, Routes};
 use crate::catalog::Table;
-use crate::config::{Initial, OnLostSlot};
+use crate::config::{Deletes, Initial, OnLostSlot, Sync};
 use crate::failpoint;
 use crate::pg::{self, Snapshot};
 use crate::plan::SyncPlan;
@@ -46,12 +46,10 @@ pub(super) async fn install(engine: &Engine) -> Result<Vec<Route>, SetupError> {
         .collect();
     let routes = queue::ensure_routes(&tx, &pairs).await?;
     for route in &routes {
-        let plan = engine
-            .plans
-            .iter()
-            .find(|plan| *plan.name == route.sync)
-            .expect("every sync has a plan");
-        let own = fingerprint(plan);
+        let of_route = |(plan, _): &(&SyncPlan, &Sync)| *plan.name == route.sync;
+        let mut syncs = engine.plans.iter().zip(&engine.config.syncs);
+        let (plan, sync) = syncs.find(of_route).expect("every sync has a plan");
+        let own = fingerprint(plan, sync);
         let key = |fingerprint: &str| fingerprint.split_once('/').map(|(key, _)| key.to_owned());
         if !route.fingerprint.is_empty() && key(&route.fingerprint) != key(&own) {
             return Err(SetupError::OtherKey(route.sync.clone()));
@@ -61,10 +59,28 @@ pub(super) async fn install(engine: &Engine) -> Result<Vec<Route>, SetupError> {
     Ok(routes)
 }
 
-/// Stands for the subjects' names and, after the slash, for the shape of the document.
-pub(super) fn fingerprint(plan: &SyncPlan) -> String {
+/// Stands for the subjects' names, then for the documents as they are compared, then for what becomes of deletes, with
+/// slashes between.
+pub(super) fn fingerprint(plan: &SyncPlan, sync: &Sync) -> String {
     let hash = |text: &str| format!("{:032x}", xxhash_rust::xxh3::xxh3_128(text.as_bytes()));
-    format!("{}/{}", hash(&format!("{:?}", plan.shape)), hash(&plan.build_sql))
+    let mut document = plan.build_sql.clone();
+    for pointer in &sync.ignore {
+        // No statement goes on like this.
+        document.push_str("\0ignore ");
+        document.push_str(&pointer.written());
+    }
+    let deletes = match sync.deletes {
+        Deletes::Publish => "publish",
+        Deletes::Ignore => "ignore",
+    };
+    format!("{}/{}/{deletes}", hash(&format!("{:?}", plan.shape)), hash(&document))
+}
+
+/// The documents' part of a fingerprint, with the subjects'.
+fn documents(fingerprint: &str) -> &str {
+    fingerprint
+        .rsplit_once('/')
+        .map_or(fingerprint, |(documents, _)| documents)
 }
 
 /// For the process that is about to read: publication and slot, and where the stream goes on.
@@ -234,7 +250,7 @@ pub(super) async fn take_over(engine: &Engine, routes: &Routes) -> Result<(), Se
                 xid: None,
                 horizon: Some(horizon),
                 last_key: None,
-                priority: Priority::Low,
+                priority: Priority::Bulk,
                 changed_at: None,
             };
             queue::insert_visit(&tx, &visit).await?;
@@ -257,14 +273,19 @@ pub(super) async fn take_over(engine: &Engine, routes: &Routes) -> Result<(), Se
 /// Which subjects are visited at a take-over. `before`: the shape that was sent last; `mapped`: whether the last reader
 /// mapped changes for the route.
 fn visits(engine: &Engine, route: &RouteAtWork, before: &str, mapped: bool) -> Vec<Kind> {
-    let initial = engine.config.syncs[route.sync].initial;
-    match (before, initial) {
+    let sync = &engine.config.syncs[route.sync];
+    match (before, sync.initial) {
         ("", Initial::All) => vec![Kind::All],
         ("", Initial::None) => Vec::new(),
         // What the source holds, and what the sink may still hold but the source no longer has. `initial` does not
         // count: any of them may have changed unseen.
         _ if !mapped => vec![Kind::All, Kind::Known],
         (before, _) if before == route.fingerprint => Vec::new(),
+        // Deletes were held back, or will be.
+        (before, _) if documents(before) == documents(&route.fingerprint) => match sync.deletes {
+            Deletes::Publish => vec![Kind::Known],
+            Deletes::Ignore => Vec::new(),
+        },
         (_, Initial::All) => vec![Kind::All, Kind::Known],
         (_, Initial::None) => vec![Kind::Known],
     }

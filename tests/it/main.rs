@@ -19,5 +19,6 @@ mod relevance;
 mod shop;
 mod statements;
 mod status;
+mod syncs;
 #[allow(dead_code, reason = "a helper may be there before the first test that needs it")]
 mod world;
