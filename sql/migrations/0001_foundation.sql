@@ -7,6 +7,10 @@ create table route (
     sink        text     not null,
     -- Stands for the shape of the documents that are being sent; empty before the first.
     fingerprint text     not null default '',
+    -- Stands for the sync as it was configured when it worked last; empty before the first time.
+    configured  text     not null default '',
+    -- Why nothing is done for it at present.
+    paused      text,
     unique (sync, sink)
 );
 

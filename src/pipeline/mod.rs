@@ -7,11 +7,14 @@
 //! Nothing left of the jobs waits for anything right of them. Every task has a name and an owner; to stop is: take nothing
 //! new, finish what is in flight, write it down, leave.
 
+mod assess;
 mod backoff;
 mod breaker;
 mod databases;
 mod delivery;
 mod engine;
+mod fingerprint;
+mod generation;
 mod health;
 mod intake;
 mod lane;
@@ -19,11 +22,15 @@ mod lookup;
 mod prepare;
 mod pruner;
 mod rescuer;
+mod schema;
 mod setup;
 mod visitor;
 mod watch;
 
+pub use assess::Assessment;
 pub use databases::Databases;
-pub use engine::{Broken, Engine, chain, run};
+pub use engine::{Broken, Engine, chain};
+pub use fingerprint::{Fingerprint, Meaning, Part};
+pub use generation::{Ground, begin, run};
 pub use health::Health;
 pub use prepare::{PrepareError, Prepared, prepare};

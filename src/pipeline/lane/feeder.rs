@@ -156,6 +156,9 @@ impl Feeder<'_> {
                 true
             }
             Err(error) => {
+                if matches!(error, BuildError::Statement(_)) {
+                    lane.engine.hints.rejected();
+                }
                 if lane.engine.health.ill(&component, chain(&error)) {
                     tracing::error!(sync = %lane.route().sync_name, error = chain(&error), "cannot build; the jobs wait");
                 }
