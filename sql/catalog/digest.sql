@@ -16,10 +16,10 @@ with recursive named (name, oid) as (
       join pg_class c on c.oid = t.oid
       join pg_namespace s on s.oid = c.relnamespace
     union all
-    -- A row of the catalogue that was changed was written by another transaction.
+    -- A row of the catalogue that was changed was written by another transaction. Partitions have the columns of their root.
     select concat_ws(' ', 'column', a.attrelid, a.attnum, a.xmin)
-      from tables t
-      join pg_attribute a on a.attrelid = t.oid
+      from named n
+      join pg_attribute a on a.attrelid = n.oid
      where a.attnum > 0
     union all
     select concat_ws(' ', 'index', i.indexrelid, i.xmin) from tables t join pg_index i on i.indrelid = t.oid

@@ -11,6 +11,7 @@
 
 use std::time::Duration;
 
+use metrics::gauge;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -19,7 +20,8 @@ use super::backoff::Backoff;
 use super::engine::{Engine, chain};
 use super::generation::Ground;
 use super::prepare::PrepareError;
-use crate::wal;
+use crate::metrics as names;
+use crate::{queue, wal};
 
 /// How often the catalogue is looked at.
 const PERIOD: Duration = Duration::from_secs(2);
@@ -157,5 +159,27 @@ impl Watch<'_> {
             .flatten()
             .collect();
         Ok(publication.is_some_and(|publication| publication.covers(&needed)))
+    }
+}
+
+/// Shows that nothing is done for a sync whose statement Postgres rejects only as it runs it, say in a function. Its jobs
+/// are tried again and again, so it goes on as soon as that works.
+pub(super) async fn rests(engine: &Engine, sync: &str, reason: &str) {
+    gauge!(names::SYNC_PAUSED, "sync" => sync.to_owned()).set(1.0);
+    show(engine, sync, Some(reason)).await;
+}
+
+pub(super) async fn works(engine: &Engine, sync: &str) {
+    gauge!(names::SYNC_PAUSED, "sync" => sync.to_owned()).set(0.0);
+    show(engine, sync, None).await;
+}
+
+async fn show(engine: &Engine, sync: &str, reason: Option<&str>) {
+    let shown = async {
+        let state = engine.state.get().await?;
+        Ok::<_, PrepareError>(queue::show_paused(&state, sync, reason).await?)
+    };
+    if let Err(error) = shown.await {
+        tracing::debug!(sync, error = chain(&error), "cannot note whether the sync is paused");
     }
 }

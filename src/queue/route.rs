@@ -43,14 +43,13 @@ pub async fn ensure_routes(tx: &Transaction<'_>, pairs: &[(String, String)]) -> 
     let known = routes(tx).await?;
     let mut found = Vec::new();
     for (sync, sink) in pairs {
-        let known = known.iter().find(|route| route.sync == *sync && route.sink == *sink);
-        found.push(match known {
-            Some(known) => known.clone(),
-            None => {
-                let sql = include_str!("../../sql/queue/insert_route.sql");
-                route(&tx.query_one(sql, &[sync, sink]).await?)
-            }
-        });
+        let of_pair = |route: &&Route| route.sync == *sync && route.sink == *sink;
+        if let Some(known) = known.iter().find(of_pair) {
+            found.push(known.clone());
+        } else {
+            let sql = include_str!("../../sql/queue/insert_route.sql");
+            found.push(route(&tx.query_one(sql, &[sync, sink]).await?));
+        }
     }
     Ok(found)
 }
@@ -72,5 +71,12 @@ pub async fn set_at_work(
 pub async fn set_paused(tx: &Transaction<'_>, route: RouteId, reason: &str) -> Result<(), pg::Error> {
     let sql = include_str!("../../sql/queue/set_paused.sql");
     tx.execute(sql, &[&route.0, &reason]).await?;
+    Ok(())
+}
+
+/// The same for all routes of a sync; `None`: it works again.
+pub async fn show_paused(client: &pg::Client, sync: &str, reason: Option<&str>) -> Result<(), pg::Error> {
+    let sql = include_str!("../../sql/queue/show_paused.sql");
+    client.execute(sql, &[&sync, &reason]).await?;
     Ok(())
 }

@@ -17,6 +17,7 @@ use crate::pg;
 use crate::pipeline::backoff::Backoff;
 use crate::pipeline::breaker::Passage;
 use crate::pipeline::engine::chain;
+use crate::pipeline::schema;
 use crate::publish::{Delivery, Failure, FailureClass, NextStep, Outcome, next_step};
 use crate::queue::{self, ClaimError, Job};
 use crate::record::{Attempt, Ending, Settlement};
@@ -147,7 +148,9 @@ impl Feeder<'_> {
         let component = format!("builds of {}", lane.route().sync_name);
         match built {
             Ok(built) => {
-                lane.engine.health.well(&component);
+                if lane.engine.health.well(&component) {
+                    schema::works(&lane.engine, &lane.route().sync_name).await;
+                }
                 self.built.increment(jobs.len() as u64);
                 self.adapt(&built);
                 for (job, built) in jobs.into_iter().zip(built) {
@@ -156,11 +159,14 @@ impl Feeder<'_> {
                 true
             }
             Err(error) => {
-                if matches!(error, BuildError::Statement(_)) {
-                    lane.engine.hints.rejected();
-                }
                 if lane.engine.health.ill(&component, chain(&error)) {
                     tracing::error!(sync = %lane.route().sync_name, error = chain(&error), "cannot build; the jobs wait");
+                    if matches!(error, BuildError::Statement(_)) {
+                        schema::rests(&lane.engine, &lane.route().sync_name, &chain(&error)).await;
+                    }
+                }
+                if matches!(error, BuildError::Statement(_)) {
+                    lane.engine.hints.rejected();
                 }
                 for job in jobs {
                     self.end(

@@ -7,7 +7,7 @@ mod pausing;
 mod publication;
 mod restarting;
 
-use crate::world::{DEADLINE, Engine, SHOP, World, eventually};
+use crate::world::{DEADLINE, Engine, SHOP, World, eventually, try_eventually};
 
 /// The shop, and a second sync that only reads customers, to `/customers/{id}`.
 fn shop_and_customers(world: &World) -> String {
@@ -70,12 +70,12 @@ impl World {
             divergence = self.divergence(sync_sql, path_prefix).await;
             divergence.is_none().then_some(())
         };
-        if crate::world::try_eventually(DEADLINE, ask).await.is_none() {
-            panic!(
-                "the receiver does not hold what the database yields\n{}",
-                divergence.unwrap()
-            );
-        }
+        let converged = try_eventually(DEADLINE, ask).await.is_some();
+        let divergence = divergence.unwrap_or_default();
+        assert!(
+            converged,
+            "the receiver does not hold what the database yields\n{divergence}"
+        );
     }
 
     async fn buried(&self) -> i64 {

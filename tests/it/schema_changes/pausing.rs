@@ -158,7 +158,8 @@ async fn a_row_that_is_no_longer_the_only_one_pauses() {
         &world,
         "document = { name = \"name\", stars = \"rating.stars\" }
          [syncs.items.one.rating]
-         table = \"ratings\"",
+         table = \"ratings\"
+         on    = { item_id = \"id\" }",
     );
     let _engine = world.synced(&world.config(&config)).await;
     world.sql("drop index ratings_item").await;
@@ -201,13 +202,73 @@ async fn privileges_revoked_pause_with_the_grant_that_mends_it() {
     world.settled().await;
     world.assert_converged(SHOP_ORDERS, "/orders/").await;
 
+    // A schema that may not be used hides its tables.
     world
         .sql("revoke usage on schema public from app, public; alter schema public owner to postgres")
         .await;
     let reason = world.paused("orders").await;
-    assert!(reason.contains("schema public"), "{reason}");
+    assert!(reason.contains("there is no table `orders`"), "{reason}");
     world.sql("grant usage on schema public to app").await;
     world.at_work("orders").await;
+}
+
+/// Where the name of a table says its schema, Postgres rejects the very question.
+#[tokio::test]
+async fn a_schema_that_may_not_be_used_pauses_who_names_it() {
+    let world = World::apart(ClusterSettings::default()).await;
+    let database: String = world.value("select current_database()::text").await;
+    world
+        .sql(&format!(
+            "create role app login replication; grant all on database {database} to app;
+             create schema stock; grant all on schema stock to app; set role app;
+             create table stock.items (id bigint primary key, name text); insert into stock.items values (1, 'one');
+             reset role"
+        ))
+        .await;
+    let url = world.url().replacen("postgres@", "app@", 1);
+    let body = items(&world, "").replace("\"items\"", "\"stock.items\"");
+    let config = world.config(&format!("{body}\n[source]\nurl = \"{url}\""));
+    let _engine = world.synced(&config).await;
+    world.sql("revoke all on schema stock from app").await;
+    let reason = world.paused("items").await;
+    assert!(reason.contains("permission denied for schema stock"), "{reason}");
+    world.sql("update stock.items set name = 'unseen'").await;
+    world.sql("grant usage on schema stock to app").await;
+    world.at_work("items").await;
+    world.settled().await;
+    let documents = "select '/items/' || id, to_jsonb(i) from stock.items i";
+    world.assert_converged(documents, "/items/").await;
+}
+
+/// What only fails as it runs is not seen beforehand.
+#[tokio::test]
+async fn a_function_that_no_longer_works_pauses_until_it_does() {
+    let world = World::new().await;
+    world
+        .sql(
+            "create table items (id bigint primary key, name text);
+             create table labels (label text);
+             create function label(text) returns text language plpgsql stable as
+             $$ begin return $1 || (select max(label) from labels); end $$;
+             insert into items select n, 'item' from generate_series(1, 9) n;
+             insert into labels values ('!')",
+        )
+        .await;
+    let config = world.config(&items(&world, "document = { name = \"label(name)\" }"));
+    let engine = world.synced(&config).await;
+    world.sql("alter table labels rename to moved").await;
+    world.sql("update items set name = 'late' where id < 5").await;
+    let reason = world.paused("items").await;
+    assert!(reason.contains("labels"), "{reason}");
+    let gauge = async || engine.metric("walsift_sync_paused", &[("sync", "items")]).await;
+    assert_eq!(gauge().await, 1);
+    assert_eq!(world.buried().await, 0);
+    world.sql("alter table moved rename to labels").await;
+    world.at_work("items").await;
+    world.settled().await;
+    let documents = "select '/items/' || id, jsonb_build_object('name', label(name)) from items";
+    world.assert_converged(documents, "/items/").await;
+    assert_eq!((gauge().await, generations(&engine)), (0, 0));
 }
 
 #[tokio::test]
