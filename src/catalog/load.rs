@@ -38,6 +38,15 @@ pub async fn load(client: &impl GenericClient, names: &[TableName]) -> Result<Ca
         let kind = kind(client, &row).await?;
         catalog.tables.entry(id).or_insert_with(|| table(id, kind, &row));
     }
+    for row in client
+        .query(include_str!("../../sql/catalog/heirs.sql"), &[&ids])
+        .await?
+    {
+        let id: TableId = row.get("oid");
+        of(&mut catalog.tables, &row).heirs.push(id);
+        let kind = kind(client, &row).await?;
+        catalog.tables.entry(id).or_insert_with(|| table(id, kind, &row));
+    }
     let ids: Vec<TableId> = catalog.tables.keys().copied().collect();
     for row in client
         .query(include_str!("../../sql/catalog/columns.sql"), &[&ids])
@@ -132,5 +141,6 @@ fn table(id: TableId, kind: TableKind, row: &Row) -> Table {
         columns: Vec::new(),
         indexes: Vec::new(),
         partitions: Vec::new(),
+        heirs: Vec::new(),
     }
 }

@@ -31,6 +31,8 @@ pub struct Table {
     pub indexes: Vec<Index>,
     /// Those that hold rows, where the table is partitioned.
     pub partitions: Vec<TableId>,
+    /// Those that inherit from it, at whatever depth, partitions aside.
+    pub heirs: Vec<TableId>,
 }
 
 #[derive(Debug, Clone)]

@@ -114,6 +114,9 @@ pub(super) fn tables<'a>(config: &Config, catalog: &'a Catalog) -> Vec<&'a Table
         .iter()
         .filter_map(|name| catalog.find(name))
         .collect();
+    let heirs = tables.iter().flat_map(|table| &table.heirs);
+    let heirs: Vec<&Table> = heirs.filter_map(|&id| catalog.table(id)).collect();
+    tables.extend(heirs);
     tables.sort_by_key(|table| table.id);
     tables.dedup_by_key(|table| table.id);
     tables

@@ -16,7 +16,8 @@
 use std::fmt::Write as _;
 
 use super::KeyShape;
-use super::order;
+use super::names::{mentions, one_names};
+use super::order::{SortKey, sort_keys};
 use super::path::{key_text, statement};
 use super::tree::{Branch, Link};
 use crate::catalog::Table;
@@ -404,32 +405,6 @@ impl Compiler {
     }
 }
 
-/// What a `many` is ordered by.
-enum SortKey {
-    Expression(String),
-    /// The text of the document.
-    Document,
-}
-
-/// What a `many` is ordered by, each with its direction. The primary key comes last, so that rows which are equal in
-/// the user's order always come in the same one; a table without a key is ordered by the documents themselves.
-fn sort_keys(child: &Branch<'_>) -> Vec<(SortKey, &'static str)> {
-    let mut keys = Vec::new();
-    if let Some(order_by) = &child.node.order_by {
-        let terms = order::terms(&order_by.sql).into_iter();
-        keys.extend(terms.map(|term| (SortKey::Expression(term.expression.to_owned()), term.direction)));
-    }
-    match child.table.primary_key() {
-        Some(columns) => keys.extend(
-            columns
-                .iter()
-                .map(|column| (SortKey::Expression(identifier(column)), "")),
-        ),
-        None => keys.push((SortKey::Document, "")),
-    }
-    keys
-}
-
 /// All columns of a table, each under its name, taken from `row`.
 fn columns(table: &Table, row: &str) -> String {
     let columns = table.columns.iter().map(|column| {
@@ -459,46 +434,4 @@ fn condition(link: &[Link], row: &str, parent: &str) -> String {
         )
     });
     pairs.collect::<Vec<_>>().join(" and ")
-}
-
-/// The names of the members at the top of a document, in their order.
-pub(super) fn member_names(root: &Branch<'_>) -> Vec<String> {
-    let own: Vec<String> = match &root.node.document {
-        Some(Document::Object(members)) => members.iter().map(|(name, _)| name.clone()).collect(),
-        Some(Document::Bare(_)) => Vec::new(),
-        None => root.table.columns.iter().map(|column| column.name.clone()).collect(),
-    };
-    let children = root.children.iter().flat_map(|child| {
-        let document = child.node.document.is_some().then(|| child.node.name.clone());
-        document
-            .into_iter()
-            .chain(child.node.aggregate.iter().map(|(name, _)| name.clone()))
-    });
-    own.into_iter().chain(children).collect()
-}
-
-/// The names under which a node's expressions can refer to `one` children, its own and theirs.
-pub(super) fn one_names(branch: &Branch<'_>) -> Vec<String> {
-    let ones = branch
-        .children
-        .iter()
-        .filter(|child| child.node.cardinality == Cardinality::One);
-    ones.flat_map(|child| std::iter::once(child.node.name.clone()).chain(one_names(child)))
-        .collect()
-}
-
-/// Whether an expression seems to refer to one of `names`: one of them, as a word in whatever case, followed by a dot.
-pub(super) fn mentions(expression: &str, names: &[String]) -> bool {
-    let expression = expression.to_lowercase();
-    names.iter().map(|name| name.to_lowercase()).any(|name| {
-        expression.match_indices(name.as_str()).any(|(at, _)| {
-            let before = expression.get(..at).and_then(|text| text.chars().next_back());
-            let after = expression
-                .get(at + name.len()..)
-                .unwrap_or_default()
-                .trim_start_matches('"')
-                .trim_start();
-            after.starts_with('.') && !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$')
-        })
-    })
 }

@@ -22,7 +22,10 @@ pub fn examine(config: &Config, catalog: &Catalog) -> Vec<Problem> {
         .filter_map(|sync| grow(sync, catalog).ok())
         .collect();
     for trunk in &trunks {
-        for Heard { listener, table, place } in trunk.listeners() {
+        for Heard {
+            listener, table, place, ..
+        } in trunk.listeners()
+        {
             // What an old row carries is up to the partition that it was in; what the stream says of it, up to the root.
             let partitions = table.partitions.iter().filter_map(|&id| catalog.table(id));
             for table in std::iter::once(table).chain(partitions) {

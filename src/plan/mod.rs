@@ -12,6 +12,8 @@
 mod changes;
 mod document;
 mod examine;
+mod link;
+mod names;
 mod order;
 mod path;
 mod probe;
@@ -89,6 +91,7 @@ pub fn plan(config: &Config, catalog: &Catalog) -> Result<Vec<SyncPlan>, Vec<Pro
 /// A sync's tree, what names its subjects, and what else it listens to.
 struct Trunk<'a> {
     sync: &'a Sync,
+    catalog: &'a Catalog,
     root: Branch<'a>,
     shape: KeyShape,
     watching: Vec<Watching<'a>>,
@@ -109,7 +112,7 @@ fn grow<'a>(sync: &'a Sync, catalog: &'a Catalog) -> Result<Trunk<'a>, Vec<Probl
         .as_ref()
         .filter(|root| root.node.document.is_none() && sync.sql.is_none())
     {
-        let names = document::member_names(root);
+        let names = names::member_names(root);
         for (_, name) in names
             .iter()
             .enumerate()
@@ -126,6 +129,7 @@ fn grow<'a>(sync: &'a Sync, catalog: &'a Catalog) -> Result<Trunk<'a>, Vec<Probl
     match (root, shape) {
         (Some(root), Some(shape)) if problems.is_empty() => Ok(Trunk {
             sync,
+            catalog,
             root,
             shape,
             watching,
@@ -142,6 +146,13 @@ impl Trunk<'_> {
             Some(_) => Vec::new(),
         };
         found.extend(changes::listeners(&self.root, &self.shape, &self.watching));
+        for at in 0..found.len() {
+            // A query of a table reads the rows of those that inherit from it as well.
+            for heir in found[at].table.heirs.iter().filter_map(|&id| self.catalog.table(id)) {
+                let inherited = found[at].by(heir);
+                found.push(inherited);
+            }
+        }
         found
     }
 
@@ -149,7 +160,7 @@ impl Trunk<'_> {
         let listeners: Vec<Listener> = self.listeners().into_iter().map(|heard| heard.listener).collect();
         let (members, build_sql) = match &self.sync.sql {
             None => (
-                Some(document::member_names(&self.root)),
+                Some(names::member_names(&self.root)),
                 document::build_statement(&self.root, &self.shape),
             ),
             Some(sql) => (None, document::build_statement_by_hand(&sql.sql, &self.shape)),

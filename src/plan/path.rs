@@ -55,7 +55,22 @@ impl Listener {
 pub(super) struct Heard<'a> {
     pub listener: Listener,
     pub table: &'a Table,
+    /// The table that is read, which `table` may inherit from.
+    pub read: &'a Table,
     pub place: &'a Place,
+}
+
+impl<'a> Heard<'a> {
+    /// The same for a table that inherits from this one.
+    pub fn by(&self, heir: &'a Table) -> Heard<'a> {
+        let Listener {
+            node, columns, finder, ..
+        } = self.listener.clone();
+        Heard {
+            read: self.read,
+            ..heard(heir, self.place, node, columns, finder)
+        }
+    }
 }
 
 /// A table and the columns by which a step enters it or a check finds it.
@@ -172,7 +187,12 @@ pub(super) fn heard<'a>(
         columns,
         finder,
     };
-    Heard { listener, table, place }
+    Heard {
+        listener,
+        table,
+        read: table,
+        place,
+    }
 }
 
 /// The columns of the second table of a way that hold the key of the root, in its order, if they do and their text is

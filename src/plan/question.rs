@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::document::{mentions, one_names};
+use super::names::{mentions, one_names};
 use super::order;
 use super::tree::Branch;
 use crate::catalog::Table;

@@ -47,7 +47,7 @@ pub async fn narrow(
                 Disposition::Connection | Disposition::Transient => return Err(error),
                 Disposition::Statement | Disposition::Data => {
                     let summary = format!(
-                        "postgres cannot say which columns count, so any change of a row does: {}",
+                        "postgres cannot say which columns count, so every change of a row counts: {}",
                         describe(&error)
                     );
                     let help = "asking takes temporary views: grant temporary on database … to …";
@@ -93,31 +93,18 @@ impl<'a> Survey<'a> {
     async fn of(tx: &Transaction<'_>, trunk: &'a Trunk<'_>) -> Result<Survey<'a>, pg::Error> {
         let mut survey = Survey::default();
         let mut copies = HashMap::new();
-        match &trunk.sync.sql {
-            Some(sql) => {
-                let types: Vec<String> = (trunk.shape.columns.iter())
-                    .map(|column| format!("{}[]", column.sql_type))
-                    .collect();
-                // The author's last line may be a comment.
-                tx.batch_execute(&format!(
-                    "create function pg_temp.{}({}) returns setof record language sql begin atomic\n{}\n;end",
-                    identifier(FUNCTION),
-                    types.join(", "),
-                    super::path::statement(&sql.sql),
-                ))
-                .await?;
-                survey.add(&sql.place, Vec::new());
-            }
-            None => {
-                let questions = questions(&trunk.root);
-                copy_tables(tx, &trunk.root, &mut copies).await?;
-                for (i, question) in questions.iter().enumerate() {
-                    if make_view(tx, question, i).await? {
-                        let own = question.tables().iter().map(|table| table.id).collect();
-                        survey.add(&question.expression.place, own);
-                    } else {
-                        survey.add_opaque(question);
-                    }
+        if let Some(sql) = &trunk.sync.sql {
+            make_function(tx, trunk, &sql.sql).await?;
+            survey.add(&sql.place, Vec::new());
+        } else {
+            let questions = questions(&trunk.root);
+            copy_tables(tx, &trunk.root, &mut copies).await?;
+            for (i, question) in questions.iter().enumerate() {
+                if make_view(tx, question, i).await? {
+                    let own = question.tables().iter().map(|table| table.id).collect();
+                    survey.add(&question.expression.place, own);
+                } else {
+                    survey.add_opaque(question);
                 }
             }
         }
@@ -157,12 +144,12 @@ impl<'a> Survey<'a> {
         for row in tx.query(include_str!("../../sql/catalog/reads.sql"), &names).await? {
             let reading = &mut self.readings[positions[row.get::<_, &str>("name")]];
             let table: TableId = row.get("table_oid");
-            let copied = copies.get(&table);
+            let original = copies.get(&table);
             reading.columns.push(ReadColumn {
-                table: copied.copied().unwrap_or(table),
+                table: original.copied().unwrap_or(table),
                 table_name: format!("{}.{}", row.get::<_, &str>("schema"), row.get::<_, &str>("table_name")),
                 column: row.get("column_name"),
-                own: copied.is_some(),
+                own: original.is_some(),
             });
         }
         for row in tx.query(include_str!("../../sql/catalog/opaque.sql"), &names).await? {
@@ -190,7 +177,7 @@ impl<'a> Survey<'a> {
             }
             if !reading.functions.is_empty() {
                 let summary = format!(
-                    "what {} reads cannot be seen, so any change of a row counts",
+                    "what {} reads cannot be seen, so every change of a row counts",
                     reading.functions.join(", ")
                 );
                 let help = format!(
@@ -206,7 +193,7 @@ impl<'a> Survey<'a> {
     fn reads(&self, trunk: &Trunk<'_>, plan: &SyncPlan) -> Vec<Read> {
         let mut wanted = Wanted::default();
         for heard in trunk.listeners() {
-            wanted.columns(heard.table, heard.listener.columns);
+            wanted.columns(heard.read, heard.listener.columns);
         }
         if trunk.sync.sql.is_none() {
             wanted.tree(&trunk.root);
@@ -239,7 +226,7 @@ impl<'a> Survey<'a> {
                 continue;
             };
             if sees_all {
-                read.columns = wanted.of(table);
+                read.columns = wanted.of(heard.read);
             }
         }
         reads
@@ -341,6 +328,20 @@ async fn copy_tables(
         }
     }
     Ok(())
+}
+
+async fn make_function(tx: &Transaction<'_>, trunk: &Trunk<'_>, sql: &str) -> Result<(), pg::Error> {
+    let types: Vec<String> = (trunk.shape.columns.iter())
+        .map(|column| format!("{}[]", column.sql_type))
+        .collect();
+    // The author's last line may be a comment.
+    tx.batch_execute(&format!(
+        "create function pg_temp.{}({}) returns setof record language sql begin atomic\n{}\n;end",
+        identifier(FUNCTION),
+        types.join(", "),
+        super::path::statement(sql),
+    ))
+    .await
 }
 
 /// Whether Postgres takes the question for a view.

@@ -159,6 +159,14 @@ impl<'a> Inspection<'a> {
             let problem = self.problem(format!("role {role} may not read {table}"));
             problem.sql = Some(format!("grant select on {table} to {role};"));
         }
+        if privileges.get("sees_some") {
+            let problem = self.problem(format!("row-level security hides rows of {table} from role {role}"));
+            problem
+                .help
+                .push("what is hidden is published as gone; if that is not meant, let the role see all".to_owned());
+            problem.sql = Some(format!("alter role {role} bypassrls;"));
+            problem.warning = true;
+        }
         if self.config.source.manage && !covered && !privileges.get::<_, bool>("owned") {
             let problem = self.problem(format!("role {role} may not publish {table}, which is not its own"));
             let help = "let its owner make the publication and set manage = false, or grant the owner's role";

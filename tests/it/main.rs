@@ -11,6 +11,7 @@ mod guarantees;
 mod harness;
 mod layers;
 mod random;
+mod reads;
 mod schema_changes;
 mod shop;
 mod statements;
