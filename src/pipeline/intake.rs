@@ -241,6 +241,8 @@ impl<'a> Intake<'a> {
     fn change(&mut self, bytes: &[u8]) -> Result<(), IntakeError> {
         let (relation, change) = match Message::decode(bytes)? {
             Message::Relation(relation) => {
+                self.engine.hints.look();
+                let relation = self.engine.as_planned(relation);
                 self.mapper.describe(&relation);
                 self.relations.insert(relation);
                 return Ok(());

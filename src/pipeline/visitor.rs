@@ -119,6 +119,7 @@ impl Visitor<'_> {
             Ok(found) => found,
             Err(LookupError::Connection(error)) => return Err(error.into()),
             Err(LookupError::Statement(error)) => {
+                self.engine.hints.look();
                 if self.engine.health.ill(&component, error.clone()) {
                     tracing::error!(sync = %self.route.sync_name, error, "a visit cannot go on; it waits until it can");
                 }

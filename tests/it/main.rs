@@ -16,6 +16,7 @@ mod messages;
 mod random;
 mod reads;
 mod relevance;
+mod schema_changes;
 mod shop;
 mod statements;
 mod status;
