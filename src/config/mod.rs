@@ -29,6 +29,7 @@ mod wording;
 #[cfg(test)]
 mod tests;
 
+pub use check::is_label;
 pub use file::{File, Position};
 pub use load::{LoadError, Loaded};
 pub use model::{

@@ -12,6 +12,8 @@ mod sinks;
 mod syncs;
 mod tree;
 
+pub use names::is_label;
+
 use super::raw::RawConfig;
 use super::{Config, Place, Problem, Report};
 

@@ -9,12 +9,17 @@ use crate::config::{Problem, Report, TableName};
 /// The longest identifier of Postgres; it would silently cut a longer one.
 pub const IDENTIFIER_BYTES_MAX: usize = 63;
 
+/// Whether a sync or a sink may have this name.
+pub fn is_label(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
+    let begins_well = text.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit());
+    begins_well && text.bytes().all(allowed) && text.len() <= IDENTIFIER_BYTES_MAX
+}
+
 /// Names of syncs and sinks stand in headers, metrics and URLs without any quoting.
 pub fn check_label(what: &str, name: &At<String>, report: &mut Report) {
     let text = &name.value;
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
-    let begins_well = text.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit());
-    if !begins_well || !text.bytes().all(allowed) || text.len() > IDENTIFIER_BYTES_MAX {
+    if !is_label(text) {
         let problem = Problem::at(&name.place, format!("{what} can't be named {}", quoted(text)));
         report.push(problem.help(
             "allowed are lower-case letters, digits, `_` and `-`, beginning with a letter or digit, at most 63 in all",
@@ -88,6 +93,13 @@ pub fn parse_table(text: &str) -> Option<TableName> {
         }
     };
     rest.is_empty().then_some(table)
+}
+
+impl TableName {
+    /// `name` or `schema.name`, as the file has it.
+    pub fn parse(text: &str) -> Option<Self> {
+        parse_table(text)
+    }
 }
 
 fn identifier(text: &str) -> Option<(String, &str)> {
