@@ -557,7 +557,8 @@ shop.settings = "all"
 
 #[test]
 fn messages_are_prefixes_that_are_listened_to() {
-    let keys = "[syncs.orders.messages]\nshop.orders = true\n\"\" = true\nother = \"yes\"\n";
+    let keys =
+        "[syncs.orders.messages]\nshop.orders = true\n\"\" = true\nother = \"yes\"\n\"walsift.after_publish\" = true\n";
     insta::assert_snapshot!(refused_sync(keys), @r#"
     error: `shop` must be `true` or `false`
      --> config.toml:9:1
@@ -579,7 +580,15 @@ fn messages_are_prefixes_that_are_listened_to() {
     11 | other = "yes"
        |         ^^^^^ this is a string
 
-    3 errors
+    error: "walsift.after_publish" is a prefix of Walsift's own
+      --> config.toml:12:1
+       |
+    12 | "walsift.after_publish" = true
+       | ^^^^^^^^^^^^^^^^^^^^^^^
+       |
+       = help: those that begin with `walsift.` are kept for it
+
+    4 errors
     "#);
     insta::assert_snapshot!(refused_sync("messages = ['shop.orders']"), @r#"
     error: `messages` must be a table

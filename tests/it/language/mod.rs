@@ -13,7 +13,7 @@ use std::process::{Command, Output, Stdio};
 use boon::{Compiler, Schemas};
 use serde_json::Value;
 use toml::Table;
-use walsift::build::{Built, build};
+use walsift::build::{Built, Ignored, build};
 use walsift::config::Config;
 use walsift::mapping::SubjectKey;
 use walsift::pg::{identifier, qualified};
@@ -152,7 +152,8 @@ async fn documents(world: &World, file: &str) -> Vec<Value> {
         let keys = rows
             .iter()
             .map(|row| SubjectKey::new(row.get::<_, Vec<&str>>(0).into_iter()));
-        for built in build(&client, plan, &keys.collect::<Vec<_>>()).await.unwrap() {
+        let ignored = Ignored::new(&sync.ignore);
+        for built in build(&client, plan, &ignored, &keys.collect::<Vec<_>>()).await.unwrap() {
             match built {
                 Built::Document(document) => found.push(serde_json::from_str(&document.text).unwrap()),
                 Built::Gone => {}
