@@ -6,6 +6,7 @@ mod error;
 mod pool;
 mod quote;
 mod snapshot;
+mod text;
 mod tls;
 
 pub use dsn::{Dsn, InvalidDsn, SslMode, TlsSettings};
@@ -13,3 +14,4 @@ pub use error::{ConnectError, Disposition, Error, describe, disposition};
 pub use pool::{Client, Pool, Session, connect};
 pub use quote::{identifier, qualified};
 pub use snapshot::Snapshot;
+pub use text::AsText;

@@ -57,6 +57,9 @@ pub async fn prepare(config: &Config, source: &pg::Pool) -> Result<Prepared, Pre
     });
     problems.extend(plan::probe(&**client, config, &catalog).await?);
     problems.extend(plan::examine(config, &catalog));
+    for (sync, plan) in config.syncs.iter().zip(&plans) {
+        problems.extend(plan::probe_after_publish(&**client, sync, plan.shape.columns.len()).await?);
+    }
     let sinks = build_sinks(config, &mut problems);
     // Without plans for all of them nothing is known of the members.
     for (sync, plan) in config.syncs.iter().zip(&plans) {

@@ -9,6 +9,7 @@
 //! Catalog ──────┘                            └─▶ path (how a changed row finds its subjects)
 //! ```
 
+mod after_publish;
 mod document;
 mod examine;
 mod order;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use crate::catalog::Catalog;
 use crate::config::{Config, Problem, Sync};
 
+pub use after_publish::{AfterPublish, Parameter, after_publish, probe_after_publish};
 pub use examine::examine;
 pub use path::{Finder, Listener, Lookup};
 pub use probe::probe;
