@@ -9,6 +9,10 @@ create table route (
     fingerprint text     not null default '',
     -- When every subject was visited last for no other reason than the time; null where that was never wanted.
     refreshed_at timestamptz,
+    -- Stands for the sync as it was configured when it worked last; empty before the first time.
+    configured  text     not null default '',
+    -- Why nothing is done for it at present.
+    paused      text,
     unique (sync, sink)
 );
 

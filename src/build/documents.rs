@@ -1,12 +1,14 @@
 //! Building by batch.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio_postgres::types::ToSql;
 
 use super::{Digest, Ignored, digest};
 use crate::mapping::SubjectKey;
-use crate::pg::{self, Disposition, describe, disposition};
+use crate::pg::{self, Disposition, TextArray, describe, disposition};
 use crate::plan::SyncPlan;
 
 /// What the database yields for a subject now.
@@ -91,33 +93,48 @@ async fn build_part(
     keys: &[SubjectKey],
 ) -> Result<Vec<Built>, pg::Error> {
     let arity = plan.shape.columns.len();
-    let mut columns: Vec<Vec<String>> = vec![Vec::with_capacity(keys.len()); arity];
+    let mut columns: Vec<Vec<Cow<'_, str>>> = vec![Vec::with_capacity(keys.len()); arity];
     for key in keys {
         for (column, value) in columns.iter_mut().zip(key.values(arity)) {
-            column.push(value.into_owned());
+            column.push(value);
         }
     }
-    let parameters: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| column as &(dyn ToSql + Sync)).collect();
+    let arrays: Vec<TextArray<'_, Cow<'_, str>>> = columns.iter().map(|column| TextArray(column)).collect();
+    let parameters: Vec<&(dyn ToSql + Sync)> = arrays.iter().map(|array| array as &(dyn ToSql + Sync)).collect();
     let statement = client.prepare_cached(&plan.build_sql).await?;
+    let positions: HashMap<&SubjectKey, usize> = keys.iter().zip(0..).collect();
     let mut built = vec![Built::Gone; keys.len()];
     for row in client.query(&statement, &parameters).await? {
-        let ord: i64 = row.get("ord");
-        let Some(at) = usize::try_from(ord - 1).ok().filter(|&at| at < keys.len()) else {
+        let values: Option<Vec<&str>> = (0..arity).map(|i| row.get(i)).collect();
+        // Equal is not always the same: for 1.0 the row may be 1.00, which is another subject, and the one that is there.
+        let key = values.map(|values| SubjectKey::new(values.into_iter()));
+        let Some(&at) = key.and_then(|key| positions.get(&key)) else {
             continue;
         };
-        let values: Vec<&str> = (1..=arity).map(|i| row.get(format!("key_{i}").as_str())).collect();
-        // Equal is not always the same: for 1.0 the row may be 1.00, which is another subject, and the one that is there.
-        if SubjectKey::new(values.into_iter()) != keys[at] {
+        let Some(text) = row.get::<_, Option<&str>>(arity) else {
             continue;
-        }
-        let text: &str = row.get("document");
-        built[at] = match digest(text, ignored) {
+        };
+        let document = match digest(text, ignored) {
             Ok(digest) => Built::Document(Document {
                 text: text.into(),
                 digest,
             }),
             Err(error) => Built::Failed(error.to_string()),
         };
+        built[at] = match &built[at] {
+            Built::Gone => document,
+            found if found.is_same(&document) => document,
+            _ => Built::Failed("the statement yields several documents for one key".to_owned()),
+        };
     }
     Ok(built)
+}
+
+impl Built {
+    fn is_same(&self, other: &Built) -> bool {
+        match (self, other) {
+            (Built::Document(one), Built::Document(other)) => one.digest == other.digest,
+            _ => false,
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use tokio_postgres::types::ToSql;
 
 use crate::mapping::SubjectKey;
-use crate::pg::{self, Disposition, describe, disposition};
+use crate::pg::{self, Disposition, TextArray, describe, disposition};
 use crate::plan::{KeyShape, Lookup};
 
 #[derive(Debug)]
@@ -35,7 +35,8 @@ pub(super) async fn page(
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     let after = last_key.map(|key| key.values(shape.columns.len())).unwrap_or_default();
     let mut parameters: Vec<&(dyn ToSql + Sync)> = Vec::new();
-    parameters.extend(columns.iter().map(|column| column as &(dyn ToSql + Sync)));
+    let arrays: Vec<TextArray<'_, Cow<'_, str>>> = columns.iter().map(|column| TextArray(column)).collect();
+    parameters.extend(arrays.iter().map(|array| array as &(dyn ToSql + Sync)));
     parameters.extend(after.iter().map(|value| value as &(dyn ToSql + Sync)));
     parameters.push(&most);
     let sql = if last_key.is_some() {

@@ -119,6 +119,7 @@ impl Visitor<'_> {
             Ok(found) => found,
             Err(LookupError::Connection(error)) => return Err(error.into()),
             Err(LookupError::Statement(error)) => {
+                self.engine.hints.look();
                 if self.engine.health.ill(&component, error.clone()) {
                     tracing::error!(sync = %self.route.sync_name, error, "a visit cannot go on; it waits until it can");
                 }
@@ -174,6 +175,7 @@ impl Visitor<'_> {
                 match listener.map(|listener| (&listener.finder, listener.columns.len())) {
                     Some((Finder::Lookup(lookup), arity)) => (lookup, arity, values.as_slice()),
                     Some((Finder::Key, _)) => return Ok(Found::all(values.clone())),
+                    Some((Finder::All, _)) => (&plan.page, 0, [].as_slice()),
                     // The configuration no longer has the node, so no document depends on the change.
                     None => return Ok(Found::all(Vec::new())),
                 }

@@ -5,7 +5,7 @@
 //! level further out, under their names. The planner pulls these sub-selects up, so they cost nothing at run time.
 //!
 //! ```sql
-//! select …, d.doc from unnest($1::text[]::bigint[]) with ordinality k
+//! select …, d.doc from unnest($1::text[]::bigint[]) k
 //!   join orders t on t.id = k.key                                            -- the row
 //!   left join customers customer on customer.id = t.customer_id              -- `one`
 //!   left join lateral (select json_agg(…) …, sum(qty * price) … from (
@@ -16,9 +16,10 @@
 use std::fmt::Write as _;
 
 use super::KeyShape;
-use super::order;
-use super::path::key_text;
-use super::tree::Branch;
+use super::names::{mentions, one_names};
+use super::order::{SortKey, sort_keys};
+use super::path::{key_text, statement};
+use super::tree::{Branch, Link};
 use crate::catalog::Table;
 use crate::config::{Cardinality, Document, Expression, Member};
 use crate::pg::identifier;
@@ -30,7 +31,7 @@ pub(super) fn build_statement(root: &Branch<'_>, shape: &KeyShape) -> String {
     let mut parameters = Vec::new();
     let mut names = Vec::new();
     let mut conditions = Vec::new();
-    let mut selected = vec![format!("{keys}.ord")];
+    let mut selected = Vec::new();
     for (i, column) in (1..).zip(&shape.columns) {
         let name = identifier(&column.name);
         parameters.push(format!("${i}::text[]::{}[]", column.sql_type));
@@ -39,7 +40,7 @@ pub(super) fn build_statement(root: &Branch<'_>, shape: &KeyShape) -> String {
         selected.push(format!("{} as key_{i}", key_text(&format!("{row}.{name}"))));
     }
     let mut from = format!(
-        "from unnest({}) with ordinality as {keys}({}, ord)\n  join {} as {row} on {}",
+        "from unnest({}) as {keys}({})\n  join {} as {row} on {}",
         parameters.join(", "),
         names.join(", "),
         root.table.sql_name(),
@@ -54,6 +55,19 @@ pub(super) fn build_statement(root: &Branch<'_>, shape: &KeyShape) -> String {
     }
     selected.push(format!("{found}.{DOCUMENT}::text as document"));
     format!("select {}\n  {from}", selected.join(", "))
+}
+
+/// The statement of a sync by hand in the same form.
+pub(super) fn build_statement_by_hand(sql: &str, shape: &KeyShape) -> String {
+    let keys = (1..).zip(&shape.columns).map(|(i, column)| {
+        let key = format!("q.{}::{}", identifier(&column.name), column.sql_type);
+        format!("{} as key_{i}", key_text(&key))
+    });
+    let keys = keys.collect::<Vec<_>>().join(", ");
+    format!(
+        "select {keys}, q.document::text as document\n  from (\n{}\n) as q",
+        statement(sql)
+    )
 }
 
 /// See [`super::SyncPlan::key_sql`].
@@ -126,7 +140,7 @@ impl Compiler {
             let rows = self.rows(child, &inner, parent, false, &[]);
             write!(from, "\n  left join lateral ({rows}) as {row} on true").expect("writing to a string");
         } else {
-            let (table, on) = (child.table.sql_name(), link_condition(child, &row, parent));
+            let (table, on) = (child.table.sql_name(), condition(&child.link, &row, parent));
             write!(from, "\n  left join {table} as {row} on {on}").expect("writing to a string");
         }
         row
@@ -151,6 +165,13 @@ impl Compiler {
             .aggregate
             .iter()
             .partition(|(_, aggregate)| mentions(&aggregate.sql, &ones));
+        // A limit is on the elements only: aggregates are over all rows, so these need rows of their own.
+        let own = if child.node.limit.is_some() && child.has_document() && !own.is_empty() {
+            members.extend(self.attach_own_aggregates(child, parent, &own, from));
+            Vec::new()
+        } else {
+            own
+        };
 
         let (row, found) = (self.alias(), self.alias());
         let mut selected = Vec::new();
@@ -174,8 +195,18 @@ impl Compiler {
             members.push((member.clone(), format!("{found}.\"w$a{i}\"")));
         }
         if !selected.is_empty() {
+            let first = child.node.limit.filter(|_| child.has_document()).map(|limit| {
+                let order_by = (1..)
+                    .zip(&sort)
+                    .map(|(i, (_, direction))| format!("{}{direction}", order_name(i)));
+                format!(
+                    "\n   order by {} limit {limit}",
+                    order_by.collect::<Vec<_>>().join(", ")
+                )
+            });
             let keys: Vec<SortKey> = sort.into_iter().map(|(key, _)| key).collect();
-            let rows = self.rows(child, &row, parent, child.has_document(), &keys);
+            let mut rows = self.rows(child, &row, parent, child.has_document(), &keys);
+            rows.extend(first);
             let selected = selected.join(", ");
             write!(
                 from,
@@ -189,6 +220,25 @@ impl Compiler {
         members
     }
 
+    /// Aggregates over rows that nobody else needs.
+    fn attach_own_aggregates(
+        &mut self,
+        child: &Branch<'_>,
+        parent: &str,
+        aggregates: &[&(String, Expression)],
+        from: &mut String,
+    ) -> Vec<MemberSql> {
+        let (name, row, found) = (identifier(&child.node.name), self.alias(), self.alias());
+        let rows = self.rows(child, &row, parent, false, &[]);
+        let (selected, members) = aggregate_columns(aggregates, &found);
+        write!(
+            from,
+            "\n  left join lateral (select {selected}\n    from ({rows}) as {name}) as {found} on true"
+        )
+        .expect("writing to a string");
+        members
+    }
+
     /// Aggregates that refer to `one` children: there the children stand beside the node, so a name that both have must
     /// be qualified.
     fn attach_aggregates(
@@ -199,22 +249,15 @@ impl Compiler {
         from: &mut String,
     ) -> Vec<MemberSql> {
         let (row, found) = (identifier(&child.node.name), self.alias());
-        let mut inner = format!("{} as {row}", child.table.sql_name());
+        let (mut inner, mut condition) = self.linked(child, &row, parent);
         self.attach_ones(child, &row, &mut inner);
-        let mut condition = link_condition(child, &row, parent);
         if child.node.filter.is_some() {
             let filter = self.alias();
             let scope = self.scope(child, &row, &child.node.name, None, &[]);
             write!(inner, "\n  cross join lateral ({scope}) as {filter}").expect("writing to a string");
             write!(condition, " and {filter}.{OK}").expect("writing to a string");
         }
-        let mut selected = Vec::new();
-        let mut members = Vec::new();
-        for (i, (member, aggregate)) in aggregates.iter().enumerate() {
-            selected.push(format!("({}\n) as \"w$a{i}\"", aggregate.sql));
-            members.push((member.clone(), format!("{found}.\"w$a{i}\"")));
-        }
-        let selected = selected.join(", ");
+        let (selected, members) = aggregate_columns(aggregates, &found);
         write!(
             from,
             "\n  left join lateral (select {selected}\n    from {inner}\n   where {condition}) as {found} on true"
@@ -223,10 +266,27 @@ impl Compiler {
         members
     }
 
+    /// The table of a child under the name `row`, with the table between if there is one, and the condition under which its
+    /// rows belong to one row of the parent.
+    fn linked(&mut self, child: &Branch<'_>, row: &str, parent: &str) -> (String, String) {
+        let table = child.table.sql_name();
+        let Some(between) = &child.between else {
+            return (format!("{table} as {row}"), condition(&child.link, row, parent));
+        };
+        let middle = self.alias();
+        let tables = format!(
+            "{} as {middle}\n    join {table} as {row} on {}",
+            between.table.sql_name(),
+            condition(&child.link, row, &middle)
+        );
+        (tables, condition(&between.link, &middle, parent))
+    }
+
     /// The rows of a child that belong to one row of its parent: all columns, and with them the document and what it is
     /// sorted by.
     fn rows(&mut self, child: &Branch<'_>, row: &str, parent: &str, document: bool, sort: &[SortKey]) -> String {
-        let mut from = format!("from {} as {row}", child.table.sql_name());
+        let (linked, mut condition) = self.linked(child, row, parent);
+        let mut from = format!("from {linked}");
         let members = if document {
             Some(self.attach(child, row, &mut from))
         } else {
@@ -242,7 +302,6 @@ impl Compiler {
         for i in 1..=sort.len() {
             write!(selected, ", {found}.{}", order_name(i)).expect("writing to a string");
         }
-        let mut condition = link_condition(child, row, parent);
         if child.node.filter.is_some() {
             write!(condition, " and {found}.{OK}").expect("writing to a string");
         }
@@ -346,32 +405,6 @@ impl Compiler {
     }
 }
 
-/// What a `many` is ordered by.
-enum SortKey {
-    Expression(String),
-    /// The text of the document.
-    Document,
-}
-
-/// What a `many` is ordered by, each with its direction. The primary key comes last, so that rows which are equal in
-/// the user's order always come in the same one; a table without a key is ordered by the documents themselves.
-fn sort_keys(child: &Branch<'_>) -> Vec<(SortKey, &'static str)> {
-    let mut keys = Vec::new();
-    if let Some(order_by) = &child.node.order_by {
-        let terms = order::terms(&order_by.sql).into_iter();
-        keys.extend(terms.map(|term| (SortKey::Expression(term.expression.to_owned()), term.direction)));
-    }
-    match child.table.primary_key() {
-        Some(columns) => keys.extend(
-            columns
-                .iter()
-                .map(|column| (SortKey::Expression(identifier(column)), "")),
-        ),
-        None => keys.push((SortKey::Document, "")),
-    }
-    keys
-}
-
 /// All columns of a table, each under its name, taken from `row`.
 fn columns(table: &Table, row: &str) -> String {
     let columns = table.columns.iter().map(|column| {
@@ -381,8 +414,19 @@ fn columns(table: &Table, row: &str) -> String {
     columns.collect::<Vec<_>>().join(", ")
 }
 
-fn link_condition(child: &Branch<'_>, row: &str, parent: &str) -> String {
-    let pairs = child.link.iter().map(|link| {
+/// Aggregates as columns of `found`, and the members that these become.
+fn aggregate_columns(aggregates: &[&(String, Expression)], found: &str) -> (String, Vec<MemberSql>) {
+    let mut selected = Vec::new();
+    let mut members = Vec::new();
+    for (i, (member, aggregate)) in aggregates.iter().enumerate() {
+        selected.push(format!("({}\n) as \"w$a{i}\"", aggregate.sql));
+        members.push((member.clone(), format!("{found}.\"w$a{i}\"")));
+    }
+    (selected.join(", "), members)
+}
+
+fn condition(link: &[Link], row: &str, parent: &str) -> String {
+    let pairs = link.iter().map(|link| {
         format!(
             "{row}.{} = {parent}.{}",
             identifier(&link.here),
@@ -390,46 +434,4 @@ fn link_condition(child: &Branch<'_>, row: &str, parent: &str) -> String {
         )
     });
     pairs.collect::<Vec<_>>().join(" and ")
-}
-
-/// The names of the members at the top of a document, in their order.
-pub(super) fn member_names(root: &Branch<'_>) -> Vec<String> {
-    let own: Vec<String> = match &root.node.document {
-        Some(Document::Object(members)) => members.iter().map(|(name, _)| name.clone()).collect(),
-        Some(Document::Bare(_)) => Vec::new(),
-        None => root.table.columns.iter().map(|column| column.name.clone()).collect(),
-    };
-    let children = root.children.iter().flat_map(|child| {
-        let document = child.node.document.is_some().then(|| child.node.name.clone());
-        document
-            .into_iter()
-            .chain(child.node.aggregate.iter().map(|(name, _)| name.clone()))
-    });
-    own.into_iter().chain(children).collect()
-}
-
-/// The names under which a node's expressions can refer to `one` children, its own and theirs.
-pub(super) fn one_names(branch: &Branch<'_>) -> Vec<String> {
-    let ones = branch
-        .children
-        .iter()
-        .filter(|child| child.node.cardinality == Cardinality::One);
-    ones.flat_map(|child| std::iter::once(child.node.name.clone()).chain(one_names(child)))
-        .collect()
-}
-
-/// Whether an expression seems to refer to one of `names`: one of them, as a word in whatever case, followed by a dot.
-pub(super) fn mentions(expression: &str, names: &[String]) -> bool {
-    let expression = expression.to_lowercase();
-    names.iter().map(|name| name.to_lowercase()).any(|name| {
-        expression.match_indices(name.as_str()).any(|(at, _)| {
-            let before = expression.get(..at).and_then(|text| text.chars().next_back());
-            let after = expression
-                .get(at + name.len()..)
-                .unwrap_or_default()
-                .trim_start_matches('"')
-                .trim_start();
-            after.starts_with('.') && !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$')
-        })
-    })
 }

@@ -10,11 +10,17 @@
 //! ```
 
 mod after_publish;
+mod changes;
 mod document;
+mod draft;
 mod examine;
+mod link;
+mod names;
 mod order;
 mod path;
 mod probe;
+mod question;
+mod relevance;
 mod shape;
 mod tree;
 
@@ -22,14 +28,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
-use crate::config::{Config, Problem, Sync};
+use crate::config::{Config, Node, Problem, Sync, TableName};
 
 pub use after_publish::{AfterPublish, Parameter, after_publish, probe_after_publish};
-pub use examine::examine;
+pub use draft::{Draft, DraftSink, Refusal, Wish, draft};
+pub use examine::{examine, fixes};
 pub use path::{Finder, Listener, Lookup};
 pub use probe::probe;
+pub use relevance::narrow;
 pub use shape::{KeyColumn, KeyShape};
 
+use changes::Watching;
+use path::Heard;
 use tree::Branch;
 
 /// What one sync needs at run time, derived once at the start.
@@ -37,19 +47,21 @@ use tree::Branch;
 pub struct SyncPlan {
     pub name: Arc<str>,
     pub shape: Arc<KeyShape>,
-    /// Names of the document's top-level members.
-    pub members: Vec<String>,
-    /// Builds documents for a batch of keys. Parameters: one `text[]` for each key column. Result: `ord` (from 1),
-    /// `document` (JSON text), and the key as the row has it, `key_1`, `key_2`, …, as text. A key without a row has none.
+    /// Names of the document's top-level members; `None` where only the author of the statement knows.
+    pub members: Option<Vec<String>>,
+    /// Builds documents for a batch of keys. Parameters: one array for each key column, to be sent as text. Result: the key
+    /// as the row has it, `key_1`, `key_2`, …, as text, and `document`, JSON as text. A key without a row has none.
     pub build_sql: String,
     /// Casts a key to the types of its columns. Parameters: one `text` for each. Fails if no row can have it.
     pub key_sql: String,
     /// Finds every subject, a page at a time; a look-up without values.
     pub page: Lookup,
-    /// Every way from a changed row to subjects. The first listens to the root.
+    /// Every way from a changed row to subjects.
     pub listeners: Vec<Listener>,
     /// What the document depends on, once for each table that is listened to.
     pub reads: Vec<Read>,
+    /// Prefixes of the messages that name subjects.
+    pub messages: Vec<String>,
 }
 
 /// What the documents of a sync depend on in the rows of a table.
@@ -75,17 +87,20 @@ pub fn plan(config: &Config, catalog: &Catalog) -> Result<Vec<SyncPlan>, Vec<Pro
     let mut problems = Vec::new();
     for sync in &config.syncs {
         match grow(sync, catalog) {
-            Ok(trunk) => plans.push(plan_sync(sync, &trunk)),
+            Ok(trunk) => plans.push(trunk.plan()),
             Err(found) => problems.extend(found),
         }
     }
     if problems.is_empty() { Ok(plans) } else { Err(problems) }
 }
 
-/// A sync's tree and what names its subjects.
+/// A sync's tree, what names its subjects, and what else it listens to.
 struct Trunk<'a> {
+    sync: &'a Sync,
+    catalog: &'a Catalog,
     root: Branch<'a>,
     shape: KeyShape,
+    watching: Vec<Watching<'a>>,
 }
 
 fn grow<'a>(sync: &'a Sync, catalog: &'a Catalog) -> Result<Trunk<'a>, Vec<Problem>> {
@@ -94,9 +109,16 @@ fn grow<'a>(sync: &'a Sync, catalog: &'a Catalog) -> Result<Trunk<'a>, Vec<Probl
     let shape = root
         .as_ref()
         .and_then(|root| tree::key_shape(sync, root, &mut problems));
+    let watching = match &shape {
+        Some(shape) => changes::resolve(sync, shape, catalog, &mut problems),
+        None => Vec::new(),
+    };
     // Where the file names the members, a name claimed twice is found without the catalogue.
-    if let Some(root) = root.as_ref().filter(|root| root.node.document.is_none()) {
-        let names = document::member_names(root);
+    if let Some(root) = root
+        .as_ref()
+        .filter(|root| root.node.document.is_none() && sync.sql.is_none())
+    {
+        let names = names::member_names(root);
         for (_, name) in names
             .iter()
             .enumerate()
@@ -111,22 +133,55 @@ fn grow<'a>(sync: &'a Sync, catalog: &'a Catalog) -> Result<Trunk<'a>, Vec<Probl
         }
     }
     match (root, shape) {
-        (Some(root), Some(shape)) if problems.is_empty() => Ok(Trunk { root, shape }),
+        (Some(root), Some(shape)) if problems.is_empty() => Ok(Trunk {
+            sync,
+            catalog,
+            root,
+            shape,
+            watching,
+        }),
         _ => Err(problems),
     }
 }
 
-fn plan_sync(sync: &Sync, trunk: &Trunk<'_>) -> SyncPlan {
-    let listeners = path::listeners(&trunk.root, &trunk.shape);
-    SyncPlan {
-        name: sync.name.as_str().into(),
-        members: document::member_names(&trunk.root),
-        build_sql: document::build_statement(&trunk.root, &trunk.shape),
-        key_sql: document::key_statement(&trunk.shape),
-        page: path::page(&trunk.root, &trunk.shape),
-        reads: whole_tables(&listeners),
-        listeners,
-        shape: Arc::new(trunk.shape.clone()),
+impl Trunk<'_> {
+    /// Every way from a changed row to subjects. A sync by hand has those under `changes` only.
+    fn listeners(&self) -> Vec<Heard<'_>> {
+        let mut found = match &self.sync.sql {
+            None => path::listeners(&self.root, &self.shape),
+            Some(_) => Vec::new(),
+        };
+        found.extend(changes::listeners(&self.root, &self.shape, &self.watching));
+        for at in 0..found.len() {
+            // A query of a table reads the rows of those that inherit from it as well.
+            for heir in found[at].table.heirs.iter().filter_map(|&id| self.catalog.table(id)) {
+                let inherited = found[at].by(heir);
+                found.push(inherited);
+            }
+        }
+        found
+    }
+
+    fn plan(&self) -> SyncPlan {
+        let listeners: Vec<Listener> = self.listeners().into_iter().map(|heard| heard.listener).collect();
+        let (members, build_sql) = match &self.sync.sql {
+            None => (
+                Some(names::member_names(&self.root)),
+                document::build_statement(&self.root, &self.shape),
+            ),
+            Some(sql) => (None, document::build_statement_by_hand(&sql.sql, &self.shape)),
+        };
+        SyncPlan {
+            name: self.sync.name.as_str().into(),
+            members,
+            build_sql,
+            key_sql: document::key_statement(&self.shape),
+            page: path::page(&self.root, &self.shape),
+            reads: whole_tables(&listeners),
+            messages: self.sync.messages.clone(),
+            listeners,
+            shape: Arc::new(self.shape.clone()),
+        }
     }
 }
 
@@ -146,11 +201,10 @@ fn whole_tables(listeners: &[Listener]) -> Vec<Read> {
 }
 
 /// The tables that the configuration names, each once.
-pub fn table_names(config: &Config) -> Vec<crate::config::TableName> {
-    fn collect(node: &crate::config::Node, names: &mut Vec<crate::config::TableName>) {
-        if !names.contains(&node.table) {
-            names.push(node.table.clone());
-        }
+pub fn table_names(config: &Config) -> Vec<TableName> {
+    fn collect<'a>(node: &'a Node, names: &mut Vec<&'a TableName>) {
+        names.push(&node.table);
+        names.extend(node.through.as_ref().map(|through| &through.table));
         for child in &node.children {
             collect(child, names);
         }
@@ -158,6 +212,13 @@ pub fn table_names(config: &Config) -> Vec<crate::config::TableName> {
     let mut names = Vec::new();
     for sync in &config.syncs {
         collect(&sync.root, &mut names);
+        names.extend(sync.changes.iter().map(|watched| &watched.table));
     }
-    names
+    let mut each = Vec::new();
+    for name in names {
+        if !each.contains(name) {
+            each.push(name.clone());
+        }
+    }
+    each
 }

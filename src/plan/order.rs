@@ -1,4 +1,8 @@
-//! An `order by` list taken apart, so that each expression can be evaluated where its names are unambiguous.
+//! What a `many` is ordered by: an `order by` list taken apart, so that each expression can be evaluated where its names are
+//! unambiguous.
+
+use super::tree::Branch;
+use crate::pg::identifier;
 
 /// One term of an `order by`: the expression, and what follows it (`desc nulls last`).
 #[derive(Debug, PartialEq, Eq)]
@@ -67,6 +71,32 @@ fn strip_words<'a>(text: &'a str, words: &str) -> Option<&'a str> {
         rest = before.trim_end();
     }
     Some(rest)
+}
+
+/// What a `many` is ordered by.
+pub(super) enum SortKey {
+    Expression(String),
+    /// The text of the document.
+    Document,
+}
+
+/// What a `many` is ordered by, each with its direction. The primary key comes last, so that rows which are equal in
+/// the user's order always come in the same one; a table without a key is ordered by the documents themselves.
+pub(super) fn sort_keys(child: &Branch<'_>) -> Vec<(SortKey, &'static str)> {
+    let mut keys = Vec::new();
+    if let Some(order_by) = &child.node.order_by {
+        let terms = terms(&order_by.sql).into_iter();
+        keys.extend(terms.map(|term| (SortKey::Expression(term.expression.to_owned()), term.direction)));
+    }
+    match child.table.primary_key() {
+        Some(columns) => keys.extend(
+            columns
+                .iter()
+                .map(|column| (SortKey::Expression(identifier(column)), "")),
+        ),
+        None => keys.push((SortKey::Document, "")),
+    }
+    keys
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! a subject too many is built and found equal, a subject too few would be lost.
 
 use super::KeyShape;
-use super::tree::{Branch, same_text};
+use super::tree::{Branch, Link, same_text};
 use crate::catalog::{Column, Table};
 use crate::config::Place;
 use crate::pg::identifier;
@@ -16,7 +16,7 @@ pub struct Listener {
     /// The table, as the stream names it.
     pub schema: String,
     pub table: String,
-    /// Where in the tree: empty for the root, `lines.product` below.
+    /// Where in the tree: empty for the root, `lines.product` below; `changes.NAME` for a table that stands under `changes`.
     pub node: String,
     /// Columns of the changed row whose values, old and new, lead to the subjects.
     pub columns: Vec<String>,
@@ -29,6 +29,8 @@ pub enum Finder {
     Key,
     /// The values are looked up.
     Lookup(Lookup),
+    /// Nothing tells which subjects: every one.
+    All,
 }
 
 /// Finds subjects by the values of a changed row, a page at a time.
@@ -48,6 +50,29 @@ impl Listener {
     }
 }
 
+/// A listener, its table, and where it is written.
+#[derive(Debug)]
+pub(super) struct Heard<'a> {
+    pub listener: Listener,
+    pub table: &'a Table,
+    /// The table that is read, which `table` may inherit from.
+    pub read: &'a Table,
+    pub place: &'a Place,
+}
+
+impl<'a> Heard<'a> {
+    /// The same for a table that inherits from this one.
+    pub fn by(&self, heir: &'a Table) -> Heard<'a> {
+        let Listener {
+            node, columns, finder, ..
+        } = self.listener.clone();
+        Heard {
+            read: self.read,
+            ..heard(heir, self.place, node, columns, finder)
+        }
+    }
+}
+
 /// A table and the columns by which a step enters it or a check finds it.
 #[derive(Debug)]
 pub(super) struct Entry<'a> {
@@ -55,47 +80,125 @@ pub(super) struct Entry<'a> {
     pub columns: Vec<String>,
 }
 
-/// Every listener of a sync, the root's first.
-pub(super) fn listeners(root: &Branch<'_>, shape: &KeyShape) -> Vec<Listener> {
-    let key: Vec<String> = shape.columns.iter().map(|column| column.name.clone()).collect();
-    let mut found = vec![listener(root, String::new(), key, Finder::Key)];
+/// One table of a way that leads from the root down, and what links it to the one above.
+#[derive(Debug, Clone, Copy)]
+struct Step<'a> {
+    table: &'a Table,
+    link: &'a [Link],
+}
+
+impl Step<'_> {
+    fn here(&self) -> Vec<String> {
+        self.link.iter().map(|link| link.here.clone()).collect()
+    }
+
+    fn there(&self) -> Vec<String> {
+        self.link.iter().map(|link| link.there.clone()).collect()
+    }
+}
+
+/// A way from the root down to a table, and where that table is written.
+struct Way<'a> {
+    /// As in [`Listener::node`].
+    node: String,
+    place: &'a Place,
+    steps: Vec<Step<'a>>,
+}
+
+/// The ways to all tables below the root, tables between included.
+fn ways<'a>(root: &'a Branch<'a>) -> Vec<Way<'a>> {
+    let top = Step {
+        table: root.table,
+        link: &[],
+    };
+    let mut found = Vec::new();
     for child in &root.children {
-        descend(&[root, child], shape, &mut found);
+        descend(child, "", &[top], &mut found);
     }
     found
 }
 
-/// `path` leads from the root down to the node to listen to.
-fn descend(path: &[&Branch<'_>], shape: &KeyShape, found: &mut Vec<Listener>) {
-    let [.., node] = path else { return };
-    let names: Vec<&str> = path.iter().skip(1).map(|branch| branch.node.name.as_str()).collect();
-    let name = names.join(".");
-    let direct = if path.len() == 2 { key_from(path, shape) } else { None };
-    found.push(match direct {
-        Some(columns) => listener(node, name, columns, Finder::Key),
-        None => listener(node, name, node.here(), Finder::Lookup(lookup(path, shape))),
+fn descend<'a>(branch: &'a Branch<'a>, parent: &str, above: &[Step<'a>], found: &mut Vec<Way<'a>>) {
+    let node = match parent {
+        "" => branch.node.name.clone(),
+        parent => format!("{parent}.{}", branch.node.name),
+    };
+    let mut steps = above.to_vec();
+    if let Some(between) = &branch.between {
+        steps.push(Step {
+            table: between.table,
+            link: &between.link,
+        });
+        found.push(Way {
+            node: format!("{node} through {}", between.table.name),
+            place: between.place,
+            steps: steps.clone(),
+        });
+    }
+    steps.push(Step {
+        table: branch.table,
+        link: &branch.link,
     });
-    for child in &node.children {
-        let mut path = path.to_vec();
-        path.push(child);
-        descend(&path, shape, found);
+    found.push(Way {
+        node: node.clone(),
+        place: &branch.node.place,
+        steps: steps.clone(),
+    });
+    for child in &branch.children {
+        descend(child, &node, &steps, found);
     }
 }
 
-fn listener(branch: &Branch<'_>, node: String, columns: Vec<String>, finder: Finder) -> Listener {
-    Listener {
-        schema: branch.table.schema.clone(),
-        table: branch.table.name.clone(),
+/// The listeners of a tree, the root's first.
+pub(super) fn listeners<'a>(root: &'a Branch<'a>, shape: &KeyShape) -> Vec<Heard<'a>> {
+    let mut found = vec![root_listener(root, shape)];
+    found.extend(ways(root).into_iter().filter_map(|way| {
+        let node = *way.steps.last()?;
+        let direct = if way.steps.len() == 2 {
+            key_from(&way.steps, shape)
+        } else {
+            None
+        };
+        let (columns, finder) = match direct {
+            Some(columns) => (columns, Finder::Key),
+            None => (node.here(), Finder::Lookup(lookup(&way.steps, shape))),
+        };
+        Some(heard(node.table, way.place, way.node, columns, finder))
+    }));
+    found
+}
+
+/// Listens to the root's own rows.
+pub(super) fn root_listener<'a>(root: &Branch<'a>, shape: &KeyShape) -> Heard<'a> {
+    heard(root.table, &root.node.place, String::new(), shape.names(), Finder::Key)
+}
+
+pub(super) fn heard<'a>(
+    table: &'a Table,
+    place: &'a Place,
+    node: String,
+    columns: Vec<String>,
+    finder: Finder,
+) -> Heard<'a> {
+    let listener = Listener {
+        schema: table.schema.clone(),
+        table: table.name.clone(),
         node,
         columns,
         finder,
+    };
+    Heard {
+        listener,
+        table,
+        read: table,
+        place,
     }
 }
 
-/// The columns of the second node of `path` that hold the key of the root, in its order, if they do and their text is
+/// The columns of the second table of a way that hold the key of the root, in its order, if they do and their text is
 /// the key's text.
-fn key_from(path: &[&Branch<'_>], shape: &KeyShape) -> Option<Vec<String>> {
-    let [root, child, ..] = path else { return None };
+fn key_from(steps: &[Step<'_>], shape: &KeyShape) -> Option<Vec<String>> {
+    let [root, child, ..] = steps else { return None };
     if child.link.len() != shape.columns.len() {
         return None;
     }
@@ -107,37 +210,38 @@ fn key_from(path: &[&Branch<'_>], shape: &KeyShape) -> Option<Vec<String>> {
     shape.columns.iter().map(|column| holds(&column.name)).collect()
 }
 
-fn lookup(path: &[&Branch<'_>], shape: &KeyShape) -> Lookup {
-    let Some((node, above)) = path.split_last() else {
-        unreachable!("a path has a root and a node");
+fn lookup(steps: &[Step<'_>], shape: &KeyShape) -> Lookup {
+    let Some((node, above)) = steps.split_last() else {
+        unreachable!("a way has a root and a table below it");
     };
-    // The second node may already hold the key; then the root need not be read.
-    let trimmed = if above.len() > 1 { key_from(path, shape) } else { None };
+    // The second table may already hold the key; then the root need not be read.
+    let trimmed = if above.len() > 1 { key_from(steps, shape) } else { None };
     let (last, key) = match &trimmed {
         Some(columns) => (1, columns.clone()),
-        None => (0, shape.columns.iter().map(|column| column.name.clone()).collect()),
+        None => (0, shape.names()),
     };
-    let values = node.link.iter().enumerate();
-    let parameters: Vec<String> = values
-        .clone()
-        .map(|(i, link)| format!("${}::text[]::{}[]", i + 1, sql_type(node.table.column(&link.here))))
-        .collect();
-    let names: Vec<String> = values.map(|(i, _)| format!("value_{}", i + 1)).collect();
-    let mut from = format!("unnest({}) as v({})", parameters.join(", "), names.join(", "));
+    let types = node.link.iter().map(|link| sql_type(node.table.column(&link.here)));
+    let mut from = values(types);
     let mut below = "v".to_owned();
-    let mut columns_below = names;
-    let mut step = *node;
-    for (depth, branch) in above.iter().enumerate().skip(last).rev() {
+    let mut columns_below: Vec<String> = (1..=node.link.len()).map(|i| format!("value_{i}")).collect();
+    let mut step = node;
+    for (depth, table) in above.iter().enumerate().skip(last).rev() {
         let row = format!("t{depth}");
         let pairs = step.link.iter().zip(&columns_below);
         let on: Vec<String> = pairs
             .map(|(link, below_column)| format!("{row}.{} = {below}.{below_column}", identifier(&link.there)))
             .collect();
-        let table = branch.table.sql_name();
-        from.extend(["\n    join ", &table, " as ", &row, " on ", &on.join(" and ")]);
-        columns_below = branch.link.iter().map(|link| identifier(&link.here)).collect();
+        from.extend([
+            "\n    join ",
+            &table.table.sql_name(),
+            " as ",
+            &row,
+            " on ",
+            &on.join(" and "),
+        ]);
+        columns_below = table.link.iter().map(|link| identifier(&link.here)).collect();
         below = row;
-        step = branch;
+        step = table;
     }
     if trimmed.is_some() {
         // A row that belongs to nobody leads nowhere.
@@ -149,10 +253,66 @@ fn lookup(path: &[&Branch<'_>], shape: &KeyShape) -> Lookup {
     paged(&from, &below, &key, shape, node.link.len())
 }
 
+/// The values to look up, as rows `v(value_1, …)`.
+fn values<'a>(types: impl Iterator<Item = &'a str>) -> String {
+    let parameters: Vec<String> = (1..)
+        .zip(types)
+        .map(|(i, sql_type)| format!("${i}::text[]::{sql_type}[]"))
+        .collect();
+    let names: Vec<String> = (1..=parameters.len()).map(|i| format!("value_{i}")).collect();
+    format!("unnest({}) as v({})", parameters.join(", "), names.join(", "))
+}
+
+/// The subjects whose key stands in `columns` of a changed row of `table`, where it is written in another way than the root
+/// writes it.
+pub(super) fn key_lookup(root: &Table, shape: &KeyShape, table: &Table, columns: &[String]) -> Lookup {
+    let types = columns.iter().map(|column| sql_type(table.column(column)));
+    let on: Vec<String> = (1..)
+        .zip(&shape.columns)
+        .map(|(i, column)| format!("t0.{} = v.value_{i}", identifier(&column.name)))
+        .collect();
+    let from = format!(
+        "{}\n    join {} as t0 on {}",
+        values(types),
+        root.sql_name(),
+        on.join(" and ")
+    );
+    paged(&from, "t0", &shape.names(), shape, columns.len())
+}
+
+/// The subjects that a query of the user's yields for the values of `taken` columns.
+pub(super) fn query_lookup(sql: &str, shape: &KeyShape, taken: usize) -> Lookup {
+    let names: Vec<String> = (1..=shape.columns.len()).map(|i| format!("key_{i}")).collect();
+    let from = format!("(\n{}\n) as k({})", statement(sql), names.join(", "));
+    let held: Vec<String> = names.iter().map(|name| format!("k.{name} is not null")).collect();
+    // Cast before anything is compared or put in order: the query may yield another type.
+    let cast: Vec<String> = names
+        .iter()
+        .zip(&shape.columns)
+        .map(|(name, column)| format!("k.{name}::{} as {name}", column.sql_type))
+        .collect();
+    let from = format!(
+        "(select {} from {from} where {}) as k",
+        cast.join(", "),
+        held.join(" and ")
+    );
+    paged(&from, "k", &names, shape, taken)
+}
+
+/// A statement of the user's that can stand in parentheses, if the parenthesis closes on a line of its own.
+pub(super) fn statement(sql: &str) -> &str {
+    sql.trim_end().trim_end_matches(';')
+}
+
 /// See [`super::SyncPlan::page`].
 pub(super) fn page(root: &Branch<'_>, shape: &KeyShape) -> Lookup {
-    let key: Vec<String> = shape.columns.iter().map(|column| column.name.clone()).collect();
-    paged(&format!("{} as t0", root.table.sql_name()), "t0", &key, shape, 0)
+    paged(
+        &format!("{} as t0", root.table.sql_name()),
+        "t0",
+        &shape.names(),
+        shape,
+        0,
+    )
 }
 
 /// Keys from `row` of a `from` clause that has `taken` parameters, a page at a time.
@@ -202,39 +362,22 @@ fn sql_type(column: Option<&Column>) -> &str {
 }
 
 /// Which columns of which tables the document statement and the look-ups search by, each a table and its columns.
-pub(super) fn entries<'a>(root: &Branch<'a>, shape: &KeyShape) -> Vec<Entry<'a>> {
+pub(super) fn entries<'a>(root: &'a Branch<'a>, shape: &KeyShape) -> Vec<Entry<'a>> {
     let mut entries = Vec::new();
-    for child in &root.children {
-        collect_entries(&[root, child], shape, &mut entries);
+    for Way { steps, .. } in ways(root) {
+        let [.., above, step] = &*steps else { continue };
+        // Building reads a table by what links it to the one above.
+        entries.push(Entry {
+            table: step.table,
+            columns: step.here(),
+        });
+        // Looking up reads the one above by the other side of the link, unless the row itself names the subject.
+        if steps.len() > 2 || key_from(&steps, shape).is_none() {
+            entries.push(Entry {
+                table: above.table,
+                columns: step.there(),
+            });
+        }
     }
     entries
-}
-
-fn collect_entries<'a>(path: &[&Branch<'a>], shape: &KeyShape, entries: &mut Vec<Entry<'a>>) {
-    let [.., parent, node] = path else { return };
-    // Building reads the child by what links it.
-    entries.push(Entry {
-        table: node.table,
-        columns: node.here(),
-    });
-    // Looking up reads the parent by the other side of the link, unless the row itself names the subject.
-    if path.len() > 2 || key_from(path, shape).is_none() {
-        entries.push(Entry {
-            table: parent.table,
-            columns: node.there(),
-        });
-    }
-    for child in &node.children {
-        let mut path = path.to_vec();
-        path.push(child);
-        collect_entries(&path, shape, entries);
-    }
-}
-
-/// The table of the node at `path` (empty for the root, `lines.product` below), and where it is written.
-pub(super) fn find<'a>(root: &Branch<'a>, path: &str) -> Option<(&'a Table, &'a Place)> {
-    let Some((first, rest)) = path.split_once('.').or((!path.is_empty()).then_some((path, ""))) else {
-        return Some((root.table, &root.node.place));
-    };
-    find(root.children.iter().find(|child| child.node.name == first)?, rest)
 }

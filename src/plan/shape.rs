@@ -6,6 +6,13 @@ pub struct KeyShape {
     pub columns: Vec<KeyColumn>,
 }
 
+impl KeyShape {
+    /// The names of the columns, in their order.
+    pub fn names(&self) -> Vec<String> {
+        self.columns.iter().map(|column| column.name.clone()).collect()
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyColumn {
     pub name: String,

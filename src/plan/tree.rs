@@ -1,17 +1,29 @@
 //! The tree of a document, with its tables found and its links settled.
 
+use super::link::{link, link_through};
 use super::{KeyColumn, KeyShape};
 use crate::catalog::{Catalog, Column, Persistence, Table, TableKind};
-use crate::config::{Cardinality, Node, Problem, Sync};
+use crate::config::{Cardinality, Node, Place, Problem, Sync, TableName};
 
 /// A node of the configuration with its table and what links it to its parent.
 #[derive(Debug)]
 pub(super) struct Branch<'a> {
     pub node: &'a Node,
     pub table: &'a Table,
-    /// Empty on a root.
+    /// To the table between if there is one, otherwise to the enclosing table. Empty on a root.
     pub link: Vec<Link>,
+    /// Of an m:n relation.
+    pub between: Option<Between<'a>>,
     pub children: Vec<Branch<'a>>,
+}
+
+/// The table between a node and the one that encloses it.
+#[derive(Debug)]
+pub(super) struct Between<'a> {
+    pub table: &'a Table,
+    pub place: &'a Place,
+    /// To the enclosing table.
+    pub link: Vec<Link>,
 }
 
 /// `here` = `there`: a column of a node's own table and one of the enclosing table.
@@ -22,14 +34,6 @@ pub(super) struct Link {
 }
 
 impl Branch<'_> {
-    pub fn here(&self) -> Vec<String> {
-        self.link.iter().map(|link| link.here.clone()).collect()
-    }
-
-    pub fn there(&self) -> Vec<String> {
-        self.link.iter().map(|link| link.there.clone()).collect()
-    }
-
     pub fn has_document(&self) -> bool {
         self.node.document.is_some() || self.node.cardinality == Cardinality::Root
     }
@@ -37,13 +41,28 @@ impl Branch<'_> {
 
 /// The tree below `node`, or `None` and the reasons among `problems`.
 pub(super) fn resolve<'a>(node: &'a Node, catalog: &'a Catalog, problems: &mut Vec<Problem>) -> Option<Branch<'a>> {
-    let table = listenable(node, catalog, problems)?;
+    let table = listenable(&node.table, &node.place, catalog, problems)?;
     let mut children = Vec::new();
     for child in &node.children {
         if let Some(mut branch) = resolve(child, catalog, problems) {
-            match link(child, branch.table, table, catalog) {
-                Ok(link) => branch.link = link,
-                Err(problem) => problems.push(*problem),
+            let linked = match &child.through {
+                Some(through) => {
+                    let Some(between) = listenable(&through.table, &through.place, catalog, problems) else {
+                        continue;
+                    };
+                    link_through(through, branch.table, between, table, catalog).map(|(link, above)| {
+                        branch.link = link;
+                        branch.between = Some(Between {
+                            table: between,
+                            place: &through.place,
+                            link: above,
+                        });
+                    })
+                }
+                None => link(child, branch.table, table, catalog).map(|link| branch.link = link),
+            };
+            if let Err(problem) = linked {
+                problems.push(*problem);
             }
             children.push(branch);
         }
@@ -52,17 +71,24 @@ pub(super) fn resolve<'a>(node: &'a Node, catalog: &'a Catalog, problems: &mut V
         node,
         table,
         link: Vec::new(),
+        between: None,
         children,
     })
 }
 
-fn listenable<'a>(node: &Node, catalog: &'a Catalog, problems: &mut Vec<Problem>) -> Option<&'a Table> {
-    let written = match &node.table.schema {
-        Some(schema) => format!("{schema}.{}", node.table.name),
-        None => node.table.name.clone(),
+/// The table of a name, if its changes are in the WAL.
+pub(super) fn listenable<'a>(
+    name: &TableName,
+    place: &Place,
+    catalog: &'a Catalog,
+    problems: &mut Vec<Problem>,
+) -> Option<&'a Table> {
+    let written = match &name.schema {
+        Some(schema) => format!("{schema}.{}", name.name),
+        None => name.name.clone(),
     };
-    let Some(table) = catalog.find(&node.table) else {
-        let mut problem = Problem::at(&node.place, format!("there is no table `{written}`"));
+    let Some(table) = catalog.find(name) else {
+        let mut problem = Problem::at(place, format!("there is no table `{written}`"));
         problem
             .help
             .push("a table outside the search path is written schema.name".to_owned());
@@ -72,7 +98,7 @@ fn listenable<'a>(node: &Node, catalog: &'a Catalog, problems: &mut Vec<Problem>
     let refusal = match (&table.kind, table.persistence) {
         (TableKind::View(tables), _) => {
             let mut problem = Problem::at(
-                &node.place,
+                place,
                 format!("`{written}` is a view, whose changes are not in the WAL"),
             );
             problem
@@ -81,19 +107,19 @@ fn listenable<'a>(node: &Node, catalog: &'a Catalog, problems: &mut Vec<Problem>
             Some(problem)
         }
         (TableKind::Foreign, _) => Some(Problem::at(
-            &node.place,
+            place,
             format!("`{written}` is a foreign table, whose changes are not in the WAL"),
         )),
-        (TableKind::Other, _) => Some(Problem::at(&node.place, format!("`{written}` is not a table"))),
+        (TableKind::Other, _) => Some(Problem::at(place, format!("`{written}` is not a table"))),
         (_, Persistence::Unlogged) => {
             let mut problem = Problem::at(
-                &node.place,
+                place,
                 format!("`{written}` is unlogged, its changes are not in the WAL"),
             );
             problem.sql = Some(format!("alter table {} set logged;", table.sql_name()));
             Some(problem)
         }
-        (_, Persistence::Temporary) => Some(Problem::at(&node.place, format!("`{written}` is a temporary table"))),
+        (_, Persistence::Temporary) => Some(Problem::at(place, format!("`{written}` is a temporary table"))),
         (TableKind::Table | TableKind::Partitioned, Persistence::Permanent) => None,
     };
     match refusal {
@@ -103,135 +129,6 @@ fn listenable<'a>(node: &Node, catalog: &'a Catalog, problems: &mut Vec<Problem>
         }
         None => Some(table),
     }
-}
-
-/// What links `here`, the table of `node`, to the enclosing table `there`.
-fn link(node: &Node, here: &Table, there: &Table, catalog: &Catalog) -> Result<Vec<Link>, Box<Problem>> {
-    let link = match &node.on {
-        Some(pairs) => written_link(node, pairs, here, there)?,
-        None => foreign_key_link(node, here, there, catalog)?,
-    };
-    for (table, column) in link.iter().flat_map(|link| [(here, &link.here), (there, &link.there)]) {
-        if table.column(column).is_some_and(|column| column.generated) {
-            let summary = format!(
-                "`{}.{column}` is a generated column, which the WAL does not carry",
-                table.name
-            );
-            return Err(Problem::at(&node.place, summary)
-                .help("link by the columns that it is made from")
-                .into());
-        }
-    }
-    let columns: Vec<String> = link.iter().map(|link| link.here.clone()).collect();
-    if node.cardinality == Cardinality::One && !here.is_unique(&columns) {
-        let summary = format!(
-            "several rows of `{}` can have the same {}: this is no `one`",
-            here.name,
-            columns.join(", ")
-        );
-        let mut problem = Problem::at(&node.place, summary);
-        problem
-            .help
-            .push("make it a `many`, or give the columns a unique index".to_owned());
-        return Err(problem.into());
-    }
-    Ok(link)
-}
-
-fn written_link(
-    node: &Node,
-    pairs: &[(String, String)],
-    here: &Table,
-    there: &Table,
-) -> Result<Vec<Link>, Box<Problem>> {
-    for (own, enclosing) in pairs {
-        for (table, column) in [(here, own), (there, enclosing)] {
-            if table.column(column).is_none() {
-                let mut problem = Problem::at(
-                    &node.place,
-                    format!("`on`: table `{}` has no column `{column}`", table.name),
-                );
-                problem
-                    .help
-                    .push("on = { column_here = \"column of the enclosing table\" }".to_owned());
-                return Err(problem.into());
-            }
-        }
-    }
-    Ok(pairs
-        .iter()
-        .map(|(here, there)| Link {
-            here: here.clone(),
-            there: there.clone(),
-        })
-        .collect())
-}
-
-fn foreign_key_link(node: &Node, here: &Table, there: &Table, catalog: &Catalog) -> Result<Vec<Link>, Box<Problem>> {
-    let pair = |own: Vec<String>, enclosing: Vec<String>| -> Vec<Link> {
-        own.into_iter()
-            .zip(enclosing)
-            .map(|(here, there)| Link { here, there })
-            .collect()
-    };
-    // On the child's side: each row here names its parent.
-    let mut candidates: Vec<(String, Vec<Link>)> = catalog
-        .foreign_keys(here.id, there.id)
-        .map(|key| {
-            let link = pair(
-                here.column_names(&key.columns),
-                there.column_names(&key.referenced_columns),
-            );
-            (key.name.clone(), link)
-        })
-        .filter(|(_, link)| {
-            let columns: Vec<String> = link.iter().map(|link| link.here.clone()).collect();
-            node.cardinality == Cardinality::Many || here.is_unique(&columns)
-        })
-        .collect();
-    if node.cardinality == Cardinality::One {
-        candidates.extend(catalog.foreign_keys(there.id, here.id).map(|key| {
-            let link = pair(
-                here.column_names(&key.referenced_columns),
-                there.column_names(&key.columns),
-            );
-            (key.name.clone(), link)
-        }));
-    }
-    if candidates.len() == 1 {
-        return Ok(candidates.remove(0).1);
-    }
-    let mut problem = if candidates.is_empty() {
-        let mut problem = Problem::at(
-            &node.place,
-            format!("no foreign key links `{}` with `{}`", here.name, there.name),
-        );
-        if node.cardinality == Cardinality::One && catalog.foreign_keys(here.id, there.id).next().is_some() {
-            problem.help.push(format!(
-                "`{}` refers to `{}`, many rows to one: make it a `many`",
-                here.name, there.name
-            ));
-        }
-        problem
-    } else {
-        Problem::at(
-            &node.place,
-            format!("several foreign keys link `{}` with `{}`", here.name, there.name),
-        )
-    };
-    for (name, link) in &candidates {
-        let pairs: Vec<String> = link
-            .iter()
-            .map(|link| format!("{} = \"{}\"", link.here, link.there))
-            .collect();
-        problem.help.push(format!("{name}: on = {{ {} }}", pairs.join(", ")));
-    }
-    if candidates.is_empty() {
-        problem
-            .help
-            .push("on = { column_here = \"column of the enclosing table\" }".to_owned());
-    }
-    Err(problem.into())
 }
 
 pub(super) fn key_shape(sync: &Sync, root: &Branch<'_>, problems: &mut Vec<Problem>) -> Option<KeyShape> {

@@ -7,10 +7,16 @@
 
 mod check;
 mod documents;
+mod fix;
 mod guarantees;
 mod harness;
+mod init;
 mod layers;
+mod messages;
 mod random;
+mod reads;
+mod relevance;
+mod schema_changes;
 mod shop;
 mod statements;
 mod status;

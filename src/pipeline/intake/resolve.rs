@@ -7,13 +7,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, SystemTime};
 
-use metrics::counter;
-
 use super::IntakeError;
 use crate::diff::Reason;
 use crate::failpoint;
 use crate::mapping::{Batch, SubjectKey, Sweep, SyncIndex, Touch};
-use crate::metrics as names;
 use crate::pg::{self, Snapshot};
 use crate::pipeline::engine::{Engine, Routes};
 use crate::pipeline::lookup::{self, LookupError};
@@ -288,10 +285,7 @@ impl Resolved {
             let folded = self.folded.get(&route.sync).copied().unwrap_or_default();
             let covered = folded + covered.get(&route.id).copied().unwrap_or_default();
             if covered > 0 {
-                let reason = Reason::Covered.as_str();
-                counter!(names::SUPPRESSED, "sync" => route.sync_name.to_string(), "reason" => reason)
-                    .increment(covered);
-                engine.count(route.id, reason, covered);
+                engine.suppressed(route, Reason::Covered, covered);
             }
             if self.subjects.contains_key(&route.sync) {
                 route.jobs.notify_one();

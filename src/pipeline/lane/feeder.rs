@@ -16,6 +16,7 @@ use crate::metrics as names;
 use crate::pg;
 use crate::pipeline::backoff::Backoff;
 use crate::pipeline::engine::chain;
+use crate::pipeline::schema;
 use crate::queue::{self, ClaimError, Demand, Priority};
 use crate::record::Ending;
 
@@ -184,7 +185,9 @@ impl Feeder<'_> {
             let keys: Vec<SubjectKey> = part.iter().map(|subject| subject.key.clone()).collect();
             match self.documents(&keys, priority).await {
                 Ok(built) => {
-                    self.lane.engine.health.well(&component);
+                    if self.lane.engine.health.well(&component) {
+                        schema::works(&self.lane.engine, sync).await;
+                    }
                     self.built.increment(keys.len() as u64);
                     self.adapt(&built);
                     self.hand_out(part, &built).await;
@@ -192,6 +195,12 @@ impl Feeder<'_> {
                 Err(error) => {
                     if self.lane.engine.health.ill(&component, chain(&error)) {
                         tracing::error!(%sync, error = chain(&error), "cannot build; the jobs wait");
+                        if matches!(error, BuildError::Statement(_)) {
+                            schema::rests(&self.lane.engine, sync, &chain(&error)).await;
+                        }
+                    }
+                    if matches!(error, BuildError::Statement(_)) {
+                        self.lane.engine.hints.rejected();
                     }
                     for (at, claimed) in part.into_iter().chain(subjects).flat_map(|subject| subject.jobs) {
                         let after = UNBUILDABLE_PERIOD;

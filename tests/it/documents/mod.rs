@@ -1,11 +1,13 @@
 //! The language of documents, held against Postgres: every construct on tables of its own, with a query written by hand
 //! that says what must be published.
 
+mod by_hand;
 mod filters;
 mod keys;
 mod links;
 mod names;
 mod partitions;
+mod through;
 mod trees;
 mod values;
 

@@ -267,3 +267,28 @@ async fn it_does_not_run_for_what_was_refused() {
     let _engine = world.synced(&file(&world, RECORD, "")).await;
     assert_eq!(recorded(&world).await, [(2, Some("new".to_owned()))]);
 }
+
+/// What it writes is no news to its own sync, but to others it is.
+#[tokio::test]
+async fn its_own_changes_send_nothing_more() {
+    let world = world(3).await;
+    let other = Receiver::new().await.unwrap();
+    let states = format!(
+        "[syncs.states]
+         table    = \"orders\"
+         sink     = \"other\"
+         document = {{ id = \"id\", status = \"status\" }}
+         [sinks.other]
+         type = \"http\"
+         url  = \"{}/states/{{id}}\"",
+        other.url()
+    );
+    let after = "update orders set status = status || ', sent' where id = $1";
+    let _engine = world.synced(&file(&world, after, &states)).await;
+    assert_eq!(world.requests(), ["PUT /orders/1", "PUT /orders/2", "PUT /orders/3"]);
+    world.caused_by("update orders set status = 'paid' where id = 2").await;
+    assert_eq!(world.requests(), ["PUT /orders/2"]);
+    let sent: String = world.value("select status from orders where id = 2").await;
+    assert_eq!(sent, "paid, sent");
+    assert!(other.body("/states/2").unwrap().contains("paid, sent"));
+}
