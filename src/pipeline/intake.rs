@@ -16,6 +16,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::backoff::Backoff;
 use super::engine::{Engine, Routes, chain};
+use super::publication;
 use super::setup::{self, SetupError};
 use crate::diff::Reason;
 use crate::failpoint;
@@ -58,6 +59,8 @@ enum IntakeError {
     Relation(#[from] UnknownRelation),
     #[error("the stream is out of order: {0}")]
     Order(&'static str),
+    #[error("the publication was changed by somebody else and has not shown everything")]
+    Blind,
     #[error("progress is another one than this reader has committed")]
     Overtaken,
 }
@@ -166,7 +169,10 @@ impl<'a> Intake<'a> {
             complaints: Complaints::default(),
             counters: Counters::new(),
         };
-        let ended = intake.read().await;
+        let ended = tokio::select! {
+            ended = intake.read() => ended,
+            () = publication::watch(engine, routes) => Err(IntakeError::Blind),
+        };
         intake.stream.close().await;
         ended
     }

@@ -18,6 +18,7 @@ mod lane;
 mod lookup;
 mod prepare;
 mod pruner;
+mod publication;
 mod rescuer;
 mod setup;
 mod visitor;

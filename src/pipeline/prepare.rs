@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::publication;
 use crate::catalog::{self, Catalog, Table};
 use crate::config::{Config, Place, Problem};
 use crate::pg;
@@ -77,7 +78,8 @@ pub async fn prepare(config: &Config, source: &pg::Pool) -> Result<Prepared, Pre
         problems,
     };
     let tables = prepared.tables(config);
-    let found = wal::inspect(&**client, config, &tables).await?;
+    let exposures = publication::exposures(&prepared.plans, tables);
+    let found = wal::inspect(&**client, config, &exposures).await?;
     prepared.problems.extend(found);
     Ok(prepared)
 }

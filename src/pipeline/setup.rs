@@ -9,7 +9,7 @@
 use std::collections::HashSet;
 
 use super::engine::{Engine, RouteAtWork, Routes};
-use crate::catalog::Table;
+use super::publication;
 use crate::config::{Initial, OnLostSlot};
 use crate::failpoint;
 use crate::pg::{self, Snapshot};
@@ -80,10 +80,8 @@ pub(super) async fn find_start(engine: &Engine, routes: &Routes) -> Result<Progr
         &[&engine.config.state.schema],
     )
     .await?;
-    let source = engine.source.get().await?;
-    if engine.config.source.manage {
-        keep_publication(engine, routes, &source).await?;
-    }
+    let mut source = engine.source.get().await?;
+    publication::keep(engine, routes, &mut source).await?;
     failpoint::die_at("setup-after-publication");
     let (progress, goes_on) = find_beginning(engine, &source, &tx).await?;
     failpoint::die_at("setup-after-slot");
@@ -92,35 +90,6 @@ pub(super) async fn find_start(engine: &Engine, routes: &Routes) -> Result<Progr
     }
     tx.commit().await?;
     Ok(progress)
-}
-
-async fn keep_publication(engine: &Engine, routes: &Routes, source: &pg::Client) -> Result<(), SetupError> {
-    let name = &engine.config.source.publication;
-    let tables: Vec<&Table> = engine.tables.iter().collect();
-    let Some(amendment) = wal::amendment(&***source, name, &tables).await? else {
-        return Ok(());
-    };
-    // Noted before it is amended: what was not shown until now was mapped for nobody.
-    let mut state = engine.state.get().await?;
-    let tx = state.transaction().await?;
-    if let Some((_, mapped)) = queue::read_progress(&*tx, &engine.config.source.slot).await? {
-        let blind: HashSet<(&str, &str)> = engine
-            .tables
-            .iter()
-            .filter(|table| amendment.missing.contains(&table.id))
-            .map(|table| (table.schema.as_str(), table.name.as_str()))
-            .collect();
-        let reads_blind = |id: &RouteId| {
-            let route = routes.iter().find(|route| route.id == *id);
-            let mut listeners = route.into_iter().flat_map(|route| &engine.plans[route.sync].listeners);
-            listeners.any(|listener| blind.contains(&(listener.schema.as_str(), listener.table.as_str())))
-        };
-        let still: Vec<RouteId> = mapped.into_iter().filter(|id| !reads_blind(id)).collect();
-        queue::write_readers_routes(&tx, &engine.config.source.slot, &still).await?;
-    }
-    tx.commit().await?;
-    amendment.apply(&***source).await?;
-    Ok(())
 }
 
 /// Where to begin, and whether that is where the last reader stopped.

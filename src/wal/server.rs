@@ -1,9 +1,12 @@
 //! Whether the server and the role are able to stream.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use tokio_postgres::{GenericClient, Row};
 
-use super::{Publication, read_publication};
-use crate::catalog::Table;
+use super::publication::{Bounds, column_list, read_bounds};
+use super::{Exposure, Publication, read_publication};
+use crate::catalog::TableId;
 use crate::config::{Config, Problem};
 use crate::pg::{self, identifier};
 
@@ -14,26 +17,30 @@ const VERSION_MIN: i32 = 140_000;
 pub async fn inspect(
     client: &impl GenericClient,
     config: &Config,
-    tables: &[&Table],
+    exposures: &[Exposure<'_>],
 ) -> Result<Vec<Problem>, pg::Error> {
     let source = &config.source;
     let server = client
         .query_one(include_str!("../../sql/source/server.sql"), &[&source.slot])
         .await?;
-    let ids: Vec<u32> = tables.iter().map(|table| table.id).collect();
+    let ids: Vec<u32> = exposures.iter().map(|exposure| exposure.table.id).collect();
     let privileges = client
         .query(include_str!("../../sql/source/table_privileges.sql"), &[&ids])
         .await?;
     let publication = read_publication(client, &source.publication).await?;
     let mut inspection = Inspection {
         config,
-        tables,
+        exposures,
         role: server.get("role"),
         problems: Vec::new(),
     };
     inspection.server(&server);
     inspection.publication(&server, publication.as_ref());
-    let covered = publication.is_some_and(|publication| publication.covers(tables));
+    if let Some(publication) = publication.as_ref().filter(|_| !source.manage) {
+        let bounds = read_bounds(client, exposures).await?;
+        inspection.column_lists(publication, &bounds);
+    }
+    let covered = publication.is_some_and(|publication| publication.covers(exposures));
     for row in &privileges {
         inspection.table(row, covered);
     }
@@ -42,7 +49,7 @@ pub async fn inspect(
 
 struct Inspection<'a> {
     config: &'a Config,
-    tables: &'a [&'a Table],
+    exposures: &'a [Exposure<'a>],
     role: &'a str,
     problems: Vec<Problem>,
 }
@@ -103,8 +110,12 @@ impl Inspection<'_> {
                 let problem = self.problem(format!("role {role} may not create a publication"));
                 problem.sql = Some(format!("grant create on database {} to {role};", identifier(database)));
             }
-        } else if !publication.is_some_and(|publication| publication.covers(self.tables)) {
-            let list: Vec<String> = self.tables.iter().map(|table| table.sql_name()).collect();
+        } else if !publication.is_some_and(|publication| publication.covers(&self.whole_tables())) {
+            let list: Vec<String> = self
+                .exposures
+                .iter()
+                .map(|exposure| exposure.table.sql_name())
+                .collect();
             let name = identifier(&source.publication);
             let verb = if publication.is_some() { "alter" } else { "create" };
             let tables = if publication.is_some() {
@@ -125,13 +136,64 @@ impl Inspection<'_> {
         }
     }
 
+    /// What is to be shown, whatever the columns.
+    fn whole_tables(&self) -> Vec<Exposure<'_>> {
+        let tables = self.exposures.iter().map(|exposure| exposure.table);
+        tables
+            .map(|table| Exposure {
+                table,
+                needed: BTreeSet::new(),
+                counted: None,
+            })
+            .collect()
+    }
+
+    /// What the column lists of a publication that is not ours leave out and must not.
+    fn column_lists(&mut self, publication: &Publication, bounds: &BTreeMap<TableId, Bounds>) {
+        for exposure in self.exposures {
+            let id = exposure.table.id;
+            let (Some(published), Some(bounds)) = (publication.tables.get(&id), bounds.get(&id)) else {
+                continue;
+            };
+            let identity = exposure.table.identity_columns().unwrap_or_default();
+            let identity: BTreeSet<&str> = identity.iter().map(String::as_str).collect();
+            let (needed, rejected) = (published.lacks(&exposure.needed), published.lacks(&identity));
+            let lacking: BTreeSet<&str> = needed.iter().chain(&rejected).copied().collect();
+            if lacking.is_empty() {
+                continue;
+            }
+            let (table, name) = (exposure.table.sql_name(), identifier(&self.config.source.publication));
+            let lacking: Vec<&str> = lacking.into_iter().collect();
+            let problem = self.problem(format!(
+                "publication {name} leaves out {} of {table}",
+                lacking.join(", ")
+            ));
+            problem.help.push(if rejected.is_empty() {
+                "without them the stream does not tell which subjects a changed row belongs to".to_owned()
+            } else {
+                "they are in the replica identity: postgres rejects the application's own updates and deletes"
+                    .to_owned()
+            });
+            let shown = published.columns.iter().flatten().map(String::as_str);
+            let list: BTreeSet<String> = shown
+                .chain(lacking)
+                .chain(bounds.must.iter().map(String::as_str))
+                .map(str::to_owned)
+                .collect();
+            problem.sql = Some(format!(
+                "begin;\nalter publication {name} drop table {table};\nalter publication {name} add table {table} ({});\ncommit;",
+                column_list(&list)
+            ));
+        }
+    }
+
     fn table(&mut self, privileges: &Row, covered: bool) {
         let id: u32 = privileges.get("oid");
         let Some(table) = self
-            .tables
+            .exposures
             .iter()
-            .find(|table| table.id == id)
-            .map(|table| table.sql_name())
+            .find(|exposure| exposure.table.id == id)
+            .map(|exposure| exposure.table.sql_name())
         else {
             return;
         };

@@ -11,6 +11,7 @@ mod guarantees;
 mod harness;
 mod layers;
 mod messages;
+mod publication;
 mod random;
 mod reads;
 mod relevance;
