@@ -26,6 +26,8 @@ pub const VISITS: &str = "walsift_visits";
 pub const SLOT_LAG: &str = "walsift_slot_lag_bytes";
 pub const SLOT_SAFE: &str = "walsift_slot_safe_bytes";
 pub const READING: &str = "walsift_reading";
+/// By `sync`.
+pub const SYNC_PAUSED: &str = "walsift_sync_paused";
 
 /// Seconds; a quiet system answers within milliseconds, one with a dead sink within hours.
 const LATENCY_BUCKETS: [f64; 16] = [
@@ -86,5 +88,10 @@ fn describe() {
         READING,
         Unit::Count,
         "1 if this process reads the slot, 0 if it stands by"
+    );
+    describe_gauge!(
+        SYNC_PAUSED,
+        Unit::Count,
+        "1 if the sync cannot work with the tables as they are, 0 if it works"
     );
 }

@@ -77,6 +77,9 @@ pub struct Column {
     pub deterministic: bool,
     pub not_null: bool,
     pub generated: bool,
+    /// Another one whenever the column was changed: given another name or type, or its values by `using`, none of which
+    /// is in the WAL as changes of rows.
+    pub version: i64,
 }
 
 #[derive(Debug, Clone)]
@@ -106,6 +109,20 @@ impl Catalog {
 
     pub fn table(&self, id: TableId) -> Option<&Table> {
         self.tables.get(&id)
+    }
+
+    /// What a table is called here: as the configuration names it.
+    pub fn name_of(&self, id: TableId) -> Option<&TableName> {
+        let names = self.names.iter().filter(|(_, named)| **named == id);
+        // The shortest, if it has several.
+        names
+            .map(|(name, _)| name)
+            .min_by_key(|name| (name.schema.is_some(), &name.name))
+    }
+
+    /// Every foreign key between its tables, by table and name.
+    pub fn all_foreign_keys(&self) -> &[ForeignKey] {
+        &self.foreign_keys
     }
 
     /// The foreign keys of `table` that refer to `referenced`.

@@ -59,8 +59,6 @@ enum IntakeError {
     Relation(#[from] UnknownRelation),
     #[error("the stream is out of order: {0}")]
     Order(&'static str),
-    #[error("the publication was changed by somebody else and has not shown everything")]
-    Blind,
     #[error("progress is another one than this reader has committed")]
     Overtaken,
 }
@@ -171,7 +169,7 @@ impl<'a> Intake<'a> {
         };
         let ended = tokio::select! {
             ended = intake.read() => ended,
-            () = publication::watch(engine, routes) => Err(IntakeError::Blind),
+            never = publication::watch(engine) => match never {},
         };
         intake.stream.close().await;
         ended
@@ -247,6 +245,8 @@ impl<'a> Intake<'a> {
     fn change(&mut self, bytes: &[u8]) -> Result<(), IntakeError> {
         let (relation, change) = match Message::decode(bytes)? {
             Message::Relation(relation) => {
+                self.engine.hints.look();
+                let relation = self.engine.as_planned(relation);
                 self.mapper.describe(&relation);
                 self.relations.insert(relation);
                 return Ok(());

@@ -4,6 +4,7 @@
 //! deletes of it. The identity may change at any time, and nothing tells: whoever reads the slot looks, every two seconds.
 
 use std::collections::{BTreeSet, HashSet};
+use std::convert::Infallible;
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
@@ -14,7 +15,7 @@ use crate::catalog::{Table, TableId};
 use crate::pg;
 use crate::plan::{Read, ReadColumns, SyncPlan};
 use crate::queue::{self, RouteId};
-use crate::wal::{self, Exposure};
+use crate::wal::{self, Amendment, Exposure};
 
 const PERIOD: Duration = Duration::from_secs(2);
 
@@ -56,39 +57,71 @@ fn exposure<'a>(plans: &'a [SyncPlan], table: &'a Table) -> Exposure<'a> {
     Exposure { table, needed, counted }
 }
 
-/// What became of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kept {
-    /// Whatever is read now was shown before.
-    InStep,
-    /// It did not show everything. Noted is for whom that means missed changes; the next to take over the slot visits them.
-    WasBlind,
-}
-
 /// Makes or amends the publication, if it is ours to do.
-pub(super) async fn keep(engine: &Engine, routes: &Routes, source: &mut pg::Client) -> Result<Kept, SetupError> {
+pub(super) async fn keep(engine: &Engine, routes: &Routes, source: &mut pg::Client) -> Result<(), SetupError> {
     let config = &engine.config.source;
     if !config.manage {
-        return Ok(Kept::InStep);
+        return Ok(());
     }
-    let exposures = exposures(&engine.plans, &engine.tables);
-    let mut kept = Kept::InStep;
+    wal::withdraw_unidentified(&***source, &config.publication).await?;
     for _ in 0..TRIES {
-        let amendment = wal::amendment(&***source, &config.publication, &exposures, config.column_lists).await?;
-        let Some(amendment) = amendment else { break };
-        if !amendment.missing.is_empty() {
-            // Noted before it is amended: what was not shown until now was mapped for nobody.
-            note_blindness(engine, routes, &amendment.missing).await?;
-            kept = Kept::WasBlind;
+        let kept = kept_tables(engine, source).await?;
+        let Some(amendment) = needed_amendment(engine, &kept, source).await? else {
+            return Ok(());
+        };
+        // Noted before it is amended: what was not shown until now was mapped for nobody.
+        note_blindness(engine, routes, &amendment.missing).await?;
+        if amendment.apply(source, &wanted(engine, &kept)).await? {
+            return Ok(());
         }
-        if amendment.apply(source, &exposures).await? {
-            break;
+    }
+    Err(SetupError::Unsettled)
+}
+
+/// The tables to be published: those that are read, and those that paused syncs will read again.
+fn wanted<'a>(engine: &'a Engine, kept: &'a [Table]) -> Vec<Exposure<'a>> {
+    let mut wanted = exposures(&engine.plans, &engine.tables);
+    // Nobody knows now which columns will count.
+    wanted.extend(exposures(&[], kept));
+    wanted
+}
+
+async fn needed_amendment(
+    engine: &Engine,
+    kept: &[Table],
+    source: &pg::Client,
+) -> Result<Option<Amendment>, SetupError> {
+    let config = &engine.config.source;
+    let wanted = wanted(engine, kept);
+    if wanted.is_empty() {
+        return Ok(None);
+    }
+    let amendment = wal::amendment(&***source, &config.publication, &wanted, config.column_lists).await?;
+    // To leave out what a paused sync reads would be one more change, and one more when it goes on.
+    Ok(amendment.filter(|amendment| engine.paused.is_empty() || amendment.does_harm || !amendment.missing.is_empty()))
+}
+
+/// The tables of paused syncs that are published and may stay so.
+async fn kept_tables(engine: &Engine, source: &pg::Client) -> Result<Vec<Table>, SetupError> {
+    if engine.paused.is_empty() {
+        return Ok(Vec::new());
+    }
+    let publication = wal::read_publication(&***source, &engine.config.source.publication).await?;
+    let published = publication.map(|publication| publication.tables).unwrap_or_default();
+    let mut kept: Vec<Table> = Vec::new();
+    for table in engine.paused.iter().flat_map(|paused| &paused.tables) {
+        let known = engine.tables.iter().chain(&kept).any(|known| known.id == table.id);
+        if published.contains_key(&table.id) && !known {
+            kept.push(table.clone());
         }
     }
     Ok(kept)
 }
 
 async fn note_blindness(engine: &Engine, routes: &Routes, missing: &[TableId]) -> Result<(), SetupError> {
+    if missing.is_empty() {
+        return Ok(());
+    }
     let slot = &engine.config.source.slot;
     let mut state = engine.state.get().await?;
     let tx = state.transaction().await?;
@@ -111,28 +144,22 @@ async fn note_blindness(engine: &Engine, routes: &Routes, missing: &[TableId]) -
     Ok(())
 }
 
-/// For the process that reads the slot: looks again and again. Ends once the publication turned out not to have shown
-/// everything: then the slot has to be taken over anew.
-pub(super) async fn watch(engine: &Engine, routes: &Routes) {
-    if !engine.config.source.manage {
+/// For the process that reads the slot: looks again and again whether the column lists still fit the tables. Whatever else
+/// has changed makes another generation of the engine; see [`super::schema`].
+pub(super) async fn watch(engine: &Engine) -> Infallible {
+    let config = &engine.config.source;
+    if !(config.manage && config.column_lists) {
         return std::future::pending().await;
     }
     let component = "publication";
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // It has just been looked at.
-    ticks.tick().await;
     loop {
         ticks.tick().await;
-        let kept = async {
-            let mut source = engine.source.get().await?;
-            keep(engine, routes, &mut source).await
-        };
-        match kept.await {
-            Ok(Kept::InStep) => {
+        match fit_lists(engine).await {
+            Ok(()) => {
                 engine.health.well(component);
             }
-            Ok(Kept::WasBlind) => return,
             Err(error) => {
                 if engine.health.ill(component, chain(&error)) {
                     tracing::error!(
@@ -143,4 +170,15 @@ pub(super) async fn watch(engine: &Engine, routes: &Routes) {
             }
         }
     }
+}
+
+async fn fit_lists(engine: &Engine) -> Result<(), SetupError> {
+    let mut source = engine.source.get().await?;
+    let kept = kept_tables(engine, &source).await?;
+    if let Some(amendment) = needed_amendment(engine, &kept, &source).await?
+        && amendment.missing.is_empty()
+    {
+        amendment.apply(&mut source, &wanted(engine, &kept)).await?;
+    }
+    Ok(())
 }

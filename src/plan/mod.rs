@@ -11,6 +11,7 @@
 
 mod changes;
 mod document;
+mod draft;
 mod examine;
 mod link;
 mod names;
@@ -28,7 +29,8 @@ use std::sync::Arc;
 use crate::catalog::Catalog;
 use crate::config::{Config, Node, Problem, Sync, TableName};
 
-pub use examine::examine;
+pub use draft::{Draft, DraftSink, Refusal, Wish, draft};
+pub use examine::{examine, fixes};
 pub use path::{Finder, Listener, Lookup};
 pub use probe::probe;
 pub use relevance::narrow;

@@ -178,6 +178,8 @@ impl Bounds {
 pub struct Amendment {
     /// Those whose changes it did not show so far, or not so that they led to subjects.
     pub missing: Vec<TableId>,
+    /// Postgres rejects the application's own updates and deletes as long as the publication is as it is.
+    pub does_harm: bool,
     lists: Lists,
     column_lists: bool,
     statement: String,
@@ -195,6 +197,10 @@ pub async fn amendment(
     let tables: Vec<String> = exposures.iter().map(|exposure| entry(exposure, &lists)).collect();
     let (tables, name) = (tables.join(", "), identifier(name));
     let options = "publish = 'insert, update, delete, truncate', publish_via_partition_root = true";
+    let does_harm = match &publication {
+        Some(publication) => harms(client, publication, exposures).await?,
+        None => false,
+    };
     let (missing, statement) = match publication {
         None => {
             let all = exposures.iter().map(|exposure| exposure.table.id).collect();
@@ -216,9 +222,28 @@ pub async fn amendment(
     };
     Ok(Some(Amendment {
         missing,
+        does_harm,
         lists,
         column_lists,
         statement,
+    }))
+}
+
+/// Whether some list does not cover a replica identity.
+async fn harms(
+    client: &impl GenericClient,
+    publication: &Publication,
+    exposures: &[Exposure<'_>],
+) -> Result<bool, pg::Error> {
+    if publication.tables.values().all(|published| published.columns.is_none()) {
+        return Ok(false);
+    }
+    let bounds = read_bounds(client, exposures).await?;
+    Ok(publication.tables.iter().any(|(id, published)| {
+        let columns = published.columns.as_ref();
+        columns
+            .zip(bounds.get(id))
+            .is_some_and(|(columns, bounds)| !bounds.listable || !bounds.must.is_subset(columns))
     }))
 }
 

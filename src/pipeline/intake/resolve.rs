@@ -201,7 +201,7 @@ impl Resolver<'_> {
             };
             self.visit(sync, &kind, None, |visit| NewVisit {
                 last_key: last_key.clone(),
-                priority: Priority::Low,
+                priority: Priority::Bulk,
                 changed_at: Some(changed_at),
                 ..visit
             });
@@ -220,7 +220,7 @@ impl Resolver<'_> {
         for xid in unseen.into_iter().map(Some).chain(some_seen.then_some(None)) {
             let changed_at = Some(touch.committed_at);
             self.visit(sync, &kind, xid, |visit| NewVisit {
-                priority: Priority::Low,
+                priority: Priority::Bulk,
                 changed_at,
                 ..visit
             });
@@ -236,7 +236,7 @@ impl Resolver<'_> {
                 xid,
                 horizon: None,
                 last_key: None,
-                priority: Priority::Normal,
+                priority: route.priority,
                 changed_at: None,
             }));
         }
@@ -269,7 +269,7 @@ impl Resolved {
                     changed_at: Some(*at),
                 })
                 .collect();
-            let inserted = queue::enqueue(tx, entries, Priority::Normal).await?;
+            let inserted = queue::enqueue(tx, entries, route.priority, route.pace.debounce).await?;
             let count = u64::try_from(subjects.len()).unwrap_or(u64::MAX);
             covered.insert(route.id, count.saturating_sub(inserted));
         }
