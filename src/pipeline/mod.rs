@@ -23,6 +23,7 @@ mod lookup;
 mod mend;
 mod prepare;
 mod pruner;
+mod publication;
 mod refresher;
 mod rescuer;
 mod schema;

@@ -14,6 +14,7 @@ mod init;
 mod language;
 mod layers;
 mod messages;
+mod publication;
 mod random;
 mod reads;
 mod relevance;
