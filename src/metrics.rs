@@ -12,6 +12,8 @@ pub const SUBJECTS_BUILT: &str = "walsift_subjects_built_total";
 pub const PUBLISHED: &str = "walsift_published_total";
 /// By `sync`, `reason`.
 pub const SUPPRESSED: &str = "walsift_suppressed_total";
+/// By `sync`.
+pub const MESSAGES_MALFORMED: &str = "walsift_messages_malformed_total";
 /// By `sync`, `sink`, `class`.
 pub const ATTEMPTS_FAILED: &str = "walsift_attempts_failed_total";
 /// By `sync`, `sink`.
@@ -54,6 +56,11 @@ fn describe() {
     );
     describe_counter!(PUBLISHED, Unit::Count, "Deliveries that a sink accepted");
     describe_counter!(SUPPRESSED, Unit::Count, "What was not sent, by reason");
+    describe_counter!(
+        MESSAGES_MALFORMED,
+        Unit::Count,
+        "Logical messages that should name subjects and do not"
+    );
     describe_counter!(
         ATTEMPTS_FAILED,
         Unit::Count,

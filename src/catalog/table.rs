@@ -111,6 +111,20 @@ impl Catalog {
         self.tables.get(&id)
     }
 
+    /// What a table is called here: as the configuration names it.
+    pub fn name_of(&self, id: TableId) -> Option<&TableName> {
+        let names = self.names.iter().filter(|(_, named)| **named == id);
+        // The shortest, if it has several.
+        names
+            .map(|(name, _)| name)
+            .min_by_key(|name| (name.schema.is_some(), &name.name))
+    }
+
+    /// Every foreign key between its tables, by table and name.
+    pub fn all_foreign_keys(&self) -> &[ForeignKey] {
+        &self.foreign_keys
+    }
+
     /// The foreign keys of `table` that refer to `referenced`.
     pub fn foreign_keys(&self, table: TableId, referenced: TableId) -> impl Iterator<Item = &ForeignKey> {
         self.foreign_keys

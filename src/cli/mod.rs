@@ -4,8 +4,10 @@
 
 mod check;
 mod demo;
+mod init;
 mod log;
 mod run;
+mod schema;
 mod status;
 
 use std::path::PathBuf;
@@ -31,8 +33,12 @@ enum Verb {
     Run(run::Options),
     /// Says everything that `run` would refuse, and more, without changing anything
     Check(check::Options),
+    /// Writes a first configuration from the foreign keys around a table
+    Init(init::Options),
     /// Shows the slot, the jobs, and what has been published and suppressed
     Status(status::Options),
+    /// Prints a JSON Schema of the configuration file, for editors
+    Schema,
     /// Shows the main job on a throwaway Postgres
     Demo(demo::Options),
 }
@@ -93,7 +99,9 @@ pub fn main() -> ExitCode {
             match cli.verb {
                 Verb::Run(options) => run::run(&options).await,
                 Verb::Check(options) => check::check(&options).await,
+                Verb::Init(options) => init::init(&options).await,
                 Verb::Status(options) => status::status(&options).await,
+                Verb::Schema => schema::schema(),
                 Verb::Demo(options) => demo::demo(&options).await,
             }
         });

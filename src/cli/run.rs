@@ -138,8 +138,8 @@ fn stop_on_signals(stop: CancellationToken) -> std::io::Result<()> {
             _ = terminate.recv() => "SIGTERM",
             _ = interrupt.recv() => "SIGINT",
         };
-        tracing::info!(signal = first, "stopping: what is in flight is finished first");
         stop.cancel();
+        tracing::info!(signal = first, "stopping: what is in flight is finished first");
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}

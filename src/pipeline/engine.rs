@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore};
+use metrics::counter;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -15,17 +16,20 @@ use super::assess::{Assessment, Standing};
 use super::backoff::Backoff;
 use super::breaker::Breaker;
 use super::fingerprint::Fingerprint;
+use super::gate::Gate;
 use super::generation::Ground;
 use super::health::Health;
 use super::schema::Hints;
-use super::{delivery, intake, pruner, rescuer, setup, visitor, watch};
+use super::{delivery, intake, pruner, refresher, rescuer, setup, visitor, watch};
 use crate::catalog::Table;
 use crate::config::Config;
+use crate::diff::Reason;
+use crate::metrics as names;
 use crate::pg;
 use crate::plan::SyncPlan;
 use crate::publish::Sink;
-use crate::queue::{Route, RouteId};
-use crate::record::Tally;
+use crate::queue::{Priority, Route, RouteId};
+use crate::record::{Pace, Tally};
 use crate::wal::Relation;
 
 /// What all tasks share.
@@ -51,10 +55,9 @@ pub struct Engine {
     pub stop: CancellationToken,
     pub(super) tally: Mutex<Tally>,
     /// Builds that may run at the same time.
-    pub(super) builders: Semaphore,
-    /// Room for documents that are built and not delivered yet, in KiB.
-    pub(super) documents: Arc<Semaphore>,
-    pub(super) documents_kib: u32,
+    pub(super) builders: Arc<Gate>,
+    /// What documents that are built and not delivered yet may take in memory.
+    pub(super) documents_bytes: usize,
 }
 
 /// A route at work.
@@ -70,8 +73,11 @@ pub(super) struct RouteAtWork {
     pub fingerprint: String,
     /// Stands for the sync as it is configured.
     pub configured: String,
-    /// Woken when jobs are made.
-    pub jobs: Notify,
+    /// Of live changes.
+    pub priority: Priority,
+    pub pace: Pace,
+    /// Woken when jobs are made; the same for all routes of a sync.
+    pub jobs: Arc<Notify>,
     /// Woken when visits are made.
     pub visits: Notify,
 }
@@ -80,14 +86,14 @@ pub(super) struct RouteAtWork {
 #[derive(Debug)]
 pub(super) struct SharedSink {
     pub sink: Sink,
-    pub places: Semaphore,
+    pub places: Arc<Gate>,
     pub breaker: Breaker,
 }
 
 impl SharedSink {
     pub fn new(sink: Sink) -> Self {
         Self {
-            places: Semaphore::new(sink.concurrency()),
+            places: Gate::new(sink.concurrency()),
             sink,
             breaker: Breaker::default(),
         }
@@ -130,9 +136,6 @@ impl Engine {
         }
         tables.sort_by_key(|table: &Table| table.id);
         tables.dedup_by_key(|table| table.id);
-        let documents_kib = u32::try_from(config.engine.memory_bytes / 4 / 1024)
-            .unwrap_or(u32::MAX)
-            .clamp(1, 1 << 24);
         let databases = &ground.databases;
         Self {
             plans: plans.into(),
@@ -148,9 +151,8 @@ impl Engine {
             health: Arc::new(ground.health.shared()),
             stop,
             tally: Mutex::default(),
-            builders: Semaphore::new(config.engine.workers),
-            documents: Arc::new(Semaphore::new(documents_kib as usize)),
-            documents_kib,
+            builders: Gate::new(config.engine.workers),
+            documents_bytes: config.engine.memory_bytes / 4,
             config,
         }
     }
@@ -175,6 +177,13 @@ impl Engine {
                 .entry((route, name))
                 .or_default() += more;
         }
+    }
+
+    /// Counts what was not sent.
+    pub(super) fn suppressed(&self, route: &RouteAtWork, reason: Reason, more: u64) {
+        let reason = reason.as_str();
+        counter!(names::SUPPRESSED, "sync" => route.sync_name.to_string(), "reason" => reason).increment(more);
+        self.count(route.id, reason, more);
     }
 
     /// The time to wait, cut short by a stop. Returns whether to go on.
@@ -208,6 +217,7 @@ pub(super) async fn start(engine: &Arc<Engine>) -> Option<Tasks> {
         others.spawn(visitor::run(engine.clone(), routes.clone(), index));
     }
     others.spawn(delivery::run(engine.clone(), routes.clone()));
+    others.spawn(refresher::run(engine.clone(), routes.clone()));
     others.spawn(rescuer::run(engine.clone(), routes));
     others.spawn(pruner::run(engine.clone()));
     others.spawn(watch::run(engine.clone()));
@@ -267,20 +277,27 @@ async fn first_setup(engine: &Arc<Engine>) -> Option<Vec<Route>> {
 }
 
 fn routes_at_work(engine: &Engine, routes: &[Route]) -> Vec<RouteAtWork> {
-    let mut at_work = Vec::new();
+    let mut at_work: Vec<RouteAtWork> = Vec::new();
     for route in routes {
         let Some(sync) = engine.config.syncs.iter().position(|sync| sync.name == route.sync) else {
             continue;
         };
+        let of_sync = at_work.iter().find(|other| other.sync == sync);
+        let jobs = of_sync.map(|other| other.jobs.clone()).unwrap_or_default();
         at_work.push(RouteAtWork {
             id: route.id,
             sync,
             sync_name: route.sync.as_str().into(),
             sink_name: route.sink.as_str().into(),
             sink: engine.sinks[&route.sink].clone(),
+            priority: engine.config.syncs[sync].priority.into(),
+            pace: Pace {
+                debounce: engine.config.syncs[sync].debounce,
+                min_interval: engine.config.syncs[sync].min_interval,
+            },
             fingerprint: engine.fingerprints[sync].text(),
             configured: setup::configured(&engine.config.syncs[sync]),
-            jobs: Notify::new(),
+            jobs,
             visits: Notify::new(),
         });
     }

@@ -1,7 +1,7 @@
 //! The order of the stages, and the tasks that run them.
 //!
 //! ```text
-//! intake ──▶ jobs ◀── visitor        lane (one for each route): feeder ─▶ publisher ─▶ settler
+//! intake ──▶ jobs ◀── visitor        lane (one for each sync): feeder ─▶ publisher ─▶ settler (of each sink)
 //! ```
 //!
 //! Nothing left of the jobs waits for anything right of them. Every task has a name and an owner; to stop is: take nothing
@@ -14,14 +14,17 @@ mod databases;
 mod delivery;
 mod engine;
 mod fingerprint;
+mod gate;
 mod generation;
 mod health;
 mod intake;
 mod lane;
 mod lookup;
 mod meanings;
+mod mend;
 mod prepare;
 mod pruner;
+mod refresher;
 mod rescuer;
 mod schema;
 mod setup;
@@ -35,4 +38,5 @@ pub use fingerprint::{Fingerprint, Meaning, Part};
 pub use generation::{Ground, begin, run};
 pub use health::Health;
 pub use meanings::{RouteMeaning, meanings};
+pub use mend::{Mended, Mender, fixes};
 pub use prepare::{PrepareError, Prepared, prepare};

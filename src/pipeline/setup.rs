@@ -257,7 +257,7 @@ pub(super) async fn take_over(engine: &Engine, routes: &Routes) -> Result<(), Se
                 xid: None,
                 horizon: Some(horizon),
                 last_key: None,
-                priority: Priority::Low,
+                priority: Priority::Bulk,
                 changed_at: None,
             };
             queue::insert_visit(&tx, &visit).await?;

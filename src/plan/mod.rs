@@ -11,6 +11,7 @@
 
 mod changes;
 mod document;
+mod draft;
 mod examine;
 mod link;
 mod names;
@@ -28,7 +29,8 @@ use std::sync::Arc;
 use crate::catalog::Catalog;
 use crate::config::{Config, Node, Problem, Sync, TableName};
 
-pub use examine::examine;
+pub use draft::{Draft, DraftSink, Refusal, Wish, draft};
+pub use examine::{examine, fixes};
 pub use path::{Finder, Listener, Lookup};
 pub use probe::probe;
 pub use relevance::narrow;
@@ -56,6 +58,8 @@ pub struct SyncPlan {
     pub listeners: Vec<Listener>,
     /// What the document depends on, once for each table that is listened to.
     pub reads: Vec<Read>,
+    /// Prefixes of the messages that name subjects.
+    pub messages: Vec<String>,
 }
 
 /// What the documents of a sync depend on in the rows of a table.
@@ -172,6 +176,7 @@ impl Trunk<'_> {
             key_sql: document::key_statement(&self.shape),
             page: path::page(&self.root, &self.shape),
             reads: whole_tables(&listeners),
+            messages: self.sync.messages.clone(),
             listeners,
             shape: Arc::new(self.shape.clone()),
         }

@@ -7,13 +7,15 @@
 mod claim;
 mod enqueue;
 mod progress;
+mod refresh;
 mod route;
 mod visit;
 mod worker;
 
-pub use claim::{ClaimError, DigestBytes, Job, JobId, claim, next_due};
+pub use claim::{ClaimError, Demand, DigestBytes, Job, JobId, claim, next_due};
 pub use enqueue::{Entry, Priority, enqueue};
 pub use progress::{Progress, read_progress, replace_progress, write_progress, write_readers_routes};
+pub use refresh::refresh;
 pub use route::{Route, RouteId, ensure_routes, routes, set_at_work, set_paused, show_paused};
 pub use visit::{
     Kind, NewVisit, Ready, Visit, VisitId, advance_visit, backlog, defer_visit, delete_visit, has_visits, insert_visit,

@@ -8,6 +8,7 @@
 //! that the caller did not confirm. No value of a row appears in an error or in `Debug`.
 
 mod lsn;
+mod mend;
 mod pgoutput;
 mod publication;
 mod relation;
@@ -16,7 +17,11 @@ mod slot;
 mod stream;
 mod withdrawal;
 
+#[cfg(test)]
+pub(crate) use pgoutput::encoder;
+
 pub use lsn::{InvalidLsn, Lsn};
+pub use mend::publication_fixes;
 pub use pgoutput::{Content, DecodeError, Message, OldKind, OldTuple, Problem, RelationIds, Tuple, Value, Values};
 pub use publication::{Amendment, Publication, amendment, read_publication};
 pub use relation::{Column, Relation, Relations, ReplicaIdentity, UnknownRelation};
