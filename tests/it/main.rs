@@ -12,6 +12,7 @@ mod guarantees;
 mod harness;
 mod init;
 mod layers;
+mod plan;
 mod random;
 mod reads;
 mod shop;
