@@ -1,11 +1,11 @@
 //! `walsift plan`.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::{ConfigFile, Exit};
 use crate::config::{Config, File, Report};
-use crate::pipeline::{self, Databases};
+use crate::pipeline::{self, Databases, Prepared};
 use crate::plan::Picture;
 
 #[derive(Debug, Args)]
@@ -20,6 +20,22 @@ pub(super) struct Options {
     /// With the statements that build documents and look up subjects
     #[arg(long)]
     sql: bool,
+    /// Compare with what runs: what going over to this configuration would send
+    ///
+    /// Exit status: 0 everything runs as it is configured, 1 something differs, 2 bad usage or configuration, 3 a database
+    /// cannot be reached or nothing has run yet.
+    #[arg(long, value_enum, value_name = "WHAT", conflicts_with = "sql")]
+    against: Option<Against>,
+    /// With --against: how many subjects of each sync are built both ways
+    #[arg(long, value_name = "SUBJECTS", default_value_t = 200, requires = "against",
+          value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    sample: u16,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Against {
+    /// What the state database says was started last
+    Running,
 }
 
 pub(super) async fn plan(options: &Options) -> Exit {
@@ -52,6 +68,9 @@ pub(super) async fn plan(options: &Options) -> Exit {
         let problems = prepared.problems;
         return refuse(&loaded.file, &Report { problems });
     }
+    if let Some(Against::Running) = options.against {
+        return compare(options, &loaded.config, &prepared, &databases).await;
+    }
     let pictures = match pipeline::paint(&loaded.config, &prepared, &databases.source).await {
         Ok(pictures) => pictures,
         Err(error) => {
@@ -80,6 +99,28 @@ pub(super) async fn plan(options: &Options) -> Exit {
         eprintln!("\n{what} in the way of `run`: see `walsift check`");
     }
     Exit::Done
+}
+
+async fn compare(options: &Options, config: &Config, prepared: &Prepared, databases: &Databases) -> Exit {
+    let size = usize::from(options.sample);
+    match pipeline::compare(config, prepared, databases, options.sync.as_deref(), size).await {
+        Ok(comparison) => {
+            if options.json {
+                super::print(&format!("{}\n", json!(comparison)));
+            } else {
+                super::print(&comparison.text());
+            }
+            if comparison.is_nothing() {
+                Exit::Done
+            } else {
+                Exit::Failed
+            }
+        }
+        Err(error) => {
+            eprintln!("{}", pipeline::chain(&error));
+            Exit::NotReady
+        }
+    }
 }
 
 /// Refuses a sync that is not configured.

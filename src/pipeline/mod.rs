@@ -9,6 +9,7 @@
 
 mod backoff;
 mod breaker;
+mod compare;
 mod databases;
 mod delivery;
 mod engine;
@@ -25,6 +26,7 @@ mod setup;
 mod visitor;
 mod watch;
 
+pub use compare::{CompareError, Comparison, compare};
 pub use databases::Databases;
 pub use engine::{Broken, Engine, chain, run};
 pub use health::Health;

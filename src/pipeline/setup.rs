@@ -14,7 +14,7 @@ use crate::config::{Initial, OnLostSlot};
 use crate::failpoint;
 use crate::pg::{self, Snapshot};
 use crate::plan::SyncPlan;
-use crate::queue::{self, Kind, NewVisit, Priority, Progress, Route, RouteId};
+use crate::queue::{self, Kind, NewVisit, Priority, Progress, Route, RouteId, Running};
 use crate::record::{self, MigrateError};
 use crate::wal::{self, Lsn, Slot};
 
@@ -241,6 +241,8 @@ pub(super) async fn take_over(engine: &Engine, routes: &Routes) -> Result<(), Se
         }
         if before != route.fingerprint {
             queue::set_fingerprint(&tx, route.id, &route.fingerprint).await?;
+            let (plan, sync) = (&engine.plans[route.sync], &engine.config.syncs[route.sync]);
+            queue::set_running(&tx, route.id, &Running::of(plan, sync)).await?;
         }
     }
     let own: HashSet<RouteId> = routes.iter().map(|route| route.id).collect();

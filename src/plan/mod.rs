@@ -21,6 +21,7 @@ mod picture;
 mod probe;
 mod question;
 mod relevance;
+mod sample;
 mod shape;
 mod tree;
 
@@ -33,9 +34,10 @@ use crate::config::{Config, Node, Problem, Sync, TableName};
 pub use draft::{Draft, DraftSink, Refusal, Wish, draft};
 pub use examine::{examine, fixes};
 pub use path::{Finder, Listener, Lookup};
-pub use picture::{HotSpot, Picture, link_columns, pictures};
+pub use picture::{HotSpot, Picture, grouped, link_columns, pictures, wrapped};
 pub use probe::probe;
 pub use relevance::narrow;
+pub use sample::sample_statement;
 pub use shape::{KeyColumn, KeyShape};
 
 use changes::Watching;

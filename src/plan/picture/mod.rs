@@ -13,3 +13,4 @@ mod facts;
 mod text;
 
 pub use facts::{HotSpot, Picture, link_columns, pictures};
+pub use text::{grouped, wrapped};

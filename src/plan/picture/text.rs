@@ -169,7 +169,7 @@ fn finds(way: &WayPicture) -> String {
 }
 
 /// `41000` → `41,000`.
-pub(super) fn grouped(count: u64) -> String {
+pub fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -182,7 +182,7 @@ pub(super) fn grouped(count: u64) -> String {
 }
 
 /// Lines of which the first begins with `head` and the others are indented as far.
-pub(super) fn wrapped(head: &str, text: &str) -> String {
+pub fn wrapped(head: &str, text: &str) -> String {
     let indent = " ".repeat(head.chars().count());
     let mut lines = vec![head.to_owned()];
     let mut fresh = true;
