@@ -61,6 +61,7 @@ pub async fn load(client: &impl GenericClient, names: &[TableName]) -> Result<Ca
             deterministic: row.get("deterministic"),
             not_null: row.get("not_null"),
             generated: row.get("generated"),
+            version: row.get("version"),
         });
     }
     for row in client
@@ -90,7 +91,7 @@ pub async fn load(client: &impl GenericClient, names: &[TableName]) -> Result<Ca
     Ok(catalog)
 }
 
-fn quoted(name: &TableName) -> String {
+pub(super) fn quoted(name: &TableName) -> String {
     match &name.schema {
         Some(schema) => qualified(schema, &name.name),
         None => identifier(&name.name),

@@ -4,12 +4,14 @@
 //! configuration, those around one table. Promises a picture of one moment; a schema that changes afterwards is for the
 //! stages to notice.
 
+mod digest;
 mod explore;
 mod fix;
 mod load;
 mod statistics;
 mod table;
 
+pub use digest::digest;
 pub use explore::{RELATED_MAX, Surroundings, explore, quoted};
 pub use fix::{Fix, FixKind, Locks};
 pub use load::load;

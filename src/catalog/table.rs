@@ -77,6 +77,9 @@ pub struct Column {
     pub deterministic: bool,
     pub not_null: bool,
     pub generated: bool,
+    /// Another one whenever the column was changed: given another name or type, or its values by `using`, none of which
+    /// is in the WAL as changes of rows.
+    pub version: i64,
 }
 
 #[derive(Debug, Clone)]

@@ -8,6 +8,7 @@ mod init;
 mod log;
 mod plan;
 mod run;
+mod schema;
 mod status;
 
 use std::path::PathBuf;
@@ -39,6 +40,8 @@ enum Verb {
     Init(init::Options),
     /// Shows the slot, the jobs, and what has been published and suppressed
     Status(status::Options),
+    /// Prints a JSON Schema of the configuration file, for editors
+    Schema,
     /// Shows the main job on a throwaway Postgres
     Demo(demo::Options),
 }
@@ -102,6 +105,7 @@ pub fn main() -> ExitCode {
                 Verb::Plan(options) => plan::plan(&options).await,
                 Verb::Init(options) => init::init(&options).await,
                 Verb::Status(options) => status::status(&options).await,
+                Verb::Schema => schema::schema(),
                 Verb::Demo(options) => demo::demo(&options).await,
             }
         });

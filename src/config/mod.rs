@@ -23,6 +23,7 @@ mod print;
 mod problem;
 mod raw;
 mod render;
+mod schema;
 mod wording;
 
 #[cfg(test)]
@@ -37,3 +38,4 @@ pub use model::{
     Watched, Way,
 };
 pub use problem::{Place, Problem, Report};
+pub use schema::SCHEMA;

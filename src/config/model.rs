@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::Place;
 
 /// A whole configuration file, checked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Config {
     pub source: Source,
     pub state: State,
@@ -23,7 +23,7 @@ pub struct Config {
 }
 
 /// The database that is read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Source {
     /// A libpq connection string, as a URL or as keywords.
     pub url: SecretString,
@@ -45,7 +45,7 @@ pub enum OnLostSlot {
 }
 
 /// Where jobs, state and progress are kept.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct State {
     /// The source's own URL by default.
     pub url: SecretString,
@@ -53,7 +53,7 @@ pub struct State {
     pub schema: String,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Engine {
     /// Batches built at the same time.
     pub workers: usize,
@@ -65,33 +65,33 @@ pub struct Engine {
 }
 
 /// How long finished jobs are kept, with their attempts.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Retention {
     pub succeeded: Duration,
     /// Refused ones, and those out of attempts.
     pub failed: Duration,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Admin {
     pub listen: SocketAddr,
     pub token: Option<SecretString>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Sink {
     pub name: String,
     pub place: Place,
     pub kind: SinkKind,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum SinkKind {
     Http(Box<HttpSink>),
     Stdout,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct HttpSink {
     /// With `{name}` placeholders; may carry a secret in its query.
     pub url: SecretString,
@@ -115,7 +115,7 @@ pub struct Retry {
 }
 
 /// One declared kind of document.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Sync {
     pub name: String,
     pub place: Place,
@@ -187,7 +187,7 @@ impl Pointer {
 }
 
 /// A table that a sync listens to beside those of its tree.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Watched {
     pub table: TableName,
     pub place: Place,
@@ -195,7 +195,7 @@ pub struct Watched {
 }
 
 /// From a changed row to subjects.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Way {
     /// Columns of the row that hold the key, in its order.
     Columns(Vec<String>),
@@ -221,7 +221,7 @@ pub enum History {
 }
 
 /// One table in the tree of a document.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Node {
     /// The sync's name for the root, otherwise the name under `one` or `many`.
     pub name: String,
@@ -246,7 +246,7 @@ pub struct Node {
 }
 
 /// The table between the two of an m:n relation.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Through {
     pub table: TableName,
     pub place: Place,
@@ -270,7 +270,7 @@ pub struct TableName {
     pub name: String,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Document {
     /// Members in the order of the file.
     Object(Vec<(String, Member)>),
@@ -278,7 +278,7 @@ pub enum Document {
     Bare(Expression),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Member {
     Expression(Expression),
     /// A JSON number or boolean, as text.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::build::digest;
+use crate::build::{Ignored, digest};
 use crate::config::Pointer;
 
 /// A place at which two documents differ.
@@ -125,7 +125,8 @@ fn elements(value: &RawValue) -> Option<Vec<&RawValue>> {
 
 /// As values: numbers exactly, members in any order.
 fn same(old: &RawValue, new: &RawValue) -> bool {
-    matches!((digest(old.get()), digest(new.get())), (Ok(old), Ok(new)) if old == new)
+    let digest = |value: &RawValue| digest(value.get(), &Ignored::default());
+    matches!((digest(old), digest(new)), (Ok(old), Ok(new)) if old == new)
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub async fn fixes(config: &Config, prepared: &Prepared, source: &pg::Pool) -> R
     fixes.sort_by_key(|fix| matches!(&fix.kind, FixKind::Index { unique: false, .. }));
     if !config.source.manage && every_table_can_be_published(config, prepared, &fixes) {
         let client = source.get().await?;
-        let tables = prepared.tables(config);
+        let tables = super::prepare::tables(config, &prepared.catalog);
         let name = &config.source.publication;
         let publication = wal::read_publication(&**client, name).await?;
         fixes.extend(wal::publication_fixes(publication.as_ref(), name, &tables));
@@ -38,7 +38,7 @@ pub async fn fixes(config: &Config, prepared: &Prepared, source: &pg::Pool) -> R
 /// Whether each table has a replica identity, or will have one: without it postgres would reject the application's updates
 /// and deletes.
 fn every_table_can_be_published(config: &Config, prepared: &Prepared, fixes: &[Fix]) -> bool {
-    let tables = prepared.tables(config);
+    let tables = super::prepare::tables(config, &prepared.catalog);
     let will_have = |table: &Table| {
         let given = |fix: &Fix| fix.kind == FixKind::ReplicaIdentity { table: table.id };
         table.identity_columns().is_some() || fixes.iter().any(given)

@@ -62,6 +62,8 @@ pub struct SyncPlan {
     pub listeners: Vec<Listener>,
     /// What the document depends on, once for each table that is listened to.
     pub reads: Vec<Read>,
+    /// Prefixes of the messages that name subjects.
+    pub messages: Vec<String>,
 }
 
 /// What the documents of a sync depend on in the rows of a table.
@@ -178,6 +180,7 @@ impl Trunk<'_> {
             key_sql: document::key_statement(&self.shape),
             page: path::page(&self.root, &self.shape),
             reads: whole_tables(&listeners),
+            messages: self.sync.messages.clone(),
             listeners,
             shape: Arc::new(self.shape.clone()),
         }

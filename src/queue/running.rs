@@ -1,11 +1,13 @@
 //! What makes the documents that are being sent, kept so that another configuration can be compared with it.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio_postgres::{GenericClient, Transaction};
+use tokio_postgres::{GenericClient, Row, Transaction};
 
 use super::RouteId;
-use crate::config::Sync;
+use crate::config::{Pointer, Sync};
 use crate::pg;
 use crate::plan::SyncPlan;
 
@@ -22,35 +24,24 @@ impl Running {
     pub fn of(plan: &SyncPlan, sync: &Sync) -> Self {
         Self {
             build_sql: plan.build_sql.clone(),
-            ignore: sync.ignore.iter().map(|pointer| pointer.written()).collect(),
+            ignore: sync.ignore.iter().map(Pointer::written).collect(),
         }
+    }
+
+    /// What is not compared.
+    pub fn ignored(&self) -> Vec<Pointer> {
+        self.ignore.iter().filter_map(|text| Pointer::parse(text)).collect()
     }
 }
 
-/// A route as it runs.
-#[derive(Debug, Clone)]
-pub struct RunningRoute {
-    pub id: RouteId,
-    pub sync: String,
-    pub sink: String,
-    pub fingerprint: String,
-    /// `None` before it has worked.
-    pub running: Option<Running>,
-}
-
-/// Every route, those of syncs that are no longer configured too.
-pub async fn read_running(client: &impl GenericClient) -> Result<Vec<RunningRoute>, pg::Error> {
+/// By route, for those that have worked.
+pub async fn read_running(client: &impl GenericClient) -> Result<HashMap<RouteId, Running>, pg::Error> {
     let rows = client.query(include_str!("../../sql/queue/running.sql"), &[]).await?;
-    let route = |row: &tokio_postgres::Row| RunningRoute {
-        id: RouteId(row.get("id")),
-        sync: row.get("sync"),
-        sink: row.get("sink"),
-        fingerprint: row.get("fingerprint"),
-        running: row
-            .get::<_, Option<Value>>("running")
-            .and_then(|running| serde_json::from_value(running).ok()),
+    let running = |row: &Row| {
+        let running = serde_json::from_value(row.get::<_, Value>("running")).ok()?;
+        Some((RouteId(row.get("id")), running))
     };
-    Ok(rows.iter().map(route).collect())
+    Ok(rows.iter().filter_map(running).collect())
 }
 
 /// From now on documents are made like this.

@@ -13,6 +13,6 @@ mod tally;
 pub use latency::latency;
 pub use migrate::{MigrateError, migrate, schema_problem};
 pub use prune::prune;
-pub use settle::{Attempt, Ending, Held, Settlement, settle};
+pub use settle::{Attempt, Ending, Held, Pace, Settlement, settle};
 pub use survey::{Jobs, RouteSurvey, Survey, survey};
 pub use tally::{Tally, add_tally};

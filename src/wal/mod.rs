@@ -15,12 +15,17 @@ mod relation;
 mod server;
 mod slot;
 mod stream;
+mod withdrawal;
+
+#[cfg(test)]
+pub(crate) use pgoutput::encoder;
 
 pub use lsn::{InvalidLsn, Lsn};
 pub use mend::publication_fixes;
 pub use pgoutput::{Content, DecodeError, Message, OldKind, OldTuple, Problem, RelationIds, Tuple, Value, Values};
 pub use publication::{Amendment, Publication, amendment, read_publication};
 pub use relation::{Column, Relation, Relations, ReplicaIdentity, UnknownRelation};
-pub use server::inspect;
+pub use server::{inspect, inspect_tables};
 pub use slot::{Slot, create_slot, drop_slot, read_slot, system_identifier};
 pub use stream::{Event, PgWireStream, StreamError, StreamSettings, TlsMode, TlsSettings, WalSource};
+pub use withdrawal::withdraw_unidentified;

@@ -2,7 +2,7 @@
 
 use tokio_postgres::{GenericClient, Row};
 
-use super::{Publication, read_publication};
+use super::read_publication;
 use crate::catalog::Table;
 use crate::config::{Config, Problem};
 use crate::pg::{self, identifier};
@@ -10,34 +10,47 @@ use crate::pg::{self, identifier};
 /// The oldest major version supported.
 const VERSION_MIN: i32 = 140_000;
 
-/// What stands in the way of reading the stream and the tables.
-pub async fn inspect(
+/// What stands in the way of reading the stream, whatever the tables are.
+pub async fn inspect(client: &impl GenericClient, config: &Config) -> Result<Vec<Problem>, pg::Error> {
+    let server = read_server(client, config).await?;
+    let publication = read_publication(client, &config.source.publication).await?;
+    let mut inspection = Inspection::new(config, &[], &server);
+    inspection.server(&server);
+    if config.source.manage && publication.is_none() && !server.get::<_, bool>("may_create") {
+        inspection.no_publication(&server);
+    }
+    Ok(inspection.problems)
+}
+
+/// What stands in the way of reading these tables, and their changes in the stream.
+pub async fn inspect_tables(
     client: &impl GenericClient,
     config: &Config,
     tables: &[&Table],
 ) -> Result<Vec<Problem>, pg::Error> {
-    let source = &config.source;
-    let server = client
-        .query_one(include_str!("../../sql/source/server.sql"), &[&source.slot])
-        .await?;
+    let server = read_server(client, config).await?;
     let ids: Vec<u32> = tables.iter().map(|table| table.id).collect();
     let privileges = client
         .query(include_str!("../../sql/source/table_privileges.sql"), &[&ids])
         .await?;
-    let publication = read_publication(client, &source.publication).await?;
-    let mut inspection = Inspection {
-        config,
-        tables,
-        role: server.get("role"),
-        problems: Vec::new(),
-    };
-    inspection.server(&server);
-    inspection.publication(&server, publication.as_ref());
-    let covered = publication.is_some_and(|publication| publication.covers(tables));
+    let publication = read_publication(client, &config.source.publication).await?;
+    let covered = publication
+        .as_ref()
+        .is_some_and(|publication| publication.covers(tables));
+    let mut inspection = Inspection::new(config, tables, &server);
+    if !config.source.manage && !covered {
+        inspection.uncovered(publication.is_some());
+    }
     for row in &privileges {
         inspection.table(row, covered);
     }
     Ok(inspection.problems)
+}
+
+async fn read_server(client: &impl GenericClient, config: &Config) -> Result<Row, pg::Error> {
+    client
+        .query_one(include_str!("../../sql/source/server.sql"), &[&config.source.slot])
+        .await
 }
 
 struct Inspection<'a> {
@@ -47,7 +60,16 @@ struct Inspection<'a> {
     problems: Vec<Problem>,
 }
 
-impl Inspection<'_> {
+impl<'a> Inspection<'a> {
+    fn new(config: &'a Config, tables: &'a [&'a Table], server: &'a Row) -> Self {
+        Self {
+            config,
+            tables,
+            role: server.get("role"),
+            problems: Vec::new(),
+        }
+    }
+
     fn problem(&mut self, summary: String) -> &mut Problem {
         self.problems.push(Problem::at(&self.config.source.url_place, summary));
         self.problems.last_mut().expect("one was just pushed")
@@ -94,35 +116,32 @@ impl Inspection<'_> {
         }
     }
 
-    fn publication(&mut self, server: &Row, publication: Option<&Publication>) {
-        let source = &self.config.source;
+    fn no_publication(&mut self, server: &Row) {
         let role = identifier(self.role);
-        if source.manage {
-            if publication.is_none() && !server.get::<_, bool>("may_create") {
-                let database: &str = server.get("database");
-                let problem = self.problem(format!("role {role} may not create a publication"));
-                problem.sql = Some(format!("grant create on database {} to {role};", identifier(database)));
-            }
-        } else if !publication.is_some_and(|publication| publication.covers(self.tables)) {
-            let list: Vec<String> = self.tables.iter().map(|table| table.sql_name()).collect();
-            let name = identifier(&source.publication);
-            let verb = if publication.is_some() { "alter" } else { "create" };
-            let tables = if publication.is_some() {
-                "set table"
-            } else {
-                "for table"
-            };
-            let summary = format!("publication {name} does not show every table that the syncs read");
-            let problem = self.problem(summary);
-            problem
-                .help
-                .push("with manage = true it would be kept in step".to_owned());
-            problem.sql = Some(format!(
-                "{verb} publication {name} {tables} {};\n\
-                 alter publication {name} set (publish = 'insert, update, delete, truncate', publish_via_partition_root = true);",
-                list.join(", ")
-            ));
-        }
+        let database: &str = server.get("database");
+        let problem = self.problem(format!("role {role} may not create a publication"));
+        problem.sql = Some(format!("grant create on database {} to {role};", identifier(database)));
+    }
+
+    fn uncovered(&mut self, exists: bool) {
+        let list: Vec<String> = self.tables.iter().map(|table| table.sql_name()).collect();
+        let name = identifier(&self.config.source.publication);
+        let (verb, tables) = if exists {
+            ("alter", "set table")
+        } else {
+            ("create", "for table")
+        };
+        let problem = self.problem(format!(
+            "publication {name} does not show every table that the syncs read"
+        ));
+        problem
+            .help
+            .push("with manage = true it would be kept in step".to_owned());
+        problem.sql = Some(format!(
+            "{verb} publication {name} {tables} {};\n\
+             alter publication {name} set (publish = 'insert, update, delete, truncate', publish_via_partition_root = true);",
+            list.join(", ")
+        ));
     }
 
     fn table(&mut self, privileges: &Row, covered: bool) {
@@ -139,6 +158,14 @@ impl Inspection<'_> {
         if !privileges.get::<_, bool>("may_select") {
             let problem = self.problem(format!("role {role} may not read {table}"));
             problem.sql = Some(format!("grant select on {table} to {role};"));
+        }
+        if privileges.get("sees_some") {
+            let problem = self.problem(format!("row-level security hides rows of {table} from role {role}"));
+            problem
+                .help
+                .push("what is hidden is published as gone; if that is not meant, let the role see all".to_owned());
+            problem.sql = Some(format!("alter role {role} bypassrls;"));
+            problem.warning = true;
         }
         if self.config.source.manage && !covered && !privileges.get::<_, bool>("owned") {
             let problem = self.problem(format!("role {role} may not publish {table}, which is not its own"));

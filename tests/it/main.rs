@@ -12,11 +12,15 @@ mod guarantees;
 mod harness;
 mod init;
 mod layers;
+mod messages;
 mod plan;
 mod random;
 mod reads;
+mod relevance;
+mod schema_changes;
 mod shop;
 mod statements;
 mod status;
+mod syncs;
 #[allow(dead_code, reason = "a helper may be there before the first test that needs it")]
 mod world;

@@ -5,6 +5,7 @@
 
 mod changes;
 mod claims;
+mod ignore;
 mod names;
 mod settings;
 mod sinks;

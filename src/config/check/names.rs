@@ -1,5 +1,7 @@
 //! What things may be called.
 
+use std::collections::HashSet;
+
 use crate::config::raw::At;
 use crate::config::wording::quoted;
 use crate::config::{Problem, Report, TableName};
@@ -38,6 +40,21 @@ pub fn check_member(what: &str, name: &At<String>, report: &mut Report) {
         return;
     };
     report.push(Problem::at(&name.place, format!("the name of {what} {problem}")));
+}
+
+/// Columns, each once.
+pub fn check_columns(columns: &[At<String>], report: &mut Report) {
+    let mut seen = HashSet::new();
+    for column in columns {
+        if column.value.is_empty() {
+            report.push(Problem::at(&column.place, "the name of a column is empty"));
+        } else if !seen.insert(&column.value) {
+            report.push(Problem::at(
+                &column.place,
+                format!("the column `{}` is named twice", column.value),
+            ));
+        }
+    }
 }
 
 /// A publication: anything that Postgres takes for a name.

@@ -1,9 +1,11 @@
 //! Whole files: what they mean, and what is said of those that mean nothing.
 
 mod problems;
+mod schema;
 mod secrets;
 mod section_problems;
 mod shipped;
+mod sync_problems;
 mod tree_problems;
 mod values;
 

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
-use super::super::{Cardinality, Document, History, Initial, Member, OnLostSlot, SinkKind};
+use super::super::{
+    Cardinality, Deletes, Document, History, Initial, Member, OnLostSlot, Pointer, Precedence, SinkKind, Way,
+};
 use super::*;
 
 #[test]
@@ -71,9 +74,143 @@ table = "customers"
         (http.retry.attempts, http.retry.base, http.retry.max),
         (10, Duration::from_secs(1), Duration::from_mins(15))
     );
-    assert_eq!((syncs[0].initial, syncs[0].history), (Initial::All, History::Failures));
-    assert_eq!(syncs[0].sinks, ["shop_api"]);
-    assert!(syncs[0].key.is_none());
+    let sync = &syncs[0];
+    assert_eq!((sync.initial, sync.history), (Initial::All, History::Failures));
+    assert_eq!((sync.deletes, sync.priority), (Deletes::Publish, Precedence::Normal));
+    assert_eq!((sync.debounce, sync.min_interval), (Duration::ZERO, Duration::ZERO));
+    assert_eq!(sync.refresh_every, None);
+    assert_eq!(sync.sinks, ["shop_api"]);
+    assert!(sync.key.is_none() && sync.sql.is_none() && sync.after_publish.is_none());
+    assert!(sync.ignore.is_empty() && sync.changes.is_empty() && sync.messages.is_empty());
+    assert!(sync.root.through.is_none() && sync.root.limit.is_none());
+}
+
+#[test]
+fn a_sync_says_what_it_does_besides_its_tree() {
+    let keys = r#"
+[syncs.orders]
+table = "orders"
+sink = "out"
+deletes = "ignore"
+ignore = ["/updated_at", "/lines/0/a~1b"]
+debounce = "250ms"
+min_interval = "5s"
+refresh_every = "1d"
+priority = "high"
+after_publish = "update orders set sent = $document where id = $1"
+[syncs.orders.changes]
+rates = { sql = "select id from orders where currency = any($1)", from = ["currency"] }
+settings = "all"
+"shop.legacy_orders" = ["order_id"]
+"all" = ["all"]
+[syncs.orders.messages]
+"shop.orders" = true
+off = false
+"#;
+    let sync = loaded(&format!("{BASE}{keys}")).config.syncs.remove(0);
+    assert_eq!((sync.deletes, sync.priority), (Deletes::Ignore, Precedence::High));
+    let ignored: Vec<_> = sync.ignore.iter().map(|pointer| pointer.0.join("|")).collect();
+    assert_eq!(ignored, ["updated_at", "lines|0|a/b"]);
+    assert_eq!(
+        (sync.debounce, sync.min_interval, sync.refresh_every),
+        (
+            Duration::from_millis(250),
+            Duration::from_secs(5),
+            Some(Duration::from_hours(24))
+        )
+    );
+    let after_publish = sync.after_publish.unwrap();
+    assert_eq!(after_publish.sql, "update orders set sent = $document where id = $1");
+    assert_eq!(after_publish.place.path, "syncs.orders.after_publish");
+    let ways: Vec<_> = sync
+        .changes
+        .iter()
+        .map(|watched| match &watched.way {
+            Way::All => format!("{}: all", watched.table.written()),
+            Way::Columns(columns) => format!("{}: {}", watched.table.written(), columns.join(", ")),
+            Way::Query { sql, from } => format!("{}: {} / {}", watched.table.written(), sql.sql, from.join(", ")),
+        })
+        .collect();
+    let wanted = [
+        "rates: select id from orders where currency = any($1) / currency",
+        "settings: all",
+        "shop.legacy_orders: order_id",
+        "all: all",
+    ];
+    assert_eq!(ways, wanted);
+    assert!(matches!(sync.changes[3].way, Way::Columns(_)));
+    assert_eq!(sync.messages, ["shop.orders"]);
+}
+
+#[test]
+fn a_table_between_is_told_in_short_or_in_full() {
+    let keys = r#"
+[syncs.books]
+table = "books"
+sink = "out"
+[syncs.books.many.authors]
+through = "shop.book_authors"
+document = "name"
+limit = 3
+[syncs.books.many.editors]
+table = "people"
+through = { table = "book_editors", on = { book = "id", year = "year" }, to = { editor = "id" } }
+document = "name"
+"#;
+    let root = loaded(&format!("{BASE}{keys}")).config.syncs.remove(0).root;
+    let (authors, editors) = (&root.children[0], &root.children[1]);
+    let short = authors.through.as_ref().unwrap();
+    assert_eq!(
+        (short.table.written().as_str(), &short.on, &short.to),
+        ("shop.book_authors", &None, &None)
+    );
+    assert_eq!((authors.limit, editors.limit), (Some(3), None));
+    let full = editors.through.as_ref().unwrap();
+    let pair = |one: &str, other: &str| (one.to_owned(), other.to_owned());
+    assert_eq!(full.table.written(), "book_editors");
+    assert_eq!(full.on, Some(vec![pair("book", "id"), pair("year", "year")]));
+    assert_eq!(full.to, Some(vec![pair("editor", "id")]));
+}
+
+#[test]
+fn pointers_are_those_of_the_standard() {
+    let cases = [
+        ("/a", Some(vec!["a"])),
+        ("/a/0/b", Some(vec!["a", "0", "b"])),
+        ("/", Some(vec![""])),
+        ("/a//b", Some(vec!["a", "", "b"])),
+        ("/a~1b", Some(vec!["a/b"])),
+        ("/m~0n", Some(vec!["m~n"])),
+        // An escape is not escaped again.
+        ("/~01", Some(vec!["~1"])),
+        ("/*", Some(vec!["*"])),
+        ("/Größe ü", Some(vec!["Größe ü"])),
+        ("", None),
+        ("a", None),
+        ("#/a", None),
+        ("/~", None),
+        ("/~2", None),
+        ("/a~/b", None),
+        ("/~~0", None),
+    ];
+    for (text, wanted) in cases {
+        let found = Pointer::parse(text);
+        let tokens = found
+            .as_ref()
+            .map(|pointer| pointer.0.iter().map(String::as_str).collect());
+        assert_eq!(tokens, wanted, "{text}");
+        if let Some(pointer) = found {
+            assert_eq!(pointer.written(), text);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_pointer_reads_back(tokens in proptest::collection::vec("[a~/01*]{0,4}", 1..5)) {
+        let pointer = Pointer(tokens);
+        prop_assert_eq!(Pointer::parse(&pointer.written()), Some(pointer));
+    }
 }
 
 #[test]
@@ -204,6 +341,7 @@ fn a_token_opens_the_door_to_other_addresses() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "most of it is what is printed")]
 fn the_print_reads_back_as_the_same_configuration() {
     let text = format!(
         r#"{BASE}
@@ -222,8 +360,34 @@ document = {{ id = "id", n = {{ one = 1, half = 0.5, yes = true }} }}
 [syncs.orders.many.lines]
 on = {{ order_id = "id" }}
 order_by = "id desc"
+limit = 10
 document = "name"
 aggregate = {{ total = "sum(price)" }}
+[syncs.orders.many.tags]
+through = "order_tags"
+document = "name"
+[syncs.orders.many.parts]
+through = {{ table = "shop.\"order.parts\"", on = {{ order_id = "id" }}, to = {{ part_id = "id" }} }}
+document = "name"
+[syncs.orders.changes]
+settings = "all"
+legacy = ["order_id"]
+rates = {{ sql = "select id from orders where currency = any($1)", from = ["currency"] }}
+[syncs.orders.messages]
+"shop.orders" = true
+off = false
+[syncs.invoices]
+table = "invoices"
+sink = "out"
+deletes = "ignore"
+ignore = ["/a~1b", "/lines/0/~0"]
+debounce = "1500ms"
+min_interval = "1m"
+refresh_every = "1d"
+priority = "low"
+after_publish = "select f($1, $document, '$${{x}}')"
+sql = "select id, document from g($1)"
+changes = {{ invoices = ["id"] }}
 "#
     );
     let printed = loaded(&text).config.print_masked();
@@ -275,6 +439,11 @@ aggregate = {{ total = "sum(price)" }}
     table = 'shop."order.lines"'
     where = "name <> '$${x}' and a = $$b$$"
     sinks = ["out", "api"]
+    deletes = "publish"
+    ignore = []
+    debounce = "0ms"
+    min_interval = "0ms"
+    priority = "normal"
     initial = "none"
     history = "all"
 
@@ -288,6 +457,7 @@ aggregate = {{ total = "sum(price)" }}
 
     [syncs.orders.many.lines]
     table = "lines"
+    limit = 10
     order_by = "id desc"
     document = "name"
 
@@ -296,6 +466,54 @@ aggregate = {{ total = "sum(price)" }}
 
     [syncs.orders.many.lines.aggregate]
     total = "sum(price)"
+
+    [syncs.orders.many.tags]
+    table = "tags"
+    document = "name"
+
+    [syncs.orders.many.tags.through]
+    table = "order_tags"
+
+    [syncs.orders.many.parts]
+    table = "parts"
+    document = "name"
+
+    [syncs.orders.many.parts.through]
+    table = 'shop."order.parts"'
+
+    [syncs.orders.many.parts.through.on]
+    order_id = "id"
+
+    [syncs.orders.many.parts.through.to]
+    part_id = "id"
+
+    [syncs.orders.changes]
+    settings = "all"
+    legacy = ["order_id"]
+
+    [syncs.orders.changes.rates]
+    sql = "select id from orders where currency = any($1)"
+    from = ["currency"]
+
+    [syncs.orders.messages]
+    "shop.orders" = true
+
+    [syncs.invoices]
+    table = "invoices"
+    sinks = ["out"]
+    deletes = "ignore"
+    ignore = ["/a~1b", "/lines/0/~0"]
+    debounce = "1500ms"
+    min_interval = "1m"
+    refresh_every = "1d"
+    priority = "low"
+    after_publish = "select f($1, $document, '$${x}')"
+    sql = "select id, document from g($1)"
+    initial = "all"
+    history = "failures"
+
+    [syncs.invoices.changes]
+    invoices = ["id"]
     "#);
     assert_eq!(loaded(&printed).config.print_masked(), printed);
 }

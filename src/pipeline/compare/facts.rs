@@ -5,12 +5,13 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::sample::{Sample, Sampler};
-use crate::config::{Config, Deletes, Initial, Sync};
+use crate::config::{Config, Deletes, Sync};
 use crate::pg;
-use crate::pipeline::{Databases, Prepared, setup};
-use crate::plan::SyncPlan;
+use crate::pipeline::prepare::tables;
+use crate::pipeline::setup::visits;
+use crate::pipeline::{Databases, Fingerprint, Meaning, Prepared};
 use crate::publish::Sink;
-use crate::queue::{self, RunningRoute};
+use crate::queue::{self, Kind, Route};
 use crate::record;
 
 /// A request over a network, where none is on record.
@@ -35,25 +36,15 @@ pub struct Unconfigured {
 pub struct RouteComparison {
     pub sync: String,
     pub sink: String,
-    pub meaning: Meaning,
+    /// `new`, `nothing`, `re-map`, `re-build`, `other-key`.
+    pub meaning: &'static str,
+    /// The same for people, with the reasons.
+    pub words: String,
     /// Where documents may differ.
     pub sample: Option<Sample>,
     /// Why there is no sample.
     pub error: Option<String>,
     pub cost: Option<Cost>,
-}
-
-/// What going over to the configuration means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Meaning {
-    /// It has never worked.
-    New,
-    Nothing,
-    /// Every subject is built again, and sent where it differs.
-    ReBuild,
-    /// Its subjects have other names: it cannot go on.
-    OtherKey,
 }
 
 /// What applying it causes, about.
@@ -81,7 +72,7 @@ pub enum CompareError {
 impl Comparison {
     /// Whether going over to the configuration does nothing at all.
     pub fn is_nothing(&self) -> bool {
-        self.unconfigured.is_empty() && self.syncs.iter().all(|route| route.meaning == Meaning::Nothing)
+        self.unconfigured.is_empty() && self.syncs.iter().all(|route| route.meaning == NOTHING)
     }
 }
 
@@ -94,13 +85,14 @@ pub async fn compare(
     size: usize,
 ) -> Result<Comparison, CompareError> {
     let state = databases.state.get().await?;
-    let running = queue::read_running(&**state).await.map_err(|error| {
-        if pg::disposition(&error) == pg::Disposition::Statement {
-            CompareError::NoState
-        } else {
-            error.into()
-        }
-    })?;
+    let no_state = |error: pg::Error| match pg::disposition(&error) {
+        pg::Disposition::Statement => CompareError::NoState,
+        _ => error.into(),
+    };
+    let routes = queue::routes(&**state).await.map_err(no_state)?;
+    let running = queue::read_running(&**state).await?;
+    let progress = queue::read_progress(&**state, &config.source.slot).await?;
+    let mapped = progress.map(|(_, mapped)| mapped).unwrap_or_default();
     let is_wanted = |sync: &str| only.is_none_or(|only| only == sync);
     let mut syncs = Vec::new();
     for (sync, plan) in config.syncs.iter().zip(prepared.plans.iter()) {
@@ -109,30 +101,33 @@ pub async fn compare(
         }
         let mut sampler = Sampler::new(sync, plan, &prepared.catalog, size);
         for sink in &sync.sinks {
-            let before = running
+            let before = routes
                 .iter()
                 .find(|route| route.sync == sync.name && route.sink == *sink);
-            let meaning = meaning(before, plan);
+            let fingerprint = Fingerprint::of(plan, sync, tables(config, &prepared.catalog));
+            let meaning = before.map_or(Meaning::New, |route| {
+                fingerprint.compare(&route.fingerprint, mapped.contains(&route.id))
+            });
             let mut route = RouteComparison {
                 sync: sync.name.clone(),
                 sink: sink.clone(),
-                meaning,
+                meaning: name(&meaning),
+                words: meaning.words(),
                 sample: None,
                 error: None,
                 cost: None,
             };
-            if matches!(meaning, Meaning::New | Meaning::ReBuild) {
-                let before_sql = before.and_then(|route| route.running.as_ref());
-                match sampler.take(&databases.source, before_sql).await? {
+            if !matches!(meaning, Meaning::Nothing | Meaning::OtherKey) {
+                let runs = before.and_then(|route| running.get(&route.id));
+                match sampler.take(&databases.source, runs).await? {
                     Ok(sample) => {
                         let latency = match before {
                             Some(route) => record::latency(&**state, route.id).await?,
                             None => None,
                         };
-                        route.cost = prepared
-                            .sinks
-                            .get(sink)
-                            .map(|sink| cost(sync, meaning, &sample, sink, latency));
+                        let visits = visits(sync, &meaning);
+                        let cost = |sink| cost(sync, &visits, &sample, sink, latency);
+                        route.cost = prepared.sinks.get(sink).map(cost);
                         route.sample = Some(sample);
                     }
                     Err(error) => route.error = Some(error),
@@ -141,11 +136,11 @@ pub async fn compare(
             syncs.push(route);
         }
     }
-    let configured = |route: &RunningRoute| {
+    let configured = |route: &Route| {
         let of_route = |sync: &Sync| sync.name == route.sync && sync.sinks.contains(&route.sink);
         config.syncs.iter().any(of_route)
     };
-    let unconfigured = running
+    let unconfigured = routes
         .into_iter()
         .filter(|route| is_wanted(&route.sync) && !route.fingerprint.is_empty() && !configured(route))
         .map(|route| Unconfigured {
@@ -158,28 +153,30 @@ pub async fn compare(
     })
 }
 
-fn meaning(before: Option<&RunningRoute>, plan: &SyncPlan) -> Meaning {
-    let stored = before.map_or("", |route| &route.fingerprint);
-    let own = setup::fingerprint(plan);
-    let key = |fingerprint: &str| fingerprint.split('/').next().map(str::to_owned);
-    if stored.is_empty() {
-        Meaning::New
-    } else if stored == own {
-        Meaning::Nothing
-    } else if key(stored) == key(&own) {
-        Meaning::ReBuild
-    } else {
-        Meaning::OtherKey
+const NOTHING: &str = "nothing";
+
+fn name(meaning: &Meaning) -> &'static str {
+    match meaning {
+        Meaning::New => "new",
+        Meaning::Nothing => NOTHING,
+        Meaning::ReMap(_) => "re-map",
+        Meaning::ReBuild(_) => "re-build",
+        Meaning::OtherKey => "other-key",
     }
 }
 
-fn cost(sync: &Sync, meaning: Meaning, sample: &Sample, sink: &Sink, latency: Option<Duration>) -> Cost {
-    let visited = !(meaning == Meaning::New && sync.initial == Initial::None);
-    let mut sent = sample.changed + sample.new;
-    if sync.deletes == Deletes::Publish {
+fn cost(sync: &Sync, visits: &[Kind], sample: &Sample, sink: &Sink, latency: Option<Duration>) -> Cost {
+    let mut sent = 0;
+    if !visits.is_empty() {
+        sent += sample.changed;
+    }
+    if visits.contains(&Kind::All) {
+        sent += sample.new;
+    }
+    if visits.contains(&Kind::Known) && sync.deletes == Deletes::Publish {
         sent += sample.gone;
     }
-    let requests = if visited { sample.extrapolated(sent) } else { 0 };
+    let requests = sample.extrapolated(sent);
     let each = latency.unwrap_or(match sink {
         Sink::Http(_) => LATENCY_ASSUMED,
         Sink::Stdout(_) => Duration::ZERO,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::facts::CompareError;
-use crate::build::{BuildError, Built, Document, build};
+use crate::build::{BuildError, Built, Ignored, build};
 use crate::catalog::Catalog;
 use crate::config::{Pointer, Sync};
 use crate::diff::{Change, Difference, differences};
@@ -103,7 +103,7 @@ impl<'a> Sampler<'a> {
         client.batch_execute("set default_transaction_read_only = on").await?;
         if self.taken.is_none() {
             let (keys, subjects) = self.keys(&client).await?;
-            match build(&client, self.plan, &keys).await {
+            match build(&client, self.plan, &Ignored::new(&self.sync.ignore), &keys).await {
                 Ok(built) => {
                     self.taken = Some(Taken { keys, subjects, built });
                 }
@@ -113,15 +113,16 @@ impl<'a> Sampler<'a> {
         let taken = self.taken.as_ref().expect("taken above");
         let before = match running {
             None => vec![Built::Gone; taken.keys.len()],
-            Some(running) => match build(&client, &as_plan(self.plan, running), &taken.keys).await {
-                Ok(built) => built,
-                Err(error) => {
-                    return Ok(Err(format!(
-                        "what runs cannot build documents any more: {}",
-                        cause(&error)
-                    )));
+            Some(running) => {
+                let ignored = Ignored::new(&running.ignored());
+                match build(&client, &as_plan(self.plan, running), &ignored, &taken.keys).await {
+                    Ok(built) => built,
+                    Err(error) => {
+                        let cause = cause(&error);
+                        return Ok(Err(format!("what runs cannot build documents any more: {cause}")));
+                    }
                 }
-            },
+            }
         };
         let sample = self.compare(taken, &before, running);
         self.compared.push((running.cloned(), sample.clone()));
@@ -146,7 +147,6 @@ impl<'a> Sampler<'a> {
         };
         #[expect(
             clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
             reason = "a constant, and a size that was given as an integer"
         )]
         let limit = SMALL_TABLE_ROWS.max(wanted) as i64;
@@ -173,13 +173,14 @@ impl<'a> Sampler<'a> {
     }
 
     fn compare(&self, taken: &Taken, before: &[Built], running: Option<&Running>) -> Sample {
-        let stored = running.map(|running| running.ignore.as_slice()).unwrap_or_default();
-        let own: Vec<String> = self.sync.ignore.iter().map(Pointer::written).collect();
-        // What only one of the two leaves out is compared in another way than before, whatever its value.
-        let ignore: Vec<Pointer> = own
+        // Of what is left out by one of the two only it is known that it is compared in another way.
+        let stored = running.map(Running::ignored).unwrap_or_default();
+        let ignore: Vec<Pointer> = self
+            .sync
+            .ignore
             .iter()
             .filter(|pointer| stored.contains(pointer))
-            .filter_map(|pointer| Pointer::parse(pointer))
+            .cloned()
             .collect();
         let mut sample = Sample {
             size: taken.keys.len(),
@@ -195,14 +196,10 @@ impl<'a> Sampler<'a> {
         for (before, after) in before.iter().zip(&taken.built) {
             match (before, after) {
                 (_, Built::Failed(_)) => sample.failed += 1,
+                (Built::Document(before), Built::Document(after)) if before.digest == after.digest => sample.equal += 1,
                 (Built::Document(before), Built::Document(after)) => {
-                    let found = found(before, after, &ignore);
-                    if found.is_empty() && own == stored {
-                        sample.equal += 1;
-                    } else {
-                        sample.changed += 1;
-                    }
-                    for difference in found {
+                    sample.changed += 1;
+                    for difference in differences(&before.text, &after.text, &ignore) {
                         *frequencies.entry(difference).or_default() += 1;
                     }
                 }
@@ -222,13 +219,6 @@ impl<'a> Sampler<'a> {
     }
 }
 
-fn found(before: &Document, after: &Document, ignore: &[Pointer]) -> Vec<Difference> {
-    if before.digest == after.digest {
-        return Vec::new();
-    }
-    differences(&before.text, &after.text, ignore)
-}
-
 /// What runs, as far as building needs it.
 fn as_plan(plan: &SyncPlan, running: &Running) -> SyncPlan {
     SyncPlan {
@@ -239,6 +229,7 @@ fn as_plan(plan: &SyncPlan, running: &Running) -> SyncPlan {
         key_sql: plan.key_sql.clone(),
         page: plan.page.clone(),
         listeners: Vec::new(),
+        messages: Vec::new(),
         reads: Vec::new(),
     }
 }

@@ -1,6 +1,6 @@
 //! A comparison for people.
 
-use super::facts::{Comparison, Cost, Meaning, RouteComparison};
+use super::facts::{Comparison, Cost, RouteComparison};
 use super::sample::Sample;
 use crate::plan::{grouped, wrapped};
 
@@ -26,7 +26,7 @@ impl Comparison {
 
 fn route(route: &RouteComparison) -> String {
     let mut text = format!("{} → {}\n", route.sync, route.sink);
-    text.push_str(&wrapped("  means     ", route.meaning.words()));
+    text.push_str(&wrapped("  means     ", &route.words));
     if let Some(error) = &route.error {
         text.push_str(&wrapped("  sample    ", &format!("none: {error}")));
     }
@@ -51,19 +51,6 @@ fn route(route: &RouteComparison) -> String {
         text.push_str(&wrapped("  applying  ", &applying(cost)));
     }
     text
-}
-
-impl Meaning {
-    fn words(self) -> &'static str {
-        match self {
-            Meaning::New => "the sync is new: every subject is sent",
-            Meaning::Nothing => "nothing: it runs as it is configured",
-            Meaning::ReBuild => "re-build: every subject is built again, and sent where it differs",
-            Meaning::OtherKey => {
-                "its key is another one, so its subjects have other names: `run` refuses it; give the sync another name"
-            }
-        }
-    }
 }
 
 fn counts(sample: &Sample) -> String {
