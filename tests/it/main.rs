@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "all of this is test code, helpers too")]
 
+mod against;
 mod check;
 mod documents;
 mod fix;
@@ -15,6 +16,7 @@ mod language;
 mod layers;
 mod messages;
 mod publication;
+mod plan;
 mod random;
 mod reads;
 mod relevance;
