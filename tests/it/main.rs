@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "all of this is test code, helpers too")]
 
+mod against;
 mod check;
 mod documents;
 mod fix;
@@ -14,6 +15,8 @@ mod init;
 mod language;
 mod layers;
 mod messages;
+mod plan;
+mod publication;
 mod random;
 mod reads;
 mod relevance;

@@ -47,8 +47,8 @@ table = "customers"
         ("walsift", "walsift", true)
     );
     assert_eq!(
-        (source.on_lost_slot, source.heartbeat),
-        (OnLostSlot::Resync, Duration::from_secs(10))
+        (source.column_lists, source.on_lost_slot, source.heartbeat),
+        (false, OnLostSlot::Resync, Duration::from_secs(10))
     );
     assert_eq!(state.url.expose_secret(), source.url.expose_secret());
     assert_eq!(state.schema, "walsift");
@@ -353,6 +353,7 @@ changes = {{ invoices = ["id"] }}
     publication = "walsift"
     slot = "walsift"
     manage = true
+    column_lists = false
     on_lost_slot = "resync"
     heartbeat = "10s"
 
