@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::publication;
 use crate::catalog::{self, Catalog, Table};
 use crate::config::{Config, Place, Problem};
 use crate::pg;
@@ -102,8 +103,8 @@ pub(super) async fn fit(client: &mut pg::Client, config: &Config, sinks: &Sinks<
             problems.extend(unreachable_subjects(&sync.place, plan, sink));
         }
     }
-    let tables = tables(config, &catalog);
-    problems.extend(wal::inspect_tables(&***client, config, &tables).await?);
+    let exposures = publication::exposures(&plans, tables(config, &catalog));
+    problems.extend(wal::inspect_tables(&***client, config, &exposures).await?);
     Ok(Fitting {
         catalog,
         plans,

@@ -18,9 +18,11 @@ mod link;
 mod names;
 mod order;
 mod path;
+mod picture;
 mod probe;
 mod question;
 mod relevance;
+mod sample;
 mod shape;
 mod tree;
 
@@ -34,8 +36,10 @@ pub use after_publish::{AfterPublish, Parameter, after_publish, probe_after_publ
 pub use draft::{Draft, DraftSink, Refusal, Wish, draft};
 pub use examine::{examine, fixes};
 pub use path::{Finder, Listener, Lookup};
+pub use picture::{HotSpot, Picture, grouped, link_columns, pictures, wrapped};
 pub use probe::probe;
 pub use relevance::narrow;
+pub use sample::sample_statement;
 pub use shape::{KeyColumn, KeyShape};
 
 use changes::Watching;
