@@ -91,7 +91,7 @@ impl<'a> Tap<'a> {
             digest: digest.map(Digest::from_bytes),
         });
         let deletes = self.outlet.sync().deletes;
-        match verdict(compared, deletes, accepted, job.uncertain, false) {
+        match verdict(compared, deletes, accepted, claimed.is_uncertain(), false) {
             Verdict::Suppress(reason) => {
                 let forget = accepted.is_some_and(|accepted| accepted.digest == Some(Digest::GONE));
                 self.suppress(claimed, reason, forget && reason == Reason::Equal).await;
