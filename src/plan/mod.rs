@@ -10,6 +10,7 @@
 //! ```
 
 mod changes;
+mod cursor;
 mod document;
 mod draft;
 mod examine;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 use crate::catalog::Catalog;
 use crate::config::{Config, Node, Problem, Sync, TableName};
 
+pub use cursor::Cursor;
 pub use draft::{Draft, DraftSink, Refusal, Wish, draft};
 pub use examine::{examine, fixes};
 pub use path::{Finder, Listener, Lookup};

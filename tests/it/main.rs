@@ -7,6 +7,7 @@
 
 mod check;
 mod documents;
+mod fan_out;
 mod fix;
 mod guarantees;
 mod harness;
