@@ -94,6 +94,9 @@ pub(super) async fn fit(client: &mut pg::Client, config: &Config, sinks: &Sinks<
         problems.extend(plan::narrow(client, config, &catalog, &mut plans).await?);
     }
     problems.extend(plan::examine(config, &catalog));
+    for (sync, plan) in config.syncs.iter().zip(&plans) {
+        problems.extend(plan::probe_after_publish(&***client, sync, plan.shape.columns.len()).await?);
+    }
     // Without plans for all of them nothing is known of the members.
     for (sync, plan) in config.syncs.iter().zip(&plans) {
         for sink in sync.sinks.iter().filter_map(|name| sinks.get_key_value(name.as_str())) {

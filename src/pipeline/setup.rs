@@ -14,7 +14,7 @@ use super::publication;
 use crate::config::{Config, Deletes, Initial, OnLostSlot, Sync};
 use crate::failpoint;
 use crate::pg::{self, Snapshot};
-use crate::queue::{self, Kind, NewVisit, Priority, Progress, Route, RouteId};
+use crate::queue::{self, Kind, NewVisit, Priority, Progress, Route, RouteId, Running};
 use crate::record::{self, MigrateError};
 use crate::wal::{self, Lsn, Slot};
 
@@ -210,6 +210,8 @@ pub(super) async fn take_over(engine: &Engine, routes: &Routes) -> Result<(), Se
         let same = before.fingerprint == route.fingerprint && before.configured == route.configured;
         if !same || before.paused.is_some() {
             queue::set_at_work(&tx, route.id, &route.fingerprint, &route.configured).await?;
+            let (plan, sync) = (&engine.plans[route.sync], &engine.config.syncs[route.sync]);
+            queue::set_running(&tx, route.id, &Running::of(plan, sync)).await?;
         }
     }
     for paused in &engine.paused {
@@ -232,7 +234,7 @@ pub(super) async fn take_over(engine: &Engine, routes: &Routes) -> Result<(), Se
 
 /// Which subjects are visited at a take-over: what the source holds, and what the sink may still hold but the source no
 /// longer has.
-fn visits(sync: &Sync, meaning: &Meaning) -> Vec<Kind> {
+pub(super) fn visits(sync: &Sync, meaning: &Meaning) -> Vec<Kind> {
     match (meaning, sync.initial) {
         (Meaning::New, Initial::All) => vec![Kind::All],
         (Meaning::New, Initial::None) | (Meaning::Nothing | Meaning::OtherKey, _) => Vec::new(),

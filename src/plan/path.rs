@@ -85,31 +85,47 @@ pub(super) struct Entry<'a> {
 
 /// One table of a way that leads from the root down, and what links it to the one above.
 #[derive(Debug, Clone, Copy)]
-struct Step<'a> {
-    table: &'a Table,
+pub(super) struct Step<'a> {
+    pub table: &'a Table,
     link: &'a [Link],
 }
 
 impl Step<'_> {
-    fn here(&self) -> Vec<String> {
+    pub fn here(&self) -> Vec<String> {
         self.link.iter().map(|link| link.here.clone()).collect()
     }
 
-    fn there(&self) -> Vec<String> {
+    pub fn there(&self) -> Vec<String> {
         self.link.iter().map(|link| link.there.clone()).collect()
     }
 }
 
 /// A way from the root down to a table, and where that table is written.
-struct Way<'a> {
+pub(super) struct Way<'a> {
     /// As in [`Listener::node`].
-    node: String,
+    pub node: String,
     place: &'a Place,
-    steps: Vec<Step<'a>>,
+    pub steps: Vec<Step<'a>>,
+}
+
+impl<'a> Way<'a> {
+    /// What a look-up reads one after the other, from the changed row up: each a table and the columns that it is
+    /// searched by.
+    pub fn searches(&self, shape: &KeyShape) -> Vec<(&'a Table, Vec<String>)> {
+        // The second table may already hold the key; then the root need not be read.
+        let last = usize::from(self.steps.len() > 2 && key_from(&self.steps, shape).is_some());
+        let pairs = self.steps.windows(2).skip(last).rev();
+        pairs
+            .filter_map(|pair| match pair {
+                [above, below] => Some((above.table, below.there())),
+                _ => None,
+            })
+            .collect()
+    }
 }
 
 /// The ways to all tables below the root, tables between included.
-fn ways<'a>(root: &'a Branch<'a>) -> Vec<Way<'a>> {
+pub(super) fn ways<'a>(root: &'a Branch<'a>) -> Vec<Way<'a>> {
     let top = Step {
         table: root.table,
         link: &[],

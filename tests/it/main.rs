@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "all of this is test code, helpers too")]
 
+mod against;
 mod check;
 mod documents;
 mod fan_out;
@@ -12,8 +13,10 @@ mod fix;
 mod guarantees;
 mod harness;
 mod init;
+mod language;
 mod layers;
 mod messages;
+mod plan;
 mod publication;
 mod random;
 mod reads;
