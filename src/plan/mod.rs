@@ -11,6 +11,7 @@
 
 mod after_publish;
 mod changes;
+mod cursor;
 mod document;
 mod draft;
 mod examine;
@@ -33,6 +34,7 @@ use crate::catalog::Catalog;
 use crate::config::{Config, Node, Problem, Sync, TableName};
 
 pub use after_publish::{AfterPublish, Parameter, after_publish, probe_after_publish};
+pub use cursor::Cursor;
 pub use draft::{Draft, DraftSink, Refusal, Wish, draft};
 pub use examine::{examine, fixes};
 pub use path::{Finder, Listener, Lookup};
