@@ -3,9 +3,11 @@
 //! A sync is at work exactly while `check` finds no error in it, whether the process has just started or has run for a
 //! month; otherwise it is *paused*. Each sync is judged by itself, so that one which no longer fits stops nobody else.
 
+use std::collections::BTreeSet;
+
 use super::fingerprint::{Fingerprint, Meaning};
 use super::prepare::{self, PrepareError, Sinks};
-use crate::catalog::{self, Table};
+use crate::catalog::{self, Table, TableId};
 use crate::config::{Config, Problem, Sync};
 use crate::pg::{self, Disposition, describe, disposition};
 use crate::plan::{self, SyncPlan};
@@ -76,7 +78,11 @@ pub(super) async fn assess(
         let mut alone = config.clone();
         alone.syncs = vec![sync.clone()];
         let standing = judge(&mut client, &alone, sinks).await?;
-        standings.push(with_its_key(sync, standing, &stored));
+        let mut standing = with_its_key(sync, standing, &stored);
+        if let Standing::AtWork(planned) = &mut standing {
+            look_into_partitions(&mut client, sync, planned, &stored).await?;
+        }
+        standings.push(standing);
     }
     Ok(Assessment { digest, standings })
 }
@@ -157,4 +163,33 @@ fn with_its_key(sync: &Sync, standing: Standing, stored: &[Route]) -> Standing {
     } else {
         Standing::AtWork(planned)
     }
+}
+
+/// Most new partitions that are looked into; any more count as filled.
+const PARTITIONS: usize = 100;
+
+/// Finds out which partitions are new and empty.
+async fn look_into_partitions(
+    client: &mut pg::Client,
+    sync: &Sync,
+    planned: &mut Planned,
+    stored: &[Route],
+) -> Result<(), PrepareError> {
+    let own = stored
+        .iter()
+        .filter(|route| route.sync == sync.name && !route.fingerprint.is_empty());
+    let new: BTreeSet<TableId> = own
+        .flat_map(|route| planned.fingerprint.new_partitions(&route.fingerprint))
+        .take(PARTITIONS)
+        .collect();
+    for partition in new {
+        match plan::is_empty(&***client, partition).await {
+            Ok(true) => planned.fingerprint.note_empty(partition),
+            Ok(false) => {}
+            // It may not be read by itself, or takes too long to read.
+            Err(error) if matches!(disposition(&error), Disposition::Statement | Disposition::Data) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }

@@ -12,6 +12,7 @@
 mod changes;
 mod document;
 mod draft;
+mod emptiness;
 mod examine;
 mod link;
 mod names;
@@ -30,6 +31,7 @@ use crate::catalog::Catalog;
 use crate::config::{Config, Node, Problem, Sync, TableName};
 
 pub use draft::{Draft, DraftSink, Refusal, Wish, draft};
+pub use emptiness::is_empty;
 pub use examine::{examine, fixes};
 pub use path::{Finder, Listener, Lookup};
 pub use probe::probe;
