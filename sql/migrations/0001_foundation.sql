@@ -7,6 +7,8 @@ create table route (
     sink        text     not null,
     -- Stands for the shape of the documents that are being sent; empty before the first.
     fingerprint text     not null default '',
+    -- What makes these documents, for comparing it with another configuration: {"build_sql", "ignore"}.
+    running     jsonb,
     -- When every subject was visited last for no other reason than the time; null where that was never wanted.
     refreshed_at timestamptz,
     -- Stands for the sync as it was configured when it worked last; empty before the first time.

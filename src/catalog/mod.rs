@@ -8,10 +8,12 @@ mod digest;
 mod explore;
 mod fix;
 mod load;
+mod statistics;
 mod table;
 
 pub use digest::digest;
 pub use explore::{RELATED_MAX, Surroundings, explore, quoted};
 pub use fix::{Fix, FixKind, Locks};
 pub use load::load;
+pub use statistics::{ColumnStatistics, Statistics, statistics};
 pub use table::{Catalog, Column, ForeignKey, Identity, Index, Persistence, Table, TableId, TableKind};

@@ -181,13 +181,23 @@ impl Table {
 
     /// Whether an index finds the rows with given values in these columns.
     pub fn has_index_on(&self, columns: &[String]) -> bool {
-        let Some(numbers) = self.column_numbers(columns) else {
-            return false;
+        self.index_on(columns).is_some()
+    }
+
+    /// The index that narrows most a search for given values in these columns.
+    pub fn index_on(&self, columns: &[String]) -> Option<&Index> {
+        let numbers = self.column_numbers(columns)?;
+        // The key columns that lead narrow the search; the other conditions are checked on what it finds.
+        let leading = |index: &&Index| {
+            index
+                .columns
+                .iter()
+                .take_while(|column| numbers.contains(column))
+                .count()
         };
-        self.indexes.iter().any(|index| {
-            // The first key column narrows the search; the other conditions are checked on what it finds.
-            index.columns.first().is_some_and(|first| numbers.contains(first))
-        })
+        let narrowing = self.indexes.iter().filter(|index| leading(index) > 0);
+        // Of those that narrow it alike the first one.
+        narrowing.rev().max_by_key(leading)
     }
 
     /// The columns of an old row that the WAL carries; `None` if Postgres would reject updates and deletes of a

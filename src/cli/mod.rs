@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod init;
 mod log;
+mod plan;
 mod run;
 mod schema;
 mod status;
@@ -33,6 +34,8 @@ enum Verb {
     Run(run::Options),
     /// Says everything that `run` would refuse, and more, without changing anything
     Check(check::Options),
+    /// Shows what was derived from the configuration: tables, columns that count, ways to the subjects
+    Plan(plan::Options),
     /// Writes a first configuration from the foreign keys around a table
     Init(init::Options),
     /// Shows the slot, the jobs, and what has been published and suppressed
@@ -99,6 +102,7 @@ pub fn main() -> ExitCode {
             match cli.verb {
                 Verb::Run(options) => run::run(&options).await,
                 Verb::Check(options) => check::check(&options).await,
+                Verb::Plan(options) => plan::plan(&options).await,
                 Verb::Init(options) => init::init(&options).await,
                 Verb::Status(options) => status::status(&options).await,
                 Verb::Schema => schema::schema(),
@@ -124,6 +128,12 @@ impl ConfigFile {
             Exit::Refused
         })
     }
+}
+
+/// On standard output. Whoever reads it may stop whenever they have seen enough.
+fn print(text: &str) {
+    use std::io::Write;
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// Whether standard error is a terminal that takes colors.

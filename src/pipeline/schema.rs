@@ -20,6 +20,7 @@ use super::backoff::Backoff;
 use super::engine::{Engine, chain};
 use super::generation::Ground;
 use super::prepare::PrepareError;
+use super::publication::exposures;
 use crate::metrics as names;
 use crate::{queue, wal};
 
@@ -158,7 +159,7 @@ impl Watch<'_> {
             .standings
             .iter()
             .filter_map(|standing| match standing {
-                Standing::AtWork(planned) => Some(&planned.tables),
+                Standing::AtWork(planned) => Some(exposures(std::slice::from_ref(&planned.plan), &planned.tables)),
                 Standing::Paused { .. } => None,
             })
             .flatten()

@@ -9,6 +9,7 @@
 //! Catalog ──────┘                            └─▶ path (how a changed row finds its subjects)
 //! ```
 
+mod after_publish;
 mod changes;
 mod document;
 mod draft;
@@ -18,9 +19,11 @@ mod link;
 mod names;
 mod order;
 mod path;
+mod picture;
 mod probe;
 mod question;
 mod relevance;
+mod sample;
 mod shape;
 mod tree;
 
@@ -30,12 +33,15 @@ use std::sync::Arc;
 use crate::catalog::Catalog;
 use crate::config::{Config, Node, Problem, Sync, TableName};
 
+pub use after_publish::{AfterPublish, Parameter, after_publish, probe_after_publish};
 pub use draft::{Draft, DraftSink, Refusal, Wish, draft};
 pub use emptiness::is_empty;
 pub use examine::{examine, fixes};
 pub use path::{Finder, Listener, Lookup};
+pub use picture::{HotSpot, Picture, grouped, link_columns, pictures, wrapped};
 pub use probe::probe;
 pub use relevance::narrow;
+pub use sample::sample_statement;
 pub use shape::{KeyColumn, KeyShape};
 
 use changes::Watching;

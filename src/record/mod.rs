@@ -3,12 +3,14 @@
 //! Promises: what a sink holds and what becomes of the job are written in one transaction, and only by the worker that
 //! still holds the job.
 
+mod latency;
 mod migrate;
 mod prune;
 mod settle;
 mod survey;
 mod tally;
 
+pub use latency::latency;
 pub use migrate::{MigrateError, migrate, schema_problem};
 pub use prune::prune;
 pub use settle::{Attempt, Ending, Held, Pace, Settlement, settle};

@@ -5,14 +5,18 @@
 
 #![allow(clippy::unwrap_used, reason = "all of this is test code, helpers too")]
 
+mod against;
 mod check;
 mod documents;
 mod fix;
 mod guarantees;
 mod harness;
 mod init;
+mod language;
 mod layers;
 mod messages;
+mod plan;
+mod publication;
 mod random;
 mod reads;
 mod relevance;
