@@ -71,20 +71,42 @@ pub(super) async fn assess(
     state: &pg::Pool,
 ) -> Result<Assessment, PrepareError> {
     let mut client = source.get().await?;
-    let digest = digest(&client, config).await?;
     let stored = stored_routes(state).await?;
+    for _ in 0..TRIES {
+        let before = digest(&client, config).await?;
+        let standings = judge_all(&mut client, config, sinks, &stored).await?;
+        // Many questions are asked of the catalogue, one after the other: the answers go together if it stood still.
+        if digest(&client, config).await? == before {
+            return Ok(Assessment {
+                digest: before,
+                standings,
+            });
+        }
+    }
+    Err(PrepareError::Moving)
+}
+
+/// How often it is tried to see a catalogue that keeps changing at one moment.
+const TRIES: usize = 3;
+
+async fn judge_all(
+    client: &mut pg::Client,
+    config: &Config,
+    sinks: &Sinks<'_>,
+    stored: &[Route],
+) -> Result<Vec<Standing>, PrepareError> {
     let mut standings = Vec::new();
     for sync in &config.syncs {
         let mut alone = config.clone();
         alone.syncs = vec![sync.clone()];
-        let standing = judge(&mut client, &alone, sinks).await?;
-        let mut standing = with_its_key(sync, standing, &stored);
+        let standing = judge(client, &alone, sinks).await?;
+        let mut standing = with_its_key(sync, standing, stored);
         if let Standing::AtWork(planned) = &mut standing {
-            look_into_partitions(&mut client, sync, planned, &stored).await?;
+            look_into_partitions(client, sync, planned, stored).await?;
         }
         standings.push(standing);
     }
-    Ok(Assessment { digest, standings })
+    Ok(standings)
 }
 
 /// Stands for the catalogue of all tables that the syncs name.

@@ -32,6 +32,8 @@ pub enum PrepareError {
     Postgres(#[from] pg::Error),
     #[error("the state database does not answer: {0}")]
     State(String),
+    #[error("the tables are being changed at this moment")]
+    Moving,
 }
 
 impl Prepared {
