@@ -33,6 +33,8 @@ pub struct Source {
     pub slot: String,
     /// Whether Walsift creates and amends the publication.
     pub manage: bool,
+    /// Whether the publication leaves out columns that do not count.
+    pub column_lists: bool,
     pub on_lost_slot: OnLostSlot,
     /// How often the slot is moved when only other tables are written.
     pub heartbeat: Duration,

@@ -47,6 +47,7 @@ impl Config {
             ("publication", text(&source.publication)),
             ("slot", text(&source.slot)),
             ("manage", source.manage.into()),
+            ("column_lists", source.column_lists.into()),
             (
                 "on_lost_slot",
                 match source.on_lost_slot {

@@ -16,6 +16,7 @@ fn plan(name: &str, read: ReadColumns) -> SyncPlan {
     let lookup = Lookup {
         first: String::new(),
         next: String::new(),
+        some: String::new(),
     };
     SyncPlan {
         name: name.into(),

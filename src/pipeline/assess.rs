@@ -39,12 +39,6 @@ pub(super) struct Planned {
 }
 
 impl Assessment {
-    pub(super) fn has_paused(&self) -> bool {
-        self.standings
-            .iter()
-            .any(|standing| matches!(standing, Standing::Paused { .. }))
-    }
-
     /// Whatever makes a difference to the engine, one for each sync.
     pub(super) fn essence(&self) -> Vec<String> {
         let essence = |standing: &Standing| match standing {
@@ -52,9 +46,18 @@ impl Assessment {
                 let plan = &planned.plan;
                 format!("{} {:?} {:?}", planned.fingerprint.text(), plan.reads, plan.page)
             }
-            Standing::Paused { reason, .. } => reason.clone(),
+            Standing::Paused { .. } => "paused".to_owned(),
         };
         self.standings.iter().map(essence).collect()
+    }
+
+    /// Why those that are paused are.
+    pub(super) fn reasons(&self) -> Vec<String> {
+        let reason = |standing: &Standing| match standing {
+            Standing::AtWork(_) => None,
+            Standing::Paused { reason, .. } => Some(reason.clone()),
+        };
+        self.standings.iter().filter_map(reason).collect()
     }
 }
 

@@ -1,9 +1,9 @@
 //! What a sync was when it worked last, and what it means that it is another one now.
 //!
-//! A fingerprint has five parts, `key/document/deletes/ways/tables`, most of them hashes. The last is about what no row of the WAL tells:
-//! the tables and columns behind the names. A column that was retyped with `using`, two that have exchanged their names, a
-//! table that was dropped and made again under the same name, a partition that was attached: none of these writes a row
-//! that the stream would show, and each may change every document.
+//! A fingerprint has five parts, `key/document/deletes/ways/tables`, most of them hashes. The last is about what no row of
+//! the WAL tells: the tables and columns behind the names. A column that was retyped with `using`, two that have exchanged
+//! their names, a table that was dropped and made again under the same name, a partition that was attached: none of these
+//! writes a row that the stream would show, and each may change every document.
 
 use std::fmt::Write as _;
 

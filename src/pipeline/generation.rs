@@ -94,7 +94,7 @@ pub async fn begin(
         |standing: &Standing, at: usize| matches!(standing, Standing::AtWork(_)) || has_worked(config, at, &stored);
     let excused = (assessment.standings.iter().zip(0..)).all(|(standing, at)| worked(standing, at));
     // With an error in none of them by itself, it is in how they go together.
-    Ok((excused && assessment.has_paused()).then_some(assessment))
+    Ok((excused && !assessment.reasons().is_empty()).then_some(assessment))
 }
 
 /// Whether the sync has worked before, into each of its sinks, configured as it is now.
@@ -134,6 +134,7 @@ pub async fn run(ground: Ground, mut assessment: Assessment) -> Result<(), Broke
         }
         engine.health.end();
         // Requests under way may take long; nobody waits for them.
+        while leaving.try_join_next().is_some() {}
         leaving.spawn(async move {
             tasks.ended().await;
             watch::write_tally(&engine).await;

@@ -16,6 +16,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::backoff::Backoff;
 use super::engine::{Engine, Routes, chain};
+use super::publication;
 use super::setup::{self, SetupError};
 use crate::diff::Reason;
 use crate::failpoint;
@@ -166,7 +167,10 @@ impl<'a> Intake<'a> {
             complaints: Complaints::default(),
             counters: Counters::new(),
         };
-        let ended = intake.read().await;
+        let ended = tokio::select! {
+            ended = intake.read() => ended,
+            never = publication::watch(engine) => match never {},
+        };
         intake.stream.close().await;
         ended
     }

@@ -7,13 +7,15 @@
 //! ```
 //!
 //! The feeder claims for every sink of the sync that can take more, builds each subject once for all of them, and comes to a
-//! verdict for each. From there on every sink has an outlet of its own.
+//! verdict for each. From there on every sink has an outlet of its own. Where SQL is to be run after deliveries, a finisher stands
+//! between publisher and settler.
 //!
 //! Promises: the feeder never waits for an outlet. It claims for an outlet only what its channels hold, and where an outlet has
 //! used up its share of memory, jobs are let go of. So a sink that is slow or refuses everything stops the claiming for
 //! itself alone. Lanes share nothing with each other but the places of sinks and the builders.
 
 mod feeder;
+mod finisher;
 mod publisher;
 mod settler;
 mod stock;
@@ -22,12 +24,14 @@ mod tap;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::engine::{Engine, RouteAtWork, Routes};
 use crate::build::Digest;
 use crate::config::Sync;
+use crate::plan::{self, AfterPublish};
 use crate::publish::Delivery;
 use crate::queue::{ClaimError, Job, Worker};
 use crate::record::{Attempt, Ending, Held, Settlement};
@@ -69,6 +73,13 @@ struct Parcel {
     _stored: Stored,
 }
 
+/// A document that the sink has accepted.
+struct Accepted {
+    parcel: Parcel,
+    started_at: std::time::SystemTime,
+    status: Option<u16>,
+}
+
 /// A job at its end, with what the counts need.
 struct Ended {
     settlement: Settlement,
@@ -98,18 +109,15 @@ pub(super) async fn run(
     };
     let routes = lane.routes.iter().filter(|route| route.sync == sync);
     let outlets: Vec<Outlet<'_>> = routes.map(|route| Outlet::new(&lane, route)).collect();
+    let arity = lane.engine.plans[sync].shape.columns.len();
+    let after = plan::after_publish(&lane.engine.config.syncs[sync], arity).expect("the check has let it pass");
     let work = async {
         let (mut taps, mut stages) = (Vec::new(), Vec::new());
         for outlet in &outlets {
             let (parcels, parcels_in) = mpsc::channel(lane.most_in_hand());
             let (ended, ended_in) = mpsc::channel(lane.most_in_hand());
             taps.push(Tap::new(outlet, parcels, ended.clone()));
-            stages.push(async move {
-                tokio::join!(
-                    publisher::run(outlet, parcels_in, ended),
-                    settler::run(outlet, ended_in),
-                )
-            });
+            stages.push(outlet.run(after.as_ref(), parcels_in, ended, ended_in));
         }
         let (fed, _) = tokio::join!(feeder::run(&lane, taps), join_all(stages));
         fed
@@ -136,6 +144,26 @@ impl<'a> Outlet<'a> {
             places: Arc::new(Semaphore::new(lane.most_in_hand())),
             stock: Arc::new(Stock::new(share)),
         }
+    }
+
+    /// Until the feeder is done and all that it handed out is written down.
+    async fn run(
+        &self,
+        after: Option<&AfterPublish>,
+        parcels: Receiver<Parcel>,
+        ended: Sender<Ended>,
+        ended_in: Receiver<Ended>,
+    ) {
+        let Some(after) = after else {
+            tokio::join!(publisher::run(self, parcels, ended, None), settler::run(self, ended_in));
+            return;
+        };
+        let (accepted, accepted_in) = mpsc::channel(self.lane.most_in_hand());
+        tokio::join!(
+            publisher::run(self, parcels, ended.clone(), Some(accepted)),
+            finisher::run(self, after, accepted_in, ended),
+            settler::run(self, ended_in),
+        );
     }
 
     fn sync(&self) -> &'a Sync {

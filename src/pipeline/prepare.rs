@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::publication;
 use crate::catalog::{self, Catalog, Table};
 use crate::config::{Config, Place, Problem};
 use crate::pg;
@@ -93,14 +94,17 @@ pub(super) async fn fit(client: &mut pg::Client, config: &Config, sinks: &Sinks<
         problems.extend(plan::narrow(client, config, &catalog, &mut plans).await?);
     }
     problems.extend(plan::examine(config, &catalog));
+    for (sync, plan) in config.syncs.iter().zip(&plans) {
+        problems.extend(plan::probe_after_publish(&***client, sync, plan.shape.columns.len()).await?);
+    }
     // Without plans for all of them nothing is known of the members.
     for (sync, plan) in config.syncs.iter().zip(&plans) {
         for sink in sync.sinks.iter().filter_map(|name| sinks.get_key_value(name.as_str())) {
             problems.extend(unreachable_subjects(&sync.place, plan, sink));
         }
     }
-    let tables = tables(config, &catalog);
-    problems.extend(wal::inspect_tables(&***client, config, &tables).await?);
+    let exposures = publication::exposures(&plans, tables(config, &catalog));
+    problems.extend(wal::inspect_tables(&***client, config, &exposures).await?);
     Ok(Fitting {
         catalog,
         plans,

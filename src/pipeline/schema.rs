@@ -20,6 +20,7 @@ use super::backoff::Backoff;
 use super::engine::{Engine, chain};
 use super::generation::Ground;
 use super::prepare::PrepareError;
+use super::publication::exposures;
 use crate::metrics as names;
 use crate::{queue, wal};
 
@@ -85,7 +86,8 @@ pub(super) async fn watch(ground: &Ground, engine: &Engine, current: Current) ->
 pub(super) struct Current {
     digest: String,
     essence: Vec<String>,
-    has_paused: bool,
+    /// Of those that are paused.
+    reasons: Vec<String>,
 }
 
 impl Current {
@@ -93,7 +95,7 @@ impl Current {
         Self {
             digest: assessment.digest.clone(),
             essence: assessment.essence(),
-            has_paused: assessment.has_paused(),
+            reasons: assessment.reasons(),
         }
     }
 }
@@ -114,7 +116,7 @@ impl Watch<'_> {
         let Ground { config, databases, .. } = self.ground;
         let now = Instant::now();
         let rejected = rejected && self.not_before <= now;
-        let retry = self.current.has_paused && self.retry_at <= now;
+        let retry = !self.current.reasons.is_empty() && self.retry_at <= now;
         let digest = {
             let source = databases.source.get().await?;
             assess::digest(&source, config).await?
@@ -124,7 +126,11 @@ impl Watch<'_> {
             return Ok(None);
         }
         let assessment = assess::assess(config, &self.ground.sinks(), &databases.source, &databases.state).await?;
-        if assessment.essence() != self.current.essence || (changed && !self.is_published(&assessment).await?) {
+        if assessment.essence() != self.current.essence {
+            return Ok(Some(assessment));
+        }
+        // The same catalogue ends nothing, even if Postgres words its refusal in another way each time.
+        if changed && (assessment.reasons() != self.current.reasons || !self.is_published(&assessment).await?) {
             return Ok(Some(assessment));
         }
         self.current.digest = assessment.digest;
@@ -153,7 +159,7 @@ impl Watch<'_> {
             .standings
             .iter()
             .filter_map(|standing| match standing {
-                Standing::AtWork(planned) => Some(&planned.tables),
+                Standing::AtWork(planned) => Some(exposures(std::slice::from_ref(&planned.plan), &planned.tables)),
                 Standing::Paused { .. } => None,
             })
             .flatten()

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use super::engine::{Engine, Routes};
 use super::fingerprint::{Meaning, Part};
-use crate::catalog::Table;
+use super::publication;
 use crate::config::{Config, Deletes, Initial, OnLostSlot, Sync};
 use crate::failpoint;
 use crate::pg::{self, Snapshot};
@@ -28,6 +28,8 @@ pub(super) enum SetupError {
     Migrate(#[from] MigrateError),
     #[error("{0}; with on_lost_slot = \"resync\" it would be made anew and every subject visited")]
     LostSlot(String),
+    #[error("the tables change faster than the publication can follow")]
+    Unsettled,
     /// A process with another configuration was quicker.
     #[error("sync {0} has been given another key by another process")]
     OtherKey(String),
@@ -70,10 +72,8 @@ pub(super) async fn find_start(engine: &Engine, routes: &Routes) -> Result<Progr
         &[&engine.config.state.schema],
     )
     .await?;
-    let source = engine.source.get().await?;
-    if engine.config.source.manage {
-        keep_publication(engine, routes, &source).await?;
-    }
+    let mut source = engine.source.get().await?;
+    publication::keep(engine, routes, &mut source).await?;
     failpoint::die_at("setup-after-publication");
     let (progress, goes_on) = find_beginning(engine, &source, &tx).await?;
     failpoint::die_at("setup-after-slot");
@@ -82,61 +82,6 @@ pub(super) async fn find_start(engine: &Engine, routes: &Routes) -> Result<Progr
     }
     tx.commit().await?;
     Ok(progress)
-}
-
-async fn keep_publication(engine: &Engine, routes: &Routes, source: &pg::Client) -> Result<(), SetupError> {
-    let name = &engine.config.source.publication;
-    wal::withdraw_unidentified(&***source, name).await?;
-    let kept = kept_tables(engine, source).await?;
-    let tables: Vec<&Table> = engine.tables.iter().chain(&kept).collect();
-    if tables.is_empty() {
-        return Ok(());
-    }
-    let Some(amendment) = wal::amendment(&***source, name, &tables).await? else {
-        return Ok(());
-    };
-    // To leave out what a paused sync reads would be one more change, and one more when it goes on.
-    if amendment.missing.is_empty() && !engine.paused.is_empty() {
-        return Ok(());
-    }
-    // Noted before it is amended: what was not shown until now was mapped for nobody.
-    let mut state = engine.state.get().await?;
-    let tx = state.transaction().await?;
-    if let Some((_, mapped)) = queue::read_progress(&*tx, &engine.config.source.slot).await? {
-        let blind: HashSet<(&str, &str)> = engine
-            .tables
-            .iter()
-            .filter(|table| amendment.missing.contains(&table.id))
-            .map(|table| (table.schema.as_str(), table.name.as_str()))
-            .collect();
-        let reads_blind = |id: &RouteId| {
-            let route = routes.iter().find(|route| route.id == *id);
-            let mut listeners = route.into_iter().flat_map(|route| &engine.plans[route.sync].listeners);
-            listeners.any(|listener| blind.contains(&(listener.schema.as_str(), listener.table.as_str())))
-        };
-        let still: Vec<RouteId> = mapped.into_iter().filter(|id| !reads_blind(id)).collect();
-        queue::write_readers_routes(&tx, &engine.config.source.slot, &still).await?;
-    }
-    tx.commit().await?;
-    amendment.apply(&***source).await?;
-    Ok(())
-}
-
-/// The tables of paused syncs that are published and may stay so.
-async fn kept_tables(engine: &Engine, source: &pg::Client) -> Result<Vec<Table>, SetupError> {
-    if engine.paused.is_empty() {
-        return Ok(Vec::new());
-    }
-    let publication = wal::read_publication(&***source, &engine.config.source.publication).await?;
-    let published = publication.map(|publication| publication.tables).unwrap_or_default();
-    let mut kept: Vec<Table> = Vec::new();
-    for table in engine.paused.iter().flat_map(|paused| &paused.tables) {
-        let known = engine.tables.iter().chain(&kept).any(|known| known.id == table.id);
-        if published.contains(&table.id) && !known {
-            kept.push(table.clone());
-        }
-    }
-    Ok(kept)
 }
 
 /// Where to begin, and whether that is where the last reader stopped.

@@ -9,6 +9,7 @@
 //! Catalog ──────┘                            └─▶ path (how a changed row finds its subjects)
 //! ```
 
+mod after_publish;
 mod changes;
 mod document;
 mod draft;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use crate::catalog::Catalog;
 use crate::config::{Config, Node, Problem, Sync, TableName};
 
+pub use after_publish::{AfterPublish, Parameter, after_publish, probe_after_publish};
 pub use draft::{Draft, DraftSink, Refusal, Wish, draft};
 pub use examine::{examine, fixes};
 pub use path::{Finder, Listener, Lookup};

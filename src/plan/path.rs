@@ -35,13 +35,16 @@ pub enum Finder {
 
 /// Finds subjects by the values of a changed row, a page at a time.
 ///
-/// Parameters of both: one `text[]` for each of the listener's columns. Then, of `next` only, the last key seen, one text
+/// Parameters of all: one `text[]` for each of the listener's columns. Then, of `next` only, the last key seen, one text
 /// for each key column. Last the most rows to return. Result: the key columns as text, `key_1`, `key_2`, …, each
 /// subject once, in the order of the key.
 #[derive(Debug, Clone)]
 pub struct Lookup {
     pub first: String,
     pub next: String,
+    /// Looks no further than so many rows, of which several may lead to one subject, and so costs no more, however many there
+    /// are. Result: the subjects in no order, and `rows`, by how many each was found.
+    pub some: String,
 }
 
 impl Listener {
@@ -361,9 +364,20 @@ fn paged(from: &str, row: &str, key: &[String], shape: &KeyShape, taken: usize) 
             order.join(", "),
         )
     };
+    let keys: Vec<String> = (1..=count).map(|i| format!("r.key_{i}")).collect();
+    let some = format!(
+        "select {}, q.rows\n  from (\n  select {}, count(*) as rows\n    from (select {}\n    from {from}\n   limit ${}) as r\n   \
+         group by {}) as q",
+        outer.join(", "),
+        keys.join(", "),
+        inner.join(", "),
+        taken + 1,
+        keys.join(", "),
+    );
     Lookup {
         first: statement("", taken + 1),
         next: statement(&after, taken + count + 1),
+        some,
     }
 }
 

@@ -114,7 +114,7 @@ async fn probe_plan(client: &impl GenericClient, place: &Place, plan: &SyncPlan)
     let mut statements = vec![&plan.build_sql, &plan.key_sql, &plan.page.first, &plan.page.next];
     for listener in &plan.listeners {
         if let Finder::Lookup(lookup) = &listener.finder {
-            statements.extend([&lookup.first, &lookup.next]);
+            statements.extend([&lookup.first, &lookup.next, &lookup.some]);
         }
     }
     let mut problems = Vec::new();

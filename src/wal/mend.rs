@@ -25,17 +25,18 @@ pub fn publication_fixes(publication: Option<&Publication>, name: &str, tables: 
         let statement = format!("create publication {name} for table {} with ({OPTIONS})", list(tables));
         return vec![fix(statement, "the stream shows the tables that the syncs read")];
     };
-    if tables
-        .iter()
-        .any(|table| publication.limited_tables.contains(&table.id))
-    {
+    let is_limited = |table: &&Table| {
+        let published = publication.tables.get(&table.id);
+        published.is_some_and(|published| published.filtered || published.columns.is_some())
+    };
+    if tables.iter().any(is_limited) {
         return Vec::new();
     }
     let mut fixes = Vec::new();
     let missing: Vec<&Table> = tables
         .iter()
         .copied()
-        .filter(|table| !publication.all_tables && !publication.tables.contains(&table.id))
+        .filter(|table| !publication.all_tables && !publication.tables.contains_key(&table.id))
         .collect();
     if !missing.is_empty() {
         let statement = format!("alter publication {name} add table {}", list(&missing));

@@ -1,9 +1,12 @@
 //! Whether the server and the role are able to stream.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use tokio_postgres::{GenericClient, Row};
 
-use super::read_publication;
-use crate::catalog::Table;
+use super::publication::{Bounds, column_list, read_bounds};
+use super::{Exposure, Publication, read_publication};
+use crate::catalog::{Table, TableId};
 use crate::config::{Config, Problem};
 use crate::pg::{self, identifier};
 
@@ -26,20 +29,29 @@ pub async fn inspect(client: &impl GenericClient, config: &Config) -> Result<Vec
 pub async fn inspect_tables(
     client: &impl GenericClient,
     config: &Config,
-    tables: &[&Table],
+    exposures: &[Exposure<'_>],
 ) -> Result<Vec<Problem>, pg::Error> {
     let server = read_server(client, config).await?;
-    let ids: Vec<u32> = tables.iter().map(|table| table.id).collect();
+    let ids: Vec<u32> = exposures.iter().map(|exposure| exposure.table.id).collect();
     let privileges = client
         .query(include_str!("../../sql/source/table_privileges.sql"), &[&ids])
         .await?;
     let publication = read_publication(client, &config.source.publication).await?;
     let covered = publication
         .as_ref()
-        .is_some_and(|publication| publication.covers(tables));
-    let mut inspection = Inspection::new(config, tables, &server);
-    if !config.source.manage && !covered {
-        inspection.uncovered(publication.is_some());
+        .is_some_and(|publication| publication.covers(exposures));
+    let mut inspection = Inspection::new(config, exposures, &server);
+    if !config.source.manage {
+        if !publication
+            .as_ref()
+            .is_some_and(|publication| publication.covers(&inspection.whole_tables()))
+        {
+            inspection.uncovered(publication.is_some());
+        }
+        if let Some(publication) = &publication {
+            let bounds = read_bounds(client, exposures).await?;
+            inspection.column_lists(publication, &bounds);
+        }
     }
     for row in &privileges {
         inspection.table(row, covered);
@@ -55,16 +67,16 @@ async fn read_server(client: &impl GenericClient, config: &Config) -> Result<Row
 
 struct Inspection<'a> {
     config: &'a Config,
-    tables: &'a [&'a Table],
+    exposures: &'a [Exposure<'a>],
     role: &'a str,
     problems: Vec<Problem>,
 }
 
 impl<'a> Inspection<'a> {
-    fn new(config: &'a Config, tables: &'a [&'a Table], server: &'a Row) -> Self {
+    fn new(config: &'a Config, exposures: &'a [Exposure<'a>], server: &'a Row) -> Self {
         Self {
             config,
-            tables,
+            exposures,
             role: server.get("role"),
             problems: Vec::new(),
         }
@@ -124,7 +136,8 @@ impl<'a> Inspection<'a> {
     }
 
     fn uncovered(&mut self, exists: bool) {
-        let list: Vec<String> = self.tables.iter().map(|table| table.sql_name()).collect();
+        let tables = self.exposures.iter().map(|exposure| exposure.table);
+        let list: Vec<String> = tables.map(Table::sql_name).collect();
         let name = identifier(&self.config.source.publication);
         let (verb, tables) = if exists {
             ("alter", "set table")
@@ -144,13 +157,64 @@ impl<'a> Inspection<'a> {
         ));
     }
 
+    /// What is to be shown, whatever the columns.
+    fn whole_tables(&self) -> Vec<Exposure<'_>> {
+        let tables = self.exposures.iter().map(|exposure| exposure.table);
+        tables
+            .map(|table| Exposure {
+                table,
+                needed: BTreeSet::new(),
+                counted: None,
+            })
+            .collect()
+    }
+
+    /// What the column lists of a publication that is not ours leave out and must not.
+    fn column_lists(&mut self, publication: &Publication, bounds: &BTreeMap<TableId, Bounds>) {
+        for exposure in self.exposures {
+            let id = exposure.table.id;
+            let (Some(published), Some(bounds)) = (publication.tables.get(&id), bounds.get(&id)) else {
+                continue;
+            };
+            let identity = exposure.table.identity_columns().unwrap_or_default();
+            let identity: BTreeSet<&str> = identity.iter().map(String::as_str).collect();
+            let (needed, rejected) = (published.lacks(&exposure.needed), published.lacks(&identity));
+            let lacking: BTreeSet<&str> = needed.iter().chain(&rejected).copied().collect();
+            if lacking.is_empty() {
+                continue;
+            }
+            let (table, name) = (exposure.table.sql_name(), identifier(&self.config.source.publication));
+            let lacking: Vec<&str> = lacking.into_iter().collect();
+            let problem = self.problem(format!(
+                "publication {name} leaves out {} of {table}",
+                lacking.join(", ")
+            ));
+            problem.help.push(if rejected.is_empty() {
+                "without them the stream does not tell which subjects a changed row belongs to".to_owned()
+            } else {
+                "they are in the replica identity: postgres rejects the application's own updates and deletes"
+                    .to_owned()
+            });
+            let shown = published.columns.iter().flatten().map(String::as_str);
+            let list: BTreeSet<String> = shown
+                .chain(lacking)
+                .chain(bounds.must.iter().map(String::as_str))
+                .map(str::to_owned)
+                .collect();
+            problem.sql = Some(format!(
+                "begin;\nalter publication {name} drop table {table};\nalter publication {name} add table {table} ({});\ncommit;",
+                column_list(&list)
+            ));
+        }
+    }
+
     fn table(&mut self, privileges: &Row, covered: bool) {
         let id: u32 = privileges.get("oid");
         let Some(table) = self
-            .tables
+            .exposures
             .iter()
-            .find(|table| table.id == id)
-            .map(|table| table.sql_name())
+            .find(|exposure| exposure.table.id == id)
+            .map(|exposure| exposure.table.sql_name())
         else {
             return;
         };

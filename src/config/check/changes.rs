@@ -8,6 +8,9 @@ use crate::config::{Problem, Report, Watched, Way};
 /// The word for a table any change of which revisits every subject.
 const ALL: &str = "all";
 
+/// Messages by which Walsift speaks to itself.
+const OWN_PREFIX: &str = "walsift.";
+
 pub fn changes(raw: Vec<(At<String>, RawWay)>, report: &mut Report) -> Vec<Watched> {
     let mut found: Vec<Watched> = Vec::new();
     for (table, raw) in raw {
@@ -85,8 +88,16 @@ fn column_names(columns: At<Vec<At<String>>>, report: &mut Report) -> Option<Vec
 
 /// Only those that are switched on.
 pub fn messages(raw: Vec<(At<String>, bool)>, report: &mut Report) -> Vec<String> {
-    for (prefix, _) in raw.iter().filter(|(prefix, _)| prefix.value.is_empty()) {
-        report.push(Problem::at(&prefix.place, "the prefix of a message is empty"));
+    for (prefix, _) in &raw {
+        if prefix.value.is_empty() {
+            report.push(Problem::at(&prefix.place, "the prefix of a message is empty"));
+        } else if prefix.value.starts_with(OWN_PREFIX) {
+            let problem = Problem::at(
+                &prefix.place,
+                format!("{} is a prefix of Walsift's own", quoted(&prefix.value)),
+            );
+            report.push(problem.help(format!("those that begin with `{OWN_PREFIX}` are kept for it")));
+        }
     }
     raw.into_iter()
         .filter(|(_, on)| *on)

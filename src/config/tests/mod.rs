@@ -1,5 +1,8 @@
 //! Whole files: what they mean, and what is said of those that mean nothing.
 
+mod by_hand_problems;
+mod many_problems;
+mod pointers;
 mod problems;
 mod schema;
 mod secrets;

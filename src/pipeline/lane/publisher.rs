@@ -6,36 +6,47 @@ use futures_util::{StreamExt, stream};
 use metrics::counter;
 use tokio::sync::mpsc::{Receiver, Sender};
 
-use super::{Delivered, Ended, Outlet, Parcel};
+use super::{Accepted, Delivered, Ended, Outlet, Parcel};
 use crate::config::History;
 use crate::failpoint;
 use crate::metrics as names;
 use crate::pipeline::breaker::{Passage, Turn};
-use crate::publish::{Failure, NextStep, Outcome, next_step};
+use crate::publish::{Failure, FailureClass, NextStep, Outcome, next_step};
 use crate::record::{Attempt, Ending};
 
-pub(super) async fn run(outlet: &Outlet<'_>, parcels: Receiver<Parcel>, ended: Sender<Ended>) {
+/// What is accepted goes to `accepted`, where there is more to do for it.
+pub(super) async fn run(
+    outlet: &Outlet<'_>,
+    parcels: Receiver<Parcel>,
+    ended: Sender<Ended>,
+    accepted: Option<Sender<Accepted>>,
+) {
     let parcels = stream::unfold(parcels, |mut parcels| async { Some((parcels.recv().await?, parcels)) });
     // As many again stand at the gate as may be under way: a place that becomes free must find the more urgent waiting.
     let abreast = 2 * outlet.route.sink.sink.concurrency();
     let mut endings = Box::pin(parcels.map(|parcel| deliver(outlet, parcel)).buffer_unordered(abreast));
-    while let Some(ending) = endings.next().await {
-        // A closed channel means that the lane has been abandoned.
-        if ended.send(ending).await.is_err() {
+    while let Some(outcome) = endings.next().await {
+        // A closed channel means that the lane has been abandoned. Both hold as many as there are places.
+        let open = match (outcome, &accepted) {
+            (Ok(delivery), Some(accepted)) => accepted.send(delivery).await.is_ok(),
+            (Ok(delivery), None) => ended.send(delivery.end(outlet)).await.is_ok(),
+            (Err(ending), _) => ended.send(ending).await.is_ok(),
+        };
+        if !open {
             return;
         }
     }
 }
 
-async fn deliver(outlet: &Outlet<'_>, mut parcel: Parcel) -> Ended {
+async fn deliver(outlet: &Outlet<'_>, mut parcel: Parcel) -> Result<Accepted, Ended> {
     let (lane, sink) = (outlet.lane, &outlet.route.sink);
     let _place = sink.places.enter(parcel.claimed.job.priority).await;
     if lane.engine.stop.is_cancelled() {
         let after = Duration::ZERO;
-        return parcel.claimed.end(Ending::Released { after }, None);
+        return Err(parcel.claimed.end(Ending::Released { after }, None));
     }
     if let Passage::Closed(after) = sink.breaker.passage(Instant::now()) {
-        return parcel.claimed.end(Ending::Released { after }, None);
+        return Err(parcel.claimed.end(Ending::Released { after }, None));
     }
     // The lease may have been renewed since the document was built.
     parcel.delivery.deadline = lane.worker.lease.expires();
@@ -54,21 +65,32 @@ async fn deliver(outlet: &Outlet<'_>, mut parcel: Parcel) -> Ended {
         Some(Turn::Closed) => tracing::info!(sink = %outlet.route.sink_name, "the sink answers again"),
         None => {}
     }
-    judge(outlet, parcel, &outcome, started_at)
+    match outcome {
+        Outcome::Delivered { status } => Ok(Accepted {
+            parcel,
+            started_at,
+            status,
+        }),
+        _ => Err(judge(outlet, parcel, &outcome, started_at)),
+    }
 }
 
-fn judge(outlet: &Outlet<'_>, parcel: Parcel, outcome: &Outcome, started_at: SystemTime) -> Ended {
+/// The end of a delivery for which nothing more is to be done.
+pub(super) fn judge(outlet: &Outlet<'_>, parcel: Parcel, outcome: &Outcome, started_at: SystemTime) -> Ended {
     let job = &parcel.claimed.job;
     match outcome {
+        Outcome::Delivered { status } => {
+            let status = *status;
+            Accepted {
+                parcel,
+                started_at,
+                status,
+            }
+            .end(outlet)
+        }
         Outcome::NotTried => {
             let after = Duration::ZERO;
             parcel.claimed.end(Ending::Released { after }, None)
-        }
-        Outcome::Delivered { status } => {
-            // A job that had failed before keeps its whole story.
-            let keep = outlet.sync().history == History::All || job.attempts > 0;
-            let attempt = keep.then(|| parcel.attempt("delivered", started_at, *status, None));
-            parcel.delivered(keep, attempt)
         }
         Outcome::Retry { failure, .. } | Outcome::Rejected { failure } => {
             let certain = failure.certain || failpoint::is_off("certainty-guard");
@@ -95,7 +117,9 @@ fn report(outlet: &Outlet<'_>, parcel: &Parcel, failure: &Failure, ending: &Endi
     counter!(names::ATTEMPTS_FAILED, "sync" => sync.clone(), "sink" => sink.clone(), "class" => class).increment(1);
     let attempt = job.attempts + 1;
     let (job, key, correlation) = (job.id.0, job.key.as_str(), &parcel.delivery.correlation);
-    let (status, error) = (failure.status, failure.message.as_str());
+    // What Postgres says of the user's statement may show values of rows; the attempt has it.
+    let error = (failure.class != FailureClass::AfterPublish).then_some(failure.message.as_str());
+    let status = failure.status;
     if let Ending::Over { dead, .. } = ending {
         let state = if *dead { "dead" } else { "failed" };
         let message = "a job is given up and waits for a person";
@@ -150,19 +174,25 @@ impl Parcel {
             digest: Some(self.digest),
         }
     }
+}
 
-    fn delivered(self, keep: bool, attempt: Option<Attempt>) -> Ended {
-        let operation = self.delivery.operation;
-        let document = (operation == crate::diff::Operation::Upsert).then_some(self.digest);
+impl Accepted {
+    pub fn end(self, outlet: &Outlet<'_>) -> Ended {
+        let parcel = self.parcel;
+        // A job that had failed before keeps its whole story.
+        let keep = outlet.sync().history == History::All || parcel.claimed.job.attempts > 0;
+        let attempt = keep.then(|| parcel.attempt("delivered", self.started_at, self.status, None));
+        let operation = parcel.delivery.operation;
+        let document = (operation == crate::diff::Operation::Upsert).then_some(parcel.digest);
         let ending = Ending::Accepted {
             document,
-            version: self.delivery.version,
+            version: parcel.delivery.version,
             keep,
         };
-        let changed_at = self.claimed.job.changed_at;
+        let changed_at = parcel.claimed.job.changed_at;
         Ended {
             delivered: Some(Delivered { operation, changed_at }),
-            ..self.claimed.end(ending, attempt)
+            ..parcel.claimed.end(ending, attempt)
         }
     }
 }

@@ -1,5 +1,8 @@
 //! What a changed configuration means, said at the start.
 
+use walsift::config::Config;
+use walsift::pipeline::{self, Databases, Meaning, Part};
+
 use crate::world::{DEADLINE, SHOP, SHOP_ORDERS, World, field};
 
 /// Runs the shop, stops, starts with another configuration, and answers with what that engine says of `orders`.
@@ -68,4 +71,39 @@ async fn a_column_made_anew_while_nobody_looked_is_noticed_at_the_start() {
     world.assert_converged(SHOP_ORDERS, "/orders/").await;
     let said = "tables or columns that it reads are not those that they were: every subject is visited, and sent where it differs";
     assert!(engine.log().iter().any(|line| line.contains(said)));
+}
+
+#[tokio::test]
+async fn it_can_be_asked_before_anything_is_started() {
+    let world = World::with_shop().await;
+    world.stock_shop(3, 3).await;
+    let asked = async |body: &str| {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let loaded = Config::load(&world.config(body), &|_| None).unwrap();
+        let databases = Databases::open(&loaded.config).unwrap();
+        let prepared = pipeline::prepare(&loaded.config, &databases.source).await.unwrap();
+        let meanings = pipeline::meanings(&loaded.config, &prepared, &databases.state)
+            .await
+            .unwrap();
+        meanings
+            .into_iter()
+            .map(|route| (route.sync, route.meaning))
+            .collect::<Vec<_>>()
+    };
+    let orders = |meaning| vec![("orders".to_owned(), meaning)];
+    assert_eq!(asked(SHOP).await, orders(Meaning::New));
+    let _engine = world.synced(&world.config(SHOP)).await;
+    assert_eq!(asked(SHOP).await, orders(Meaning::Nothing));
+    let other_document = SHOP.replace("\"status\"", "\"upper(status)\"");
+    assert_eq!(
+        asked(&other_document).await,
+        orders(Meaning::ReBuild(vec![Part::Document]))
+    );
+    let other_key = SHOP.replace("[syncs.orders]", "[syncs.orders]\nkey = [\"customer_id\", \"id\"]");
+    world
+        .sql("create unique index on orders (customer_id, id); alter table orders replica identity full")
+        .await;
+    assert_eq!(asked(&other_key).await, orders(Meaning::OtherKey));
+    let more = format!("{SHOP}\n[syncs.more]\ntable = \"customers\"\nsink = \"shop_api\"");
+    assert_eq!(asked(&more).await[1], ("more".to_owned(), Meaning::New));
 }

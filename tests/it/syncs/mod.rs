@@ -1,5 +1,6 @@
 //! What the keys of a sync promise, a file for each.
 
+mod after_publish;
 mod debounce;
 mod deletes;
 mod ignore;
