@@ -154,7 +154,8 @@ impl Feeder<'_> {
             if !jobs.is_empty() {
                 self.taps[at].has_fed(Instant::now());
             }
-            for job in jobs {
+            for mut job in jobs {
+                job.uncertain &= !failpoint::is_off("uncertainty-guard");
                 let place = places.split(1).expect("no more jobs than places");
                 let claimed = Claimed { job, _place: place };
                 match self.taps[at].too_early(&claimed.job) {
