@@ -10,6 +10,7 @@ mod documents;
 mod guarantees;
 mod harness;
 mod layers;
+mod oracle;
 mod random;
 mod reads;
 mod shop;
