@@ -12,6 +12,8 @@ pub const SUBJECTS_BUILT: &str = "walsift_subjects_built_total";
 pub const PUBLISHED: &str = "walsift_published_total";
 /// By `sync`, `reason`.
 pub const SUPPRESSED: &str = "walsift_suppressed_total";
+/// By `sync`.
+pub const MESSAGES_MALFORMED: &str = "walsift_messages_malformed_total";
 /// By `sync`, `sink`, `class`.
 pub const ATTEMPTS_FAILED: &str = "walsift_attempts_failed_total";
 /// By `sync`, `sink`.
@@ -24,6 +26,8 @@ pub const VISITS: &str = "walsift_visits";
 pub const SLOT_LAG: &str = "walsift_slot_lag_bytes";
 pub const SLOT_SAFE: &str = "walsift_slot_safe_bytes";
 pub const READING: &str = "walsift_reading";
+/// By `sync`.
+pub const SYNC_PAUSED: &str = "walsift_sync_paused";
 
 /// Seconds; a quiet system answers within milliseconds, one with a dead sink within hours.
 const LATENCY_BUCKETS: [f64; 16] = [
@@ -53,6 +57,11 @@ fn describe() {
     describe_counter!(PUBLISHED, Unit::Count, "Deliveries that a sink accepted");
     describe_counter!(SUPPRESSED, Unit::Count, "What was not sent, by reason");
     describe_counter!(
+        MESSAGES_MALFORMED,
+        Unit::Count,
+        "Logical messages that should name subjects and do not"
+    );
+    describe_counter!(
         ATTEMPTS_FAILED,
         Unit::Count,
         "Deliveries that failed, by class of failure"
@@ -79,5 +88,10 @@ fn describe() {
         READING,
         Unit::Count,
         "1 if this process reads the slot, 0 if it stands by"
+    );
+    describe_gauge!(
+        SYNC_PAUSED,
+        Unit::Count,
+        "1 if the sync cannot work with the tables as they are, 0 if it works"
     );
 }

@@ -9,7 +9,9 @@ select a.attrelid as table_oid,
        t.typtype::text as type_kind,
        coalesce(l.collisdeterministic, true) as deterministic,
        a.attnotnull as not_null,
-       a.attgenerated <> '' as generated
+       a.attgenerated <> '' as generated,
+       -- The transaction that wrote this row of the catalogue.
+       a.xmin::text::bigint as version
   from pg_attribute a
   join pg_type t on t.oid = a.atttypid
   left join pg_collation l on l.oid = a.attcollation

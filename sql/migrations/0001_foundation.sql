@@ -7,6 +7,14 @@ create table route (
     sink        text     not null,
     -- Stands for the shape of the documents that are being sent; empty before the first.
     fingerprint text     not null default '',
+    -- What makes these documents, for comparing it with another configuration: {"build_sql", "ignore"}.
+    running     jsonb,
+    -- When every subject was visited last for no other reason than the time; null where that was never wanted.
+    refreshed_at timestamptz,
+    -- Stands for the sync as it was configured when it worked last; empty before the first time.
+    configured  text     not null default '',
+    -- Why nothing is done for it at present.
+    paused      text,
     unique (sync, sink)
 );
 
@@ -46,8 +54,8 @@ create table job (
     id           bigint      generated always as identity primary key,
     route        smallint    not null,
     key          text        not null collate "C",
-    -- 0 high, 1 normal, 2 low
-    priority     smallint    not null check (priority between 0 and 2),
+    -- 0 high, 1 normal, 2 low; 3 below them all: visits of many subjects
+    priority     smallint    not null check (priority between 0 and 3),
     run_at       timestamptz not null,
     -- Rises when the subject changes while a worker holds the job; the job then stays.
     touched      integer     not null default 0,
@@ -108,12 +116,14 @@ create table attempt (
     primary key (job, number)
 );
 
--- What each sink accepted last. A null digest is void: nobody knows what the sink holds.
+-- What each sink accepted last. A null digest is void: nobody knows what the sink holds. One of zeros stands for a delete.
 create table state (
     route       smallint not null,
     key         text     not null collate "C",
     digest      bytea    check (length(digest) = 16),
     version     bigint   not null,
+    -- Only where deliveries must be some time apart.
+    delivered_at timestamptz,
     primary key (route, key)
 ) with (
     fillfactor = 80,
@@ -135,7 +145,7 @@ create table visit (
     horizon    bigint,
     -- The last key visited, as it stands in a job.
     last_key   text        collate "C",
-    priority   smallint    not null check (priority between 0 and 2),
+    priority   smallint    not null check (priority between 0 and 3),
     changed_at timestamptz,
     created_at timestamptz not null,
     -- Later than now after a step that failed.

@@ -3,7 +3,7 @@
 -- $1 smallint route, $2 bigint most, $3 text fingerprint of this process
 select j.id
   from route r
- cross join (values (0::smallint), (1::smallint), (2::smallint)) as p(priority)
+ cross join (values (0::smallint), (1::smallint), (2::smallint), (3::smallint)) as p(priority)
  cross join lateral (
     select id
       from job

@@ -1,12 +1,16 @@
--- Moves jobs out of the queue, to be kept. One that was touched meanwhile leaves a new job behind.
--- $1 bigint[] jobs, $2 text[] states, $3 smallint[] attempts in all, $4 boolean[] touched meanwhile
+-- Moves jobs out of the queue, to be kept. One that stands for something new leaves a new job behind: see `renew_jobs`.
+-- $1 bigint[] jobs, $2 text[] states, $3 smallint[] attempts in all, $4 float8[] seconds until the new job is due, null for
+-- none, $5 boolean[] whether there was a change
 with over as (
-    delete from job using unnest($1::bigint[], $2::text[], $3::smallint[], $4::boolean[]) as f(id, state, attempts, touched)
+    delete from job
+     using unnest($1::bigint[], $2::text[], $3::smallint[], $4::float8[], $5::boolean[]) as f(id, state, attempts, delay, changed)
      where job.id = f.id
-    returning job.*, f.state, f.attempts as attempts_in_all, f.touched as touched_again
+    returning job.*, f.state, f.attempts as attempts_in_all, f.delay, f.changed
 ), kept as (
     insert into finished_job (id, route, key, state, attempts, changed_at, created_at, finished_at)
     select id, route, key, state, attempts_in_all, changed_at, created_at, now() from over
 )
 insert into job (route, key, priority, run_at, changed_at, created_at)
-select route, key, priority, now(), now(), now() from over where touched_again
+select route, key, priority, now() + make_interval(secs => delay), case when changed then now() end, now()
+  from over
+ where delay is not null

@@ -1,6 +1,9 @@
--- Lets go of jobs whose subjects have changed again since they were claimed: due at once, and as good as new.
--- $1 bigint[] jobs
+-- Lets go of jobs that are over and stand for something new: a change since they were claimed, or a look at the subject when
+-- it may be delivered again. As good as new.
+-- $1 bigint[] jobs, $2 float8[] seconds until they are due, $3 boolean[] whether there was a change
 update job
-   set worker = null, run_at = now(), attempts = 0, changed_at = now(), created_at = now(),
+   set worker = null, run_at = now() + make_interval(secs => r.delay), attempts = 0,
+       changed_at = case when r.changed then now() end, created_at = now(),
        sent_version = null, sent_digest = null, uncertain = false, version = null
- where id = any($1)
+  from unnest($1::bigint[], $2::float8[], $3::boolean[]) as r(id, delay, changed)
+ where job.id = r.id

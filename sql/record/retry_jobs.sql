@@ -1,7 +1,11 @@
 -- Lets go of jobs that failed and will be tried again. What was uncertain is now void in the state.
--- $1 bigint[] jobs, $2 float8[] seconds until they are due, $3 bigint[] versions sent, $4 bytea[] digests sent
+-- $1 bigint[] jobs, $2 float8[] seconds until they are due, $3 float8[] seconds of quiet to wait for, 0 where the subject
+-- has not changed since the claim; no longer than ten times that after the job's creation; $4 bigint[] versions sent,
+-- $5 bytea[] digests sent
 update job
-   set worker = null, version = null, run_at = now() + make_interval(secs => r.delay), attempts = attempts + 1,
-       sent_version = r.version, sent_digest = r.digest, uncertain = false
-  from unnest($1::bigint[], $2::float8[], $3::bigint[], $4::bytea[]) as r(id, delay, version, digest)
+   set worker = null, version = null, attempts = attempts + 1, sent_version = r.version, sent_digest = r.digest,
+       uncertain = false,
+       run_at = greatest(now() + make_interval(secs => r.delay),
+                         least(now() + make_interval(secs => r.quiet), created_at + make_interval(secs => 10 * r.quiet)))
+  from unnest($1::bigint[], $2::float8[], $3::float8[], $4::bigint[], $5::bytea[]) as r(id, delay, quiet, version, digest)
  where job.id = r.id

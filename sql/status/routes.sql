@@ -1,5 +1,5 @@
 -- Every route with its jobs. A held job runs; any other waits, `failing` if it has failed before.
-select r.id, r.sync, r.sink,
+select r.id, r.sync, r.sink, r.paused,
        coalesce(a.pending, 0) as pending,
        coalesce(a.running, 0) as running,
        coalesce(a.failing, 0) as failing,

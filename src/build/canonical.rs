@@ -21,9 +21,12 @@
 //! | array | `[`, elements, `]` |
 //! | object | `{`, hash of its members (16 bytes), sorted by name; members with the same name in the order of the text |
 //!
+//! What a sync ignores is read and then taken out again, so its digest is that of a document without it.
+//!
 //! Not promised: that two numbers whose exponents have more than 36 digits are recognised as equal when they are
 //! spelled differently. They are then taken to be different, which costs a delivery and loses nothing.
 
+mod ignored;
 mod number;
 mod text;
 
@@ -32,6 +35,8 @@ use std::fmt;
 
 use xxhash_rust::xxh3::xxh3_128;
 
+pub use ignored::Ignored;
+use ignored::Way;
 use text::Text;
 
 /// The hash of a canonical document.
@@ -72,10 +77,10 @@ pub struct NotJson {
     pub wanted: &'static str,
 }
 
-/// The digest of a JSON text.
-pub fn digest(document: &str) -> Result<Digest, NotJson> {
+/// The digest of a JSON text without what is ignored.
+pub fn digest(document: &str, ignored: &Ignored) -> Result<Digest, NotJson> {
     SCRATCH.with_borrow_mut(|scratch| {
-        let digest = scratch.digest(document);
+        let digest = scratch.digest(document, ignored);
         scratch.shrink();
         digest
     })
@@ -109,11 +114,19 @@ struct Member {
     value: usize,
     /// Unknown until the value has ended.
     end: usize,
+    way: Way,
 }
 
 enum Open {
-    Array,
+    Array {
+        way: Way,
+        /// Of the present element.
+        index: usize,
+        /// Where in [`Scratch::out`] it starts.
+        element: usize,
+    },
     Object {
+        way: Way,
         /// Where in [`Scratch::out`] its first member starts.
         start: usize,
         /// Where in [`Scratch::members`] its own begin.
@@ -122,36 +135,49 @@ enum Open {
 }
 
 impl Scratch {
-    fn digest(&mut self, document: &str) -> Result<Digest, NotJson> {
+    fn digest(&mut self, document: &str, ignored: &Ignored) -> Result<Digest, NotJson> {
         self.out.clear();
         self.members.clear();
         self.open.clear();
         let mut text = Text::new(document);
+        let mut way = ignored.document();
         loop {
             // A value starts here. If it is an array or object with something in it, its first value follows.
-            if self.start_value(&mut text)? {
+            if self.start_value(&mut text, way)? {
+                way = self.enter(&mut text, ignored)?;
                 continue;
             }
             // A value has ended: close whatever ends with it, up to the next comma.
             loop {
-                match self.open.last() {
+                match self.open.last_mut() {
                     None => {
                         text.end()?;
                         return Ok(Digest(xxh3_128(&self.out).to_be_bytes()));
                     }
-                    Some(Open::Array) => {
+                    Some(Open::Array {
+                        way: of,
+                        index,
+                        element,
+                    }) => {
+                        if ignored.element(*of, *index) == Way::Ignored {
+                            self.out.truncate(*element);
+                        }
                         if text.comma_or(b']', "`,` or `]`")? {
+                            (*index, *element) = (*index + 1, self.out.len());
+                            way = ignored.element(*of, *index);
                             break;
                         }
                         self.out.push(b']');
                         self.open.pop();
                     }
-                    Some(&Open::Object { start, members }) => {
-                        if let Some(member) = self.members.last_mut() {
-                            member.end = self.out.len();
-                        }
+                    Some(&mut Open::Object {
+                        way: of,
+                        start,
+                        members,
+                    }) => {
+                        self.close_member();
                         if text.comma_or(b'}', "`,` or `}`")? {
-                            self.name(&mut text)?;
+                            way = self.name(&mut text, of, ignored)?;
                             break;
                         }
                         self.close_object(start, members);
@@ -162,8 +188,17 @@ impl Scratch {
         }
     }
 
+    /// What there is to say of the first value in what has just been opened; reads its name, if it has one.
+    fn enter(&mut self, text: &mut Text<'_>, ignored: &Ignored) -> Result<Way, NotJson> {
+        match self.open.last() {
+            Some(&Open::Object { way, .. }) => self.name(text, way, ignored),
+            Some(&Open::Array { way, .. }) => Ok(ignored.element(way, 0)),
+            None => Ok(Way::Counts),
+        }
+    }
+
     /// Reads a value, or only its start if it is an array or object that isn't empty: then `true`.
-    fn start_value(&mut self, text: &mut Text<'_>) -> Result<bool, NotJson> {
+    fn start_value(&mut self, text: &mut Text<'_>, way: Way) -> Result<bool, NotJson> {
         match text.next_token() {
             Some(b'"') => text.string(&mut self.out)?,
             Some(b'-' | b'0'..=b'9') => number::canonical(text, &mut self.out)?,
@@ -174,8 +209,7 @@ impl Scratch {
                 if text.take(b'}') {
                     self.close_object(start, members);
                 } else {
-                    self.open.push(Open::Object { start, members });
-                    self.name(text)?;
+                    self.open.push(Open::Object { way, start, members });
                     return Ok(true);
                 }
             }
@@ -185,7 +219,8 @@ impl Scratch {
                 if text.take(b']') {
                     self.out.push(b']');
                 } else {
-                    self.open.push(Open::Array);
+                    let element = self.out.len();
+                    self.open.push(Open::Array { way, index: 0, element });
                     return Ok(true);
                 }
             }
@@ -203,8 +238,8 @@ impl Scratch {
         Ok(())
     }
 
-    /// Reads `"name":`.
-    fn name(&mut self, text: &mut Text<'_>) -> Result<(), NotJson> {
+    /// Reads `"name":`, a member of an object that is `of`.
+    fn name(&mut self, text: &mut Text<'_>, of: Way, ignored: &Ignored) -> Result<Way, NotJson> {
         let start = self.out.len();
         if text.next_token() != Some(b'"') {
             return Err(text.wanted("the name of a member"));
@@ -214,12 +249,24 @@ impl Scratch {
             return Err(text.wanted("`:`"));
         }
         let value = self.out.len();
+        let way = ignored.member(of, self.out.get(start + text::NAME_OFFSET..).unwrap_or_default());
         self.members.push(Member {
             start,
             value,
             end: value,
+            way,
         });
-        Ok(())
+        Ok(way)
+    }
+
+    /// The value of the last member has ended.
+    fn close_member(&mut self) {
+        let Some(member) = self.members.last_mut() else { return };
+        member.end = self.out.len();
+        if member.way == Way::Ignored {
+            self.out.truncate(member.start);
+            self.members.pop();
+        }
     }
 
     /// Replaces an object's members by their hash.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio_postgres::types::ToSql;
 
-use super::{Digest, digest};
+use super::{Digest, Ignored, digest};
 use crate::mapping::SubjectKey;
 use crate::pg::{self, Disposition, TextArray, describe, disposition};
 use crate::plan::SyncPlan;
@@ -41,12 +41,17 @@ pub enum BuildError {
 }
 
 /// Builds the documents of `keys`, in one statement, in the order of `keys`. Where a value makes the statement fail, the
-/// batch is halved until the culprit is alone, so that it stops nobody else.
-pub async fn build(client: &pg::Client, plan: &SyncPlan, keys: &[SubjectKey]) -> Result<Vec<Built>, BuildError> {
+/// batch is halved until the culprit is alone, so that it stops nobody else. Digests are without what is `ignored`.
+pub async fn build(
+    client: &pg::Client,
+    plan: &SyncPlan,
+    ignored: &Ignored,
+    keys: &[SubjectKey],
+) -> Result<Vec<Built>, BuildError> {
     let mut built = Vec::with_capacity(keys.len());
     let mut parts = vec![keys];
     while let Some(part) = parts.pop() {
-        match build_part(client, plan, part).await {
+        match build_part(client, plan, ignored, part).await {
             Ok(documents) => built.extend(documents),
             Err(error) => match (disposition(&error), part) {
                 (Disposition::Data, [key]) => match is_possible(client, plan, key).await {
@@ -81,7 +86,12 @@ async fn is_possible(client: &pg::Client, plan: &SyncPlan, key: &SubjectKey) -> 
     }
 }
 
-async fn build_part(client: &pg::Client, plan: &SyncPlan, keys: &[SubjectKey]) -> Result<Vec<Built>, pg::Error> {
+async fn build_part(
+    client: &pg::Client,
+    plan: &SyncPlan,
+    ignored: &Ignored,
+    keys: &[SubjectKey],
+) -> Result<Vec<Built>, pg::Error> {
     let arity = plan.shape.columns.len();
     let mut columns: Vec<Vec<Cow<'_, str>>> = vec![Vec::with_capacity(keys.len()); arity];
     for key in keys {
@@ -104,7 +114,7 @@ async fn build_part(client: &pg::Client, plan: &SyncPlan, keys: &[SubjectKey]) -
         let Some(text) = row.get::<_, Option<&str>>(arity) else {
             continue;
         };
-        let document = match digest(text) {
+        let document = match digest(text, ignored) {
             Ok(digest) => Built::Document(Document {
                 text: text.into(),
                 digest,

@@ -5,5 +5,5 @@
 mod canonical;
 mod documents;
 
-pub use canonical::{Digest, NotJson, digest};
+pub use canonical::{Digest, Ignored, NotJson, digest};
 pub use documents::{BuildError, Built, Document, build};

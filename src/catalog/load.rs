@@ -38,6 +38,15 @@ pub async fn load(client: &impl GenericClient, names: &[TableName]) -> Result<Ca
         let kind = kind(client, &row).await?;
         catalog.tables.entry(id).or_insert_with(|| table(id, kind, &row));
     }
+    for row in client
+        .query(include_str!("../../sql/catalog/heirs.sql"), &[&ids])
+        .await?
+    {
+        let id: TableId = row.get("oid");
+        of(&mut catalog.tables, &row).heirs.push(id);
+        let kind = kind(client, &row).await?;
+        catalog.tables.entry(id).or_insert_with(|| table(id, kind, &row));
+    }
     let ids: Vec<TableId> = catalog.tables.keys().copied().collect();
     for row in client
         .query(include_str!("../../sql/catalog/columns.sql"), &[&ids])
@@ -52,6 +61,7 @@ pub async fn load(client: &impl GenericClient, names: &[TableName]) -> Result<Ca
             deterministic: row.get("deterministic"),
             not_null: row.get("not_null"),
             generated: row.get("generated"),
+            version: row.get("version"),
         });
     }
     for row in client
@@ -81,7 +91,7 @@ pub async fn load(client: &impl GenericClient, names: &[TableName]) -> Result<Ca
     Ok(catalog)
 }
 
-fn quoted(name: &TableName) -> String {
+pub(super) fn quoted(name: &TableName) -> String {
     match &name.schema {
         Some(schema) => qualified(schema, &name.name),
         None => identifier(&name.name),
@@ -131,5 +141,6 @@ fn table(id: TableId, kind: TableKind, row: &Row) -> Table {
         columns: Vec::new(),
         indexes: Vec::new(),
         partitions: Vec::new(),
+        heirs: Vec::new(),
     }
 }

@@ -31,6 +31,8 @@ pub struct Table {
     pub indexes: Vec<Index>,
     /// Those that hold rows, where the table is partitioned.
     pub partitions: Vec<TableId>,
+    /// Those that inherit from it, at whatever depth, partitions aside.
+    pub heirs: Vec<TableId>,
 }
 
 #[derive(Debug, Clone)]
@@ -75,6 +77,9 @@ pub struct Column {
     pub deterministic: bool,
     pub not_null: bool,
     pub generated: bool,
+    /// Another one whenever the column was changed: given another name or type, or its values by `using`, none of which
+    /// is in the WAL as changes of rows.
+    pub version: i64,
 }
 
 #[derive(Debug, Clone)]
@@ -104,6 +109,20 @@ impl Catalog {
 
     pub fn table(&self, id: TableId) -> Option<&Table> {
         self.tables.get(&id)
+    }
+
+    /// What a table is called here: as the configuration names it.
+    pub fn name_of(&self, id: TableId) -> Option<&TableName> {
+        let names = self.names.iter().filter(|(_, named)| **named == id);
+        // The shortest, if it has several.
+        names
+            .map(|(name, _)| name)
+            .min_by_key(|name| (name.schema.is_some(), &name.name))
+    }
+
+    /// Every foreign key between its tables, by table and name.
+    pub fn all_foreign_keys(&self) -> &[ForeignKey] {
+        &self.foreign_keys
     }
 
     /// The foreign keys of `table` that refer to `referenced`.
@@ -162,13 +181,23 @@ impl Table {
 
     /// Whether an index finds the rows with given values in these columns.
     pub fn has_index_on(&self, columns: &[String]) -> bool {
-        let Some(numbers) = self.column_numbers(columns) else {
-            return false;
+        self.index_on(columns).is_some()
+    }
+
+    /// The index that narrows most a search for given values in these columns.
+    pub fn index_on(&self, columns: &[String]) -> Option<&Index> {
+        let numbers = self.column_numbers(columns)?;
+        // The key columns that lead narrow the search; the other conditions are checked on what it finds.
+        let leading = |index: &&Index| {
+            index
+                .columns
+                .iter()
+                .take_while(|column| numbers.contains(column))
+                .count()
         };
-        self.indexes.iter().any(|index| {
-            // The first key column narrows the search; the other conditions are checked on what it finds.
-            index.columns.first().is_some_and(|first| numbers.contains(first))
-        })
+        let narrowing = self.indexes.iter().filter(|index| leading(index) > 0);
+        // Of those that narrow it alike the first one.
+        narrowing.rev().max_by_key(leading)
     }
 
     /// The columns of an old row that the WAL carries; `None` if Postgres would reject updates and deletes of a

@@ -1,13 +1,18 @@
 //! `walsift check`.
 
+use std::io::{self, BufRead, IsTerminal, Write};
+
 use clap::Args;
+use serde_json::{Value, json};
 
 use super::{ConfigFile, Exit};
+use crate::catalog::{Fix, Locks};
 use crate::config::{Config, File, LoadError, Problem, Report};
-use crate::pipeline::{self, Databases};
+use crate::pipeline::{self, Databases, Mended, Mender};
 use crate::record;
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Options {
     #[command(flatten)]
     file: ConfigFile,
@@ -17,6 +22,15 @@ pub(super) struct Options {
     /// Print the configuration as it is understood, secrets masked
     #[arg(long)]
     print_config: bool,
+    /// Show what mends the database, ask, run it, and check again
+    ///
+    /// Covers replica identities, indexes that look-ups need, and the publication where `manage = false`. Each statement is
+    /// run by itself and gives up soon where it would have to wait for a lock.
+    #[arg(long)]
+    fix: bool,
+    /// With --fix: do not ask. Without it, and without a terminal, nothing is run and the exit status is 2
+    #[arg(long, requires = "fix")]
+    yes: bool,
 }
 
 pub(super) async fn check(options: &Options) -> Exit {
@@ -24,7 +38,7 @@ pub(super) async fn check(options: &Options) -> Exit {
     let loaded = match Config::load(&options.file.config, &environment) {
         Ok(loaded) => loaded,
         Err(LoadError::Refused { file, report }) => {
-            print(options, &report, &file);
+            print(options, &report, &file, None);
             return Exit::Refused;
         }
         Err(error) => {
@@ -35,45 +49,195 @@ pub(super) async fn check(options: &Options) -> Exit {
     if options.print_config {
         print!("{}", loaded.config.print_masked());
     }
-    let mut report = loaded.report;
-    let exit = match Databases::open(&loaded.config) {
-        Ok(databases) => ask(&loaded.config, &databases, &mut report).await,
+    let databases = match Databases::open(&loaded.config) {
+        Ok(databases) => databases,
         Err(problem) => {
+            let mut report = loaded.report;
             report.push(*problem);
-            Exit::Refused
+            print(options, &report, &loaded.file, None);
+            return Exit::Refused;
         }
     };
-    print(options, &report, &loaded.file);
-    if report.errors() > 0 && exit == Exit::Done {
+    let mut asked = ask(&loaded.config, &databases, &loaded.report, options.fix).await;
+    let mut facts = None;
+    if options.fix && asked.exit == Exit::Done {
+        match mend(options, &databases, &asked.fixes).await {
+            Ok(Fixed::Nothing) => facts = Some(Vec::new()),
+            Ok(Fixed::Shown) => {
+                let shown = |fix: &Fix| to_json(fix, "shown", None);
+                print(
+                    options,
+                    &asked.report,
+                    &loaded.file,
+                    Some(asked.fixes.iter().map(shown).collect()),
+                );
+                return Exit::Refused;
+            }
+            Ok(Fixed::Run(results)) => {
+                facts = Some(results);
+                asked = ask(&loaded.config, &databases, &loaded.report, false).await;
+            }
+            Err(exit) => return exit,
+        }
+    }
+    print(options, &asked.report, &loaded.file, facts);
+    if asked.report.errors() > 0 && asked.exit == Exit::Done {
         Exit::Refused
     } else {
-        exit
+        asked.exit
     }
 }
 
-async fn ask(config: &Config, databases: &Databases, report: &mut Report) -> Exit {
+/// What the databases say.
+struct Asked {
+    exit: Exit,
+    report: Report,
+    fixes: Vec<Fix>,
+}
+
+async fn ask(config: &Config, databases: &Databases, of_file: &Report, with_fixes: bool) -> Asked {
+    let mut asked = Asked {
+        exit: Exit::Done,
+        report: of_file.clone(),
+        fixes: Vec::new(),
+    };
     match pipeline::prepare(config, &databases.source).await {
-        Ok(prepared) => report.problems.extend(prepared.problems),
-        Err(error) => {
-            let summary = format!("the source is not ready: {}", pipeline::chain(&error));
-            report.push(Problem::at(&config.source.url_place, summary));
-            return Exit::NotReady;
+        Ok(prepared) => {
+            if with_fixes {
+                match pipeline::fixes(config, &prepared, &databases.source).await {
+                    Ok(fixes) => asked.fixes = fixes,
+                    Err(error) => return asked.not_ready(config, &error),
+                }
+            }
+            asked.report.problems.extend(prepared.problems);
         }
+        Err(error) => return asked.not_ready(config, &error),
     }
     match record::schema_problem(&databases.state, config).await {
-        Ok(problem) => report.problems.extend(problem),
+        Ok(problem) => asked.report.problems.extend(problem),
         Err(error) => {
             let summary = format!("the state database is not ready: {}", pipeline::chain(&error));
-            report.push(Problem::at(&config.state.url_place, summary));
-            return Exit::NotReady;
+            asked.report.push(Problem::at(&config.state.url_place, summary));
+            asked.exit = Exit::NotReady;
         }
     }
-    Exit::Done
+    asked
 }
 
-fn print(options: &Options, report: &Report, file: &File) {
+impl Asked {
+    fn not_ready(mut self, config: &Config, error: &pipeline::PrepareError) -> Self {
+        let summary = format!("the source is not ready: {}", pipeline::chain(error));
+        self.report.push(Problem::at(&config.source.url_place, summary));
+        self.exit = Exit::NotReady;
+        self
+    }
+}
+
+/// What became of the fixes.
+enum Fixed {
+    /// There is none.
+    Nothing,
+    /// Nobody agreed to them.
+    Shown,
+    /// Each as JSON, with its result.
+    Run(Vec<Value>),
+}
+
+async fn mend(options: &Options, databases: &Databases, fixes: &[Fix]) -> Result<Fixed, Exit> {
+    if fixes.is_empty() {
+        return Ok(Fixed::Nothing);
+    }
+    if !options.json {
+        show(fixes);
+    }
+    if !options.yes && !agreed(fixes.len()) {
+        return Ok(Fixed::Shown);
+    }
+    let mut mender = Mender::connect(&databases.source_dsn).await.map_err(|error| {
+        eprintln!("the source is not ready: {}", pipeline::chain(&error));
+        Exit::NotReady
+    })?;
+    let mut results = Vec::new();
+    for (number, fix) in (1..).zip(fixes) {
+        if !options.json {
+            println!("{number}/{} {}", fixes.len(), fix.statement);
+        }
+        let outcome = mender.apply(fix).await;
+        let (result, error, line) = match &outcome {
+            Mended::Done { took } => ("done", None, format!("done in {:.1} s", took.as_secs_f64())),
+            Mended::Failed(error) => ("failed", Some(error.as_str()), format!("failed: {error}")),
+            Mended::Skipped => ("skipped", None, "skipped, as what it needs has failed".to_owned()),
+        };
+        if !options.json {
+            println!("    {line}");
+        }
+        results.push(to_json(fix, result, error));
+    }
+    if !options.json {
+        println!();
+    }
+    Ok(Fixed::Run(results))
+}
+
+fn show(fixes: &[Fix]) {
+    println!("What mends the database:\n");
+    for fix in fixes {
+        println!("-- {}", fix.purpose);
+        println!("--   {}", locks(fix.locks));
+        if let Some(cost) = &fix.cost {
+            println!("--   from then on {cost}");
+        }
+        println!("{};\n", fix.statement);
+    }
+}
+
+fn locks(locks: Locks) -> &'static str {
+    match locks {
+        Locks::Nobody => "nobody who reads or writes waits for it",
+        Locks::Instant => "locks the table for an instant, once it gets the lock",
+        Locks::Writers => "locks the table against writes until it is done",
+    }
+}
+
+/// Whether somebody is there and says yes.
+fn agreed(count: usize) -> bool {
+    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        eprintln!("nothing was run: there is no terminal to ask at, and no --yes");
+        return false;
+    }
+    let what = if count == 1 {
+        "this statement".to_owned()
+    } else {
+        format!("these {count} statements")
+    };
+    eprint!("Run {what}? [y/N] ");
+    let mut answer = String::new();
+    let read = io::stderr()
+        .flush()
+        .and_then(|()| io::stdin().lock().read_line(&mut answer));
+    read.is_ok() && ["y", "yes"].contains(&answer.trim().to_lowercase().as_str())
+}
+
+fn to_json(fix: &Fix, result: &str, error: Option<&str>) -> Value {
+    let locks = match fix.locks {
+        Locks::Nobody => "nobody",
+        Locks::Instant => "instant",
+        Locks::Writers => "writers",
+    };
+    json!({
+        "statement": fix.statement, "purpose": fix.purpose, "locks": locks, "cost": fix.cost,
+        "result": result, "error": error,
+    })
+}
+
+/// `fixes`, each with its result, where they were asked for.
+fn print(options: &Options, report: &Report, file: &File, fixes: Option<Vec<Value>>) {
     if options.json {
-        println!("{}", report.to_json(file));
+        let mut facts = report.to_json(file);
+        if let Some(fixes) = fixes {
+            facts["fixes"] = fixes.into();
+        }
+        println!("{facts}");
     } else if report.is_empty() {
         println!("ok: nothing stands in the way");
     } else {

@@ -4,8 +4,11 @@
 
 mod check;
 mod demo;
+mod init;
 mod log;
+mod plan;
 mod run;
+mod schema;
 mod status;
 
 use std::path::PathBuf;
@@ -31,8 +34,14 @@ enum Verb {
     Run(run::Options),
     /// Says everything that `run` would refuse, and more, without changing anything
     Check(check::Options),
+    /// Shows what was derived from the configuration: tables, columns that count, ways to the subjects
+    Plan(plan::Options),
+    /// Writes a first configuration from the foreign keys around a table
+    Init(init::Options),
     /// Shows the slot, the jobs, and what has been published and suppressed
     Status(status::Options),
+    /// Prints a JSON Schema of the configuration file, for editors
+    Schema,
     /// Shows the main job on a throwaway Postgres
     Demo(demo::Options),
 }
@@ -93,7 +102,10 @@ pub fn main() -> ExitCode {
             match cli.verb {
                 Verb::Run(options) => run::run(&options).await,
                 Verb::Check(options) => check::check(&options).await,
+                Verb::Plan(options) => plan::plan(&options).await,
+                Verb::Init(options) => init::init(&options).await,
                 Verb::Status(options) => status::status(&options).await,
+                Verb::Schema => schema::schema(),
                 Verb::Demo(options) => demo::demo(&options).await,
             }
         });
@@ -116,6 +128,12 @@ impl ConfigFile {
             Exit::Refused
         })
     }
+}
+
+/// On standard output. Whoever reads it may stop whenever they have seen enough.
+fn print(text: &str) {
+    use std::io::Write;
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// Whether standard error is a terminal that takes colors.

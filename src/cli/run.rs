@@ -12,7 +12,7 @@ use super::{ConfigFile, Exit};
 use crate::api::{self, Shown};
 use crate::config::{Config, File, Report};
 use crate::metrics;
-use crate::pipeline::{self, Databases, Engine, Health, PrepareError, Prepared};
+use crate::pipeline::{self, Assessment, Databases, Ground, Health, PrepareError, Prepared};
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
@@ -43,8 +43,14 @@ pub(super) async fn run(options: &Options) -> Exit {
         Err(exit) => return exit,
     };
     let exit = match reach(&loaded.config, &databases, &health, &stop).await {
-        Some(prepared) if prepared.has_errors() => refuse_all(&loaded.file, prepared),
-        Some(prepared) => deliver(loaded.config, prepared, databases, health, stop.clone()).await,
+        Some((prepared, None)) => refuse_all(&loaded.file, prepared),
+        Some((prepared, Some(assessment))) => {
+            for problem in prepared.problems.iter().filter(|problem| problem.warning) {
+                tracing::warn!(sql = problem.sql, "{}", problem.summary);
+            }
+            let ground = Ground::new(loaded.config, prepared.sinks, databases, health, stop.clone());
+            deliver(ground, assessment).await
+        }
         None => Exit::Done,
     };
     stop.cancel();
@@ -53,18 +59,8 @@ pub(super) async fn run(options: &Options) -> Exit {
     exit
 }
 
-async fn deliver(
-    config: Config,
-    prepared: Prepared,
-    databases: Databases,
-    health: Arc<Health>,
-    stop: CancellationToken,
-) -> Exit {
-    for problem in &prepared.problems {
-        tracing::warn!(sql = problem.sql, "{}", problem.summary);
-    }
-    let engine = Arc::new(Engine::new(config, prepared, databases, health, stop));
-    match pipeline::run(engine).await {
+async fn deliver(ground: Ground, assessment: Assessment) -> Exit {
+    match pipeline::run(ground, assessment).await {
         Ok(()) => Exit::Done,
         Err(error) => {
             tracing::error!(error = error.to_string(), "leaving");
@@ -73,15 +69,26 @@ async fn deliver(
     }
 }
 
-/// Waits for a source that is not there yet: a container may be up before its database. `None` if stopped before.
-async fn reach(config: &Config, databases: &Databases, health: &Health, stop: &CancellationToken) -> Option<Prepared> {
+/// Waits for a source that is not there yet: a container may be up before its database. `None` if stopped before; within,
+/// no assessment if the configuration is refused.
+async fn reach(
+    config: &Config,
+    databases: &Databases,
+    health: &Health,
+    stop: &CancellationToken,
+) -> Option<(Prepared, Option<Assessment>)> {
+    let look = async || {
+        let prepared = pipeline::prepare(config, &databases.source).await?;
+        let assessment = pipeline::begin(config, &prepared, databases).await?;
+        Ok((prepared, assessment))
+    };
     loop {
-        let prepared = tokio::select! {
+        let reached: Result<_, PrepareError> = tokio::select! {
             () = stop.cancelled() => return None,
-            prepared = pipeline::prepare(config, &databases.source) => prepared,
+            reached = look() => reached,
         };
-        match prepared {
-            Ok(prepared) => return Some(prepared),
+        match reached {
+            Ok(reached) => return Some(reached),
             Err(error) => say_unreachable(health, &error),
         }
         tokio::select! {
@@ -94,7 +101,7 @@ async fn reach(config: &Config, databases: &Databases, health: &Health, stop: &C
 fn say_unreachable(health: &Health, error: &PrepareError) {
     let reason = pipeline::chain(error);
     if health.ill("setup", reason.clone()) {
-        tracing::error!(error = reason, "the source cannot be reached; trying again");
+        tracing::error!(error = reason, "the databases cannot be asked; trying again");
     }
 }
 
@@ -131,8 +138,8 @@ fn stop_on_signals(stop: CancellationToken) -> std::io::Result<()> {
             _ = terminate.recv() => "SIGTERM",
             _ = interrupt.recv() => "SIGINT",
         };
-        tracing::info!(signal = first, "stopping: what is in flight is finished first");
         stop.cancel();
+        tracing::info!(signal = first, "stopping: what is in flight is finished first");
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}

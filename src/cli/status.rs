@@ -176,6 +176,9 @@ fn text(status: &Status) -> String {
 fn route_text(route: &RouteSurvey) -> String {
     let jobs = &route.jobs;
     let mut text = format!("\n{} → {}\n", route.sync, route.sink);
+    if let Some(reason) = &route.paused {
+        let _ = writeln!(text, "  paused      {reason}");
+    }
     let _ = writeln!(
         text,
         "  jobs        {} pending, {} running, {} failing, {} failed, {} dead",

@@ -49,7 +49,7 @@ const SECTIONS: [&str; 6] = ["source", "state", "engine", "admin", "sinks", "syn
 const OPEN_SECTIONS: [&str; 2] = ["engine", "syncs"];
 
 /// Keys of the other sections, which may be shown because they are not the user's.
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 23] = [
     "url",
     "host",
     "port",
@@ -63,6 +63,7 @@ const KEYS: [&str; 22] = [
     "publication",
     "slot",
     "manage",
+    "column_lists",
     "on_lost_slot",
     "heartbeat",
     "schema",

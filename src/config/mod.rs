@@ -23,11 +23,13 @@ mod print;
 mod problem;
 mod raw;
 mod render;
+mod schema;
 mod wording;
 
 #[cfg(test)]
 mod tests;
 
+pub use check::is_label;
 pub use file::{File, Position};
 pub use load::{LoadError, Loaded};
 pub use model::{
@@ -36,3 +38,4 @@ pub use model::{
     Watched, Way,
 };
 pub use problem::{Place, Problem, Report};
+pub use schema::SCHEMA;

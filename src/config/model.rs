@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::Place;
 
 /// A whole configuration file, checked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Config {
     pub source: Source,
     pub state: State,
@@ -23,7 +23,7 @@ pub struct Config {
 }
 
 /// The database that is read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Source {
     /// A libpq connection string, as a URL or as keywords.
     pub url: SecretString,
@@ -33,6 +33,8 @@ pub struct Source {
     pub slot: String,
     /// Whether Walsift creates and amends the publication.
     pub manage: bool,
+    /// Whether the publication leaves out columns that do not count.
+    pub column_lists: bool,
     pub on_lost_slot: OnLostSlot,
     /// How often the slot is moved when only other tables are written.
     pub heartbeat: Duration,
@@ -45,7 +47,7 @@ pub enum OnLostSlot {
 }
 
 /// Where jobs, state and progress are kept.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct State {
     /// The source's own URL by default.
     pub url: SecretString,
@@ -53,7 +55,7 @@ pub struct State {
     pub schema: String,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Engine {
     /// Batches built at the same time.
     pub workers: usize,
@@ -65,33 +67,33 @@ pub struct Engine {
 }
 
 /// How long finished jobs are kept, with their attempts.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Retention {
     pub succeeded: Duration,
     /// Refused ones, and those out of attempts.
     pub failed: Duration,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Admin {
     pub listen: SocketAddr,
     pub token: Option<SecretString>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Sink {
     pub name: String,
     pub place: Place,
     pub kind: SinkKind,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum SinkKind {
     Http(Box<HttpSink>),
     Stdout,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct HttpSink {
     /// With `{name}` placeholders; may carry a secret in its query.
     pub url: SecretString,
@@ -115,7 +117,7 @@ pub struct Retry {
 }
 
 /// One declared kind of document.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Sync {
     pub name: String,
     pub place: Place,
@@ -187,7 +189,7 @@ impl Pointer {
 }
 
 /// A table that a sync listens to beside those of its tree.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Watched {
     pub table: TableName,
     pub place: Place,
@@ -195,7 +197,7 @@ pub struct Watched {
 }
 
 /// From a changed row to subjects.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Way {
     /// Columns of the row that hold the key, in its order.
     Columns(Vec<String>),
@@ -221,7 +223,7 @@ pub enum History {
 }
 
 /// One table in the tree of a document.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Node {
     /// The sync's name for the root, otherwise the name under `one` or `many`.
     pub name: String,
@@ -246,7 +248,7 @@ pub struct Node {
 }
 
 /// The table between the two of an m:n relation.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Through {
     pub table: TableName,
     pub place: Place,
@@ -270,7 +272,7 @@ pub struct TableName {
     pub name: String,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Document {
     /// Members in the order of the file.
     Object(Vec<(String, Member)>),
@@ -278,7 +280,7 @@ pub enum Document {
     Bare(Expression),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Member {
     Expression(Expression),
     /// A JSON number or boolean, as text.

@@ -35,6 +35,11 @@ impl Config {
         toml::to_string(&config).expect("a tree of strings, numbers and tables is valid TOML")
     }
 
+    /// One sync as it is understood, to tell whether it is the one that was configured before.
+    pub fn print_sync(sync: &Sync) -> String {
+        toml::to_string(&self::sync(sync)).expect("a tree of strings, numbers and tables is valid TOML")
+    }
+
     fn source(&self) -> Table {
         let source = &self.source;
         table([
@@ -42,6 +47,7 @@ impl Config {
             ("publication", text(&source.publication)),
             ("slot", text(&source.slot)),
             ("manage", source.manage.into()),
+            ("column_lists", source.column_lists.into()),
             (
                 "on_lost_slot",
                 match source.on_lost_slot {

@@ -8,10 +8,15 @@
 //! | gone | a delete | `equal`, not sent |
 //! | gone | nothing | `filtered`, not sent |
 //!
+//! Where deletes are ignored, whatever is gone is `filtered`: the sink keeps what it has, and so does the state, so that a
+//! subject which comes back as it was is `equal`.
+//!
 //! Nobody knows what the sink holds after an uncertain delivery: then the digest in the state is *void*, or, where
-//! a crash kept it from being recorded, the delivery is still unsettled. Whatever was built is sent then (G4).
+//! a crash kept it from being recorded, the delivery is still unsettled. Whatever was built is sent then (G4). Where that is
+//! nothing, as deletes are ignored, the uncertainty must be written down before the job is over.
 
 use crate::build::Digest;
+use crate::config::Deletes;
 
 /// What a sink is told to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +66,7 @@ pub enum Reason {
     Covered,
     /// A newer document took its place before it was sent.
     Superseded,
-    /// The row isn't one that the sync wants, and the sink never got it.
+    /// The row isn't one that the sync wants, and the sink never got it or is to keep it.
     Filtered,
 }
 
@@ -90,11 +95,14 @@ impl Reason {
 ///
 /// `accepted` is the state's row, if there is one. `uncertain`: an earlier delivery may have reached the sink without
 /// being recorded. `forced`: a person asked for it (replay), so it is sent even if it is equal.
-pub fn verdict(built: Built, accepted: Option<Accepted>, uncertain: bool, forced: bool) -> Verdict {
+pub fn verdict(built: Built, deletes: Deletes, accepted: Option<Accepted>, uncertain: bool, forced: bool) -> Verdict {
     let (operation, digest) = match built {
         Built::Document(digest) => (Operation::Upsert, digest),
         Built::Gone => (Operation::Delete, Digest::GONE),
     };
+    if built == Built::Gone && deletes == Deletes::Ignore {
+        return Verdict::Suppress(Reason::Filtered);
+    }
     if forced || uncertain {
         return Verdict::Send(operation);
     }
@@ -136,26 +144,19 @@ mod tests {
             (gone,  deleted,              EQUAL,       SEND_DELETE, SEND_DELETE),
         ];
         for (built, accepted, certain, uncertain, forced) in cases {
-            assert_eq!(
-                verdict(built, accepted, false, false),
-                certain,
-                "{built:?} after {accepted:?}"
-            );
-            assert_eq!(
-                verdict(built, accepted, true, false),
-                uncertain,
-                "{built:?} after {accepted:?}, uncertain"
-            );
-            assert_eq!(
-                verdict(built, accepted, false, true),
-                forced,
-                "{built:?} after {accepted:?}, forced"
-            );
-            assert_eq!(
-                verdict(built, accepted, true, true),
-                forced,
-                "{built:?} after {accepted:?}, both"
-            );
+            let wanted = [
+                ((false, false), certain),
+                ((true, false), uncertain),
+                ((false, true), forced),
+                ((true, true), forced),
+            ];
+            for ((is_uncertain, is_forced), wanted) in wanted {
+                let case = format!("{built:?} after {accepted:?}, uncertain {is_uncertain}, forced {is_forced}");
+                let verdict = |deletes| verdict(built, deletes, accepted, is_uncertain, is_forced);
+                assert_eq!(verdict(Deletes::Publish), wanted, "{case}");
+                let ignoring = if built == gone { FILTERED } else { wanted };
+                assert_eq!(verdict(Deletes::Ignore), ignoring, "{case}, deletes ignored");
+            }
         }
     }
 

@@ -36,6 +36,7 @@ impl Touch {
         }
     }
 
+    /// 0 stands for what belongs to none.
     pub fn xids(&self) -> impl Iterator<Item = u32> {
         std::iter::once(self.xid).chain(self.more.iter().copied())
     }
@@ -44,9 +45,20 @@ impl Touch {
 /// The transaction that a change belongs to.
 #[derive(Debug, Clone, Copy)]
 pub struct Origin {
-    /// As the stream has it: the low half of the full transaction id.
+    /// As the stream has it: the low half of the full transaction id. 0, which no transaction has, for what belongs to none.
     pub xid: u32,
     pub committed_at: SystemTime,
+    /// The sync that made these changes itself, after a delivery: it does not listen to them.
+    pub author: Option<SyncIndex>,
+}
+
+/// Why a sync that listens to a table takes no notice of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Unheard {
+    /// No column that counts has changed.
+    Irrelevant,
+    /// The sync made the change itself.
+    Own,
 }
 
 /// Values of a listener's columns, encoded like a key.
@@ -68,6 +80,8 @@ pub struct Batch {
     pub sweeps: HashMap<(SyncIndex, Sweep), Touch>,
     /// Touches that another touch in this batch already stands for.
     pub folded: HashMap<SyncIndex, u64>,
+    /// Changes that touched nothing. They alone do not make a batch.
+    pub unheard: HashMap<(SyncIndex, Unheard), u64>,
     /// About what the batch holds in memory.
     bytes: usize,
 }
@@ -106,6 +120,10 @@ impl Batch {
         }
     }
 
+    pub fn pass_over(&mut self, sync: SyncIndex, why: Unheard) {
+        *self.unheard.entry((sync, why)).or_default() += 1;
+    }
+
     /// The transactions behind everything in the batch, each once.
     pub fn xids(&self) -> Vec<u32> {
         let touches = self
@@ -113,7 +131,7 @@ impl Batch {
             .values()
             .chain(self.lookups.values().flat_map(HashMap::values))
             .chain(self.sweeps.values());
-        let mut xids: Vec<u32> = touches.flat_map(Touch::xids).collect();
+        let mut xids: Vec<u32> = touches.flat_map(Touch::xids).filter(|&xid| xid != 0).collect();
         xids.sort_unstable();
         xids.dedup();
         xids

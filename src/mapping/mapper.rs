@@ -1,10 +1,13 @@
 //! One change → what it touches.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::batch::{Batch, ListenerIndex, Origin, Sweep, SyncIndex};
+use super::batch::{Batch, ListenerIndex, Origin, Sweep, SyncIndex, Unheard};
+use super::message::{self, Malformed};
+use super::relevance::Relevance;
 use super::subject::SubjectKey;
+use crate::catalog::{Table, TableKind};
 use crate::plan::{Finder, SyncPlan};
 use crate::wal::{OldKind, OldTuple, Relation, Tuple, Value};
 
@@ -20,7 +23,19 @@ pub enum Change<'a> {
 #[derive(Debug)]
 pub struct Mapper {
     plans: Arc<[SyncPlan]>,
-    bindings: HashMap<u32, Vec<Binding>>,
+    /// Schema and name of those whose rows lie in partitions.
+    partitioned: HashSet<(String, String)>,
+    ears: HashMap<u32, Vec<Ear>>,
+    /// By prefix.
+    messages: HashMap<String, Vec<SyncIndex>>,
+}
+
+/// One sync that listens to a relation as the stream describes it.
+#[derive(Debug)]
+struct Ear {
+    sync: SyncIndex,
+    relevance: Relevance,
+    bindings: Vec<Binding>,
 }
 
 /// A listener, tied to the columns of a relation as the stream describes it.
@@ -62,71 +77,160 @@ enum Found {
 }
 
 impl Mapper {
-    pub fn new(plans: Arc<[SyncPlan]>) -> Self {
+    /// `tables` are those that the plans are about.
+    pub fn new(plans: Arc<[SyncPlan]>, tables: &[Table]) -> Self {
+        let partitioned = tables
+            .iter()
+            .filter(|table| matches!(table.kind, TableKind::Partitioned));
+        let mut messages: HashMap<String, Vec<SyncIndex>> = HashMap::new();
+        for (sync, plan) in plans.iter().enumerate() {
+            for prefix in &plan.messages {
+                messages.entry(prefix.clone()).or_default().push(sync);
+            }
+        }
         Self {
+            partitioned: partitioned
+                .map(|table| (table.schema.clone(), table.name.clone()))
+                .collect(),
+            ears: HashMap::new(),
+            messages,
             plans,
-            bindings: HashMap::new(),
         }
     }
 
     /// The stream describes a relation, the first time or anew.
     pub fn describe(&mut self, relation: &Relation) {
-        let mut bindings = Vec::new();
+        let name = (relation.schema.clone(), relation.name.clone());
+        // What is said of its identity is the root's, what old rows carry is up to their partition.
+        let trusted = !self.partitioned.contains(&name);
+        let mut ears = Vec::new();
         for (sync, plan) in self.plans.iter().enumerate() {
-            for (index, listener) in plan.listeners.iter().enumerate() {
-                if listener.schema != relation.schema || listener.table != relation.name {
-                    continue;
-                }
-                let columns = locate(relation, &listener.columns);
-                if !matches!(columns, Columns::At { in_identity: true, .. }) {
-                    tracing::warn!(
-                        sync = %plan.name, table = %relation.name, columns = listener.columns.join(", "),
-                        "the stream no longer carries the old values of needed columns: changes of this table visit every \
-                         subject of the sync; `walsift check` names the remedy"
-                    );
-                }
-                bindings.push(Binding {
+            let bindings = bind(sync, plan, relation);
+            if !bindings.is_empty() {
+                let relevance = if trusted {
+                    Relevance::of(plan, relation)
+                } else {
+                    Relevance::Unknown
+                };
+                ears.push(Ear {
                     sync,
-                    listener: index,
-                    finds: match listener.finder {
-                        Finder::Key => Finds::Key,
-                        Finder::Lookup(_) => Finds::Lookup,
-                        Finder::All => Finds::All,
-                    },
-                    is_root: listener.is_root(),
-                    columns,
+                    relevance,
+                    bindings,
                 });
             }
         }
-        self.bindings.insert(relation.oid, bindings);
+        self.ears.insert(relation.oid, ears);
     }
 
-    /// Adds what a change of a row touches. Returns whether any sync listens to the relation.
+    /// Adds what a change of a row touches. Returns whether any sync takes notice of it.
     pub fn map(&self, relation: u32, change: &Change<'_>, origin: Origin, batch: &mut Batch) -> bool {
-        let Some(bindings) = self.bindings.get(&relation) else {
-            return false;
-        };
-        for binding in bindings {
-            binding.map(change, origin, batch);
+        let mut heard = false;
+        for ear in self.ears(relation) {
+            if let Some(why) = ear.passes_over(change, origin) {
+                batch.pass_over(ear.sync, why);
+                continue;
+            }
+            heard = true;
+            for binding in &ear.bindings {
+                binding.map(change, origin, batch);
+            }
         }
-        !bindings.is_empty()
+        heard
     }
 
     /// Adds what a truncate of a relation touches: of the root, every subject known; of another table, every subject.
-    /// Returns whether any sync listens to the relation.
+    /// Returns whether any sync takes notice of it.
     pub fn map_truncate(&self, relation: u32, origin: Origin, batch: &mut Batch) -> bool {
-        let Some(bindings) = self.bindings.get(&relation) else {
-            return false;
-        };
-        for binding in bindings {
-            batch.sweep(
-                binding.sync,
-                if binding.is_root { Sweep::Known } else { Sweep::All },
-                origin,
+        let mut heard = false;
+        for ear in self.ears(relation) {
+            if origin.author == Some(ear.sync) {
+                batch.pass_over(ear.sync, Unheard::Own);
+                continue;
+            }
+            heard = true;
+            for binding in &ear.bindings {
+                let sweep = if binding.is_root { Sweep::Known } else { Sweep::All };
+                batch.sweep(ear.sync, sweep, origin);
+            }
+        }
+        heard
+    }
+
+    /// Adds the subjects that a message names. Returns whether any sync takes notice of it, and for whom it made no sense.
+    pub fn map_message(
+        &self,
+        prefix: &str,
+        content: &[u8],
+        origin: Origin,
+        batch: &mut Batch,
+    ) -> (bool, Vec<(SyncIndex, Malformed)>) {
+        let (mut heard, mut malformed) = (false, Vec::new());
+        for &sync in self.messages.get(prefix).into_iter().flatten() {
+            if origin.author == Some(sync) {
+                batch.pass_over(sync, Unheard::Own);
+                continue;
+            }
+            let Some(plan) = self.plans.get(sync) else { continue };
+            match message::keys(content, &plan.shape) {
+                Ok(keys) => {
+                    heard = true;
+                    for key in keys {
+                        batch.touch_subject(sync, key, origin);
+                    }
+                }
+                Err(error) => malformed.push((sync, error)),
+            }
+        }
+        (heard, malformed)
+    }
+
+    fn ears(&self, relation: u32) -> &[Ear] {
+        self.ears.get(&relation).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl Ear {
+    fn passes_over(&self, change: &Change<'_>, origin: Origin) -> Option<Unheard> {
+        if origin.author == Some(self.sync) {
+            return Some(Unheard::Own);
+        }
+        match change {
+            Change::Update { old, new } => self
+                .relevance
+                .is_untouched(old.as_ref(), new)
+                .then_some(Unheard::Irrelevant),
+            Change::Insert { .. } | Change::Delete { .. } => None,
+        }
+    }
+}
+
+fn bind(sync: SyncIndex, plan: &SyncPlan, relation: &Relation) -> Vec<Binding> {
+    let mut bindings = Vec::new();
+    for (index, listener) in plan.listeners.iter().enumerate() {
+        if listener.schema != relation.schema || listener.table != relation.name {
+            continue;
+        }
+        let columns = locate(relation, &listener.columns);
+        if !matches!(columns, Columns::At { in_identity: true, .. }) {
+            tracing::warn!(
+                sync = %plan.name, table = %relation.name, columns = listener.columns.join(", "),
+                "the stream no longer carries the old values of needed columns: changes of this table visit every \
+                 subject of the sync; `walsift check` names the remedy"
             );
         }
-        !bindings.is_empty()
+        bindings.push(Binding {
+            sync,
+            listener: index,
+            finds: match listener.finder {
+                Finder::Key => Finds::Key,
+                Finder::Lookup(_) => Finds::Lookup,
+                Finder::All => Finds::All,
+            },
+            is_root: listener.is_root(),
+            columns,
+        });
     }
+    bindings
 }
 
 impl Binding {

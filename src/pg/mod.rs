@@ -14,4 +14,4 @@ pub use error::{ConnectError, Disposition, Error, describe, disposition};
 pub use pool::{Client, Pool, Session, connect};
 pub use quote::{identifier, qualified};
 pub use snapshot::Snapshot;
-pub use text::TextArray;
+pub use text::{AsText, TextArray};

@@ -102,6 +102,11 @@ impl Pool {
         })
     }
 
+    /// Prepared statements know the tables as they were when they were prepared.
+    pub fn forget_statements(&self) {
+        self.inner.manager().statement_caches.clear();
+    }
+
     pub async fn get(&self) -> Result<Client, ConnectError> {
         self.inner.get().await.map_err(|error| match error {
             PoolError::Backend(source) => ConnectError::Postgres {

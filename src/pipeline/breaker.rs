@@ -100,7 +100,7 @@ fn is_of_the_sink(class: FailureClass) -> bool {
     use FailureClass as C;
     match class {
         C::Timeout | C::Connection | C::ServerError | C::RateLimited => true,
-        C::NotFound | C::Refused | C::Conflict | C::Build | C::Configuration => false,
+        C::NotFound | C::Refused | C::Conflict | C::Build | C::Configuration | C::AfterPublish => false,
     }
 }
 

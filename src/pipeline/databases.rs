@@ -39,11 +39,14 @@ impl Databases {
             statement_timeout: STATE_TIMEOUT,
         };
         let routes: usize = config.syncs.iter().map(|sync| sync.sinks.len()).sum();
-        // Beside the builds: intake, the watch, and some for the visitors of the routes.
+        let after = config.syncs.iter().filter(|sync| sync.after_publish.is_some());
+        let finishers: usize = after.map(|sync| sync.sinks.len()).sum();
+        // Beside the builds: intake, the watch, and some for the visitors of the routes. One for each of those who run what the
+        // user wrote, which may take long.
         let source = Pool::new(
             &source_dsn,
             &on_source(SOURCE_TIMEOUT),
-            config.engine.workers + 2 + routes.min(4),
+            config.engine.workers + 2 + routes.min(4) + finishers,
         );
         let quick_source = Pool::new(&source_dsn, &on_source(QUICK_TIMEOUT), 1);
         // For each route a feeder and a settler, up to a point; and intake, the lease, the watch, and some visitors.

@@ -1,4 +1,4 @@
-//! The right loop: one lane for each route, under one lease.
+//! The right loop: one lane for each sync, under one lease.
 //!
 //! A session lasts as long as the lease. When the lease is lost, because the state database could not be reached in time or
 //! this process was stopped for too long, everything in flight is dropped, and a new session begins under a new lease; what
@@ -63,11 +63,11 @@ async fn session(
     // Dropped with the session, whatever way it ends: nothing of it goes on under a lost lease.
     let mut lanes = JoinSet::new();
     let abandon = CancellationToken::new();
-    for index in 0..routes.len() {
+    for sync in 0..engine.plans.len() {
         lanes.spawn(lane::run(
             engine.clone(),
             routes.clone(),
-            index,
+            sync,
             worker.clone(),
             abandon.clone(),
         ));

@@ -1,33 +1,48 @@
 //! A running Walsift: what its tasks share, and their lives from start to stop.
+//!
+//! An engine is one *generation*: it knows the tables as they were when it was made, and the syncs that can work with them.
+//! When the tables change it ends like at a stop, and another one takes its place; see [`super::generation`].
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore};
+use metrics::counter;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::assess::{Assessment, Standing};
 use super::backoff::Backoff;
 use super::breaker::Breaker;
-use super::databases::Databases;
+use super::fingerprint::Fingerprint;
+use super::gate::Gate;
+use super::generation::Ground;
 use super::health::Health;
-use super::prepare::Prepared;
-use super::{delivery, intake, pruner, rescuer, setup, visitor, watch};
+use super::schema::Hints;
+use super::{delivery, intake, pruner, refresher, rescuer, setup, visitor, watch};
 use crate::catalog::Table;
 use crate::config::Config;
+use crate::diff::Reason;
+use crate::metrics as names;
 use crate::pg;
 use crate::plan::SyncPlan;
 use crate::publish::Sink;
-use crate::queue::{Route, RouteId};
-use crate::record::Tally;
+use crate::queue::{Priority, Route, RouteId};
+use crate::record::{Pace, Tally};
+use crate::wal::Relation;
 
 /// What all tasks share.
 #[derive(Debug)]
 pub struct Engine {
+    /// With the syncs that are at work only; `plans` are theirs, in the same order.
     pub config: Config,
     pub plans: Arc<[SyncPlan]>,
+    /// The tables that they read.
     pub tables: Vec<Table>,
+    pub(super) fingerprints: Vec<Fingerprint>,
+    pub(super) paused: Vec<Paused>,
+    pub(super) hints: Hints,
     pub(super) sinks: BTreeMap<String, Arc<SharedSink>>,
     pub source_dsn: pg::Dsn,
     /// Sessions on the source: catalogue, look-ups, builds.
@@ -40,10 +55,9 @@ pub struct Engine {
     pub stop: CancellationToken,
     pub(super) tally: Mutex<Tally>,
     /// Builds that may run at the same time.
-    pub(super) builders: Semaphore,
-    /// Room for documents that are built and not delivered yet, in KiB.
-    pub(super) documents: Arc<Semaphore>,
-    pub(super) documents_kib: u32,
+    pub(super) builders: Arc<Gate>,
+    /// What documents that are built and not delivered yet may take in memory.
+    pub(super) documents_bytes: usize,
 }
 
 /// A route at work.
@@ -57,8 +71,13 @@ pub(super) struct RouteAtWork {
     pub sink: Arc<SharedSink>,
     /// Stands for the shape of the documents that this process builds.
     pub fingerprint: String,
-    /// Woken when jobs are made.
-    pub jobs: Notify,
+    /// Stands for the sync as it is configured.
+    pub configured: String,
+    /// Of live changes.
+    pub priority: Priority,
+    pub pace: Pace,
+    /// Woken when jobs are made; the same for all routes of a sync.
+    pub jobs: Arc<Notify>,
     /// Woken when visits are made.
     pub visits: Notify,
 }
@@ -67,57 +86,85 @@ pub(super) struct RouteAtWork {
 #[derive(Debug)]
 pub(super) struct SharedSink {
     pub sink: Sink,
-    pub places: Semaphore,
+    pub places: Arc<Gate>,
     pub breaker: Breaker,
+}
+
+impl SharedSink {
+    pub fn new(sink: Sink) -> Self {
+        Self {
+            places: Gate::new(sink.concurrency()),
+            sink,
+            breaker: Breaker::default(),
+        }
+    }
 }
 
 pub(super) type Routes = Arc<[RouteAtWork]>;
 
+/// A sync that cannot work with the tables as they are.
+#[derive(Debug)]
+pub(super) struct Paused {
+    pub sync: String,
+    pub sinks: Vec<String>,
+    /// One line.
+    pub reason: String,
+    /// Those of its tables that are there.
+    pub tables: Vec<Table>,
+}
+
 impl Engine {
-    pub fn new(
-        config: Config,
-        prepared: Prepared,
-        databases: Databases,
-        health: Arc<Health>,
-        stop: CancellationToken,
-    ) -> Self {
-        let Databases {
-            source_dsn,
-            source,
-            quick_source,
-            state,
-        } = databases;
-        let documents_kib = u32::try_from(config.engine.memory_bytes / 4 / 1024)
-            .unwrap_or(u32::MAX)
-            .clamp(1, 1 << 24);
-        let tables = prepared.tables(&config).into_iter().cloned().collect();
-        let shared = |(name, sink): (String, Sink)| {
-            let places = Semaphore::new(sink.concurrency());
-            (
-                name,
-                Arc::new(SharedSink {
-                    sink,
-                    places,
-                    breaker: Breaker::default(),
+    pub(super) fn new(ground: &Ground, assessment: Assessment, stop: CancellationToken) -> Self {
+        let mut config = ground.config.clone();
+        let syncs = std::mem::take(&mut config.syncs);
+        let (mut plans, mut fingerprints, mut tables, mut paused) = (vec![], vec![], vec![], vec![]);
+        for (sync, standing) in syncs.into_iter().zip(assessment.standings) {
+            match standing {
+                Standing::AtWork(planned) => {
+                    config.syncs.push(sync);
+                    plans.push(planned.plan);
+                    fingerprints.push(planned.fingerprint);
+                    tables.extend(planned.tables);
+                }
+                Standing::Paused { reason, tables } => paused.push(Paused {
+                    sync: sync.name,
+                    sinks: sync.sinks,
+                    reason,
+                    tables,
                 }),
-            )
-        };
+            }
+        }
+        tables.sort_by_key(|table: &Table| table.id);
+        tables.dedup_by_key(|table| table.id);
+        let databases = &ground.databases;
         Self {
-            plans: prepared.plans,
+            plans: plans.into(),
             tables,
-            sinks: prepared.sinks.into_iter().map(shared).collect(),
-            source_dsn,
-            source,
-            quick_source,
-            state,
-            health,
+            fingerprints,
+            paused,
+            hints: Hints::default(),
+            sinks: ground.shared_sinks.clone(),
+            source_dsn: databases.source_dsn.clone(),
+            source: databases.source.clone(),
+            quick_source: databases.quick_source.clone(),
+            state: databases.state.clone(),
+            health: Arc::new(ground.health.shared()),
             stop,
             tally: Mutex::default(),
-            builders: Semaphore::new(config.engine.workers),
-            documents: Arc::new(Semaphore::new(documents_kib as usize)),
-            documents_kib,
+            builders: Gate::new(config.engine.workers),
+            documents_bytes: config.engine.memory_bytes / 4,
             config,
         }
+    }
+
+    /// A relation of the stream, under the name that its table has in the plans: it may have had another one when its rows
+    /// were written, or have another one now.
+    pub(super) fn as_planned(&self, mut relation: Relation) -> Relation {
+        if let Some(table) = self.tables.iter().find(|table| table.id == relation.oid) {
+            relation.schema.clone_from(&table.schema);
+            relation.name.clone_from(&table.name);
+        }
+        relation
     }
 
     /// Counts for `status`.
@@ -132,6 +179,13 @@ impl Engine {
         }
     }
 
+    /// Counts what was not sent.
+    pub(super) fn suppressed(&self, route: &RouteAtWork, reason: Reason, more: u64) {
+        let reason = reason.as_str();
+        counter!(names::SUPPRESSED, "sync" => route.sync_name.to_string(), "reason" => reason).increment(more);
+        self.count(route.id, reason, more);
+    }
+
     /// The time to wait, cut short by a stop. Returns whether to go on.
     pub(super) async fn pause(&self, time: Duration) -> bool {
         tokio::select! {
@@ -141,50 +195,64 @@ impl Engine {
     }
 }
 
-/// How long a stop may take in all: within ten seconds the process is gone.
-const STOP_GRACE: Duration = Duration::from_millis(8_500);
-
-/// What is left to do at the very end may take so long.
-const LAST_WORDS: Duration = Duration::from_millis(500);
-
 /// A task has ended that should not have.
 #[derive(Debug, thiserror::Error)]
 #[error("a part of the engine has failed: {0}")]
 pub struct Broken(String);
 
-/// Runs until `engine.stop`; whatever fails is tried again for ever.
-pub async fn run(engine: Arc<Engine>) -> Result<(), Broken> {
-    let Some(routes) = first_setup(&engine).await else {
-        return Ok(());
-    };
-    let routes: Routes = routes_at_work(&engine, &routes).into();
+/// The tasks of an engine that runs.
+pub(super) struct Tasks {
+    /// Holds the slot.
+    reading: JoinSet<()>,
+    others: JoinSet<()>,
+}
 
-    let mut tasks = JoinSet::new();
-    tasks.spawn(intake::run(engine.clone(), routes.clone()));
+/// Starts the tasks; `None` if stopped before everything stood.
+pub(super) async fn start(engine: &Arc<Engine>) -> Option<Tasks> {
+    let routes = first_setup(engine).await?;
+    let routes: Routes = routes_at_work(engine, &routes).into();
+    let (mut reading, mut others) = (JoinSet::new(), JoinSet::new());
+    reading.spawn(intake::run(engine.clone(), routes.clone()));
     for index in 0..routes.len() {
-        tasks.spawn(visitor::run(engine.clone(), routes.clone(), index));
+        others.spawn(visitor::run(engine.clone(), routes.clone(), index));
     }
-    tasks.spawn(delivery::run(engine.clone(), routes.clone()));
-    tasks.spawn(rescuer::run(engine.clone(), routes));
-    tasks.spawn(pruner::run(engine.clone()));
-    tasks.spawn(watch::run(engine.clone()));
+    others.spawn(delivery::run(engine.clone(), routes.clone()));
+    others.spawn(refresher::run(engine.clone(), routes.clone()));
+    others.spawn(rescuer::run(engine.clone(), routes));
+    others.spawn(pruner::run(engine.clone()));
+    others.spawn(watch::run(engine.clone()));
+    Some(Tasks { reading, others })
+}
 
-    let broken = tokio::select! {
-        () = engine.stop.cancelled() => None,
-        // They go on for ever by themselves: whoever started the process is to start it anew.
-        Some(ended) = tasks.join_next() => ended.err().map(|error| Broken(error.to_string())),
-    };
-    engine.stop.cancel();
-    let finished = tokio::time::timeout(STOP_GRACE, async { while tasks.join_next().await.is_some() {} }).await;
-    if finished.is_err() {
-        tracing::warn!("some tasks did not finish in time; what they held is taken over as uncertain");
+impl Tasks {
+    /// Returns if a task fails: they go on for ever by themselves, so whoever started the process is to start it anew.
+    pub async fn failed(&mut self) -> Broken {
+        loop {
+            let ended = tokio::select! {
+                Some(ended) = self.reading.join_next() => ended,
+                Some(ended) = self.others.join_next() => ended,
+                else => std::future::pending().await,
+            };
+            if let Err(error) = ended {
+                return Broken(error.to_string());
+            }
+        }
     }
-    let _ = tokio::time::timeout(LAST_WORDS, watch::write_tally(&engine)).await;
-    broken.map_or(Ok(()), Err)
+
+    /// After a stop: until the slot is free.
+    pub async fn reading_ended(&mut self) {
+        while self.reading.join_next().await.is_some() {}
+    }
+
+    /// After a stop: until all that was in flight is finished and written down.
+    pub async fn ended(&mut self) {
+        self.reading_ended().await;
+        while self.others.join_next().await.is_some() {}
+    }
 }
 
 /// Tries until everything stands; `None` if stopped before.
-async fn first_setup(engine: &Engine) -> Option<Vec<Route>> {
+async fn first_setup(engine: &Arc<Engine>) -> Option<Vec<Route>> {
     let mut backoff = Backoff::new();
     loop {
         let installed = tokio::select! {
@@ -209,22 +277,27 @@ async fn first_setup(engine: &Engine) -> Option<Vec<Route>> {
 }
 
 fn routes_at_work(engine: &Engine, routes: &[Route]) -> Vec<RouteAtWork> {
-    let mut at_work = Vec::new();
+    let mut at_work: Vec<RouteAtWork> = Vec::new();
     for route in routes {
-        let sync = engine
-            .config
-            .syncs
-            .iter()
-            .position(|sync| sync.name == route.sync)
-            .expect("routes are of syncs");
+        let Some(sync) = engine.config.syncs.iter().position(|sync| sync.name == route.sync) else {
+            continue;
+        };
+        let of_sync = at_work.iter().find(|other| other.sync == sync);
+        let jobs = of_sync.map(|other| other.jobs.clone()).unwrap_or_default();
         at_work.push(RouteAtWork {
             id: route.id,
             sync,
             sync_name: route.sync.as_str().into(),
             sink_name: route.sink.as_str().into(),
             sink: engine.sinks[&route.sink].clone(),
-            fingerprint: setup::fingerprint(&engine.plans[sync]),
-            jobs: Notify::new(),
+            priority: engine.config.syncs[sync].priority.into(),
+            pace: Pace {
+                debounce: engine.config.syncs[sync].debounce,
+                min_interval: engine.config.syncs[sync].min_interval,
+            },
+            fingerprint: engine.fingerprints[sync].text(),
+            configured: setup::configured(&engine.config.syncs[sync]),
+            jobs,
             visits: Notify::new(),
         });
     }

@@ -16,9 +16,11 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::backoff::Backoff;
 use super::engine::{Engine, Routes, chain};
+use super::publication;
 use super::setup::{self, SetupError};
+use crate::diff::Reason;
 use crate::failpoint;
-use crate::mapping::{Batch, Change, Mapper, Origin};
+use crate::mapping::{Batch, Change, Mapper, Origin, Unheard};
 use crate::metrics as names;
 use crate::pg;
 use crate::queue::{self, Progress};
@@ -27,7 +29,10 @@ use crate::wal::{
     UnknownRelation, WalSource,
 };
 
+mod messages;
 mod resolve;
+
+use messages::Complaints;
 
 /// An idle slot is moved when so much WAL of others has passed: less than that is what moving it may itself write.
 const IDLE_STEP_BYTES: u64 = 1 << 20;
@@ -100,6 +105,8 @@ struct Intake<'a> {
     batch: Batch,
     /// The transaction that is being read.
     open: Option<Origin>,
+    /// Nothing of it has been read yet.
+    fresh: bool,
     /// Changes and transactions read since the last flush.
     changes: usize,
     /// Everything before has been read, whole transactions only.
@@ -108,6 +115,7 @@ struct Intake<'a> {
     durable: Progress,
     /// Something was read since that is worth writing progress for.
     dirty: bool,
+    complaints: Complaints,
     counters: Counters,
 }
 
@@ -147,17 +155,22 @@ impl<'a> Intake<'a> {
             engine,
             routes,
             stream,
-            mapper: Mapper::new(engine.plans.clone()),
+            mapper: Mapper::new(engine.plans.clone(), &engine.tables),
             relations: Relations::default(),
             batch: Batch::default(),
             open: None,
+            fresh: false,
             changes: 0,
             read: start.lsn,
             durable: start,
             dirty: false,
+            complaints: Complaints::default(),
             counters: Counters::new(),
         };
-        let ended = intake.read().await;
+        let ended = tokio::select! {
+            ended = intake.read() => ended,
+            never = publication::watch(engine) => match never {},
+        };
         intake.stream.close().await;
         ended
     }
@@ -182,6 +195,7 @@ impl<'a> Intake<'a> {
                 let Some(event) = self.stream.try_next() else { break };
                 self.take(event?)?;
             }
+            self.count_unheard();
             if self.is_full() || (self.open.is_none() && self.dirty) {
                 self.flush().await?;
             }
@@ -198,7 +212,9 @@ impl<'a> Intake<'a> {
                 self.open = Some(Origin {
                     xid,
                     committed_at: commit_time,
+                    author: None,
                 });
+                self.fresh = true;
             }
             Event::Commit { end_lsn, .. } => {
                 self.open = None;
@@ -206,8 +222,16 @@ impl<'a> Intake<'a> {
                 self.read = self.read.max(end_lsn);
                 self.counters.transactions.increment(1);
             }
-            Event::Data(bytes) => self.change(&bytes)?,
-            Event::Message { .. } => self.dirty = true,
+            Event::Data(bytes) => {
+                self.fresh = false;
+                self.change(&bytes)?;
+            }
+            Event::Message {
+                transactional,
+                prefix,
+                content,
+                ..
+            } => self.message(transactional, &prefix, &content)?,
             Event::KeepAlive { wal_end } => {
                 // All that was committed before has been sent, if no transaction is being sent now.
                 if self.open.is_none() {
@@ -221,6 +245,8 @@ impl<'a> Intake<'a> {
     fn change(&mut self, bytes: &[u8]) -> Result<(), IntakeError> {
         let (relation, change) = match Message::decode(bytes)? {
             Message::Relation(relation) => {
+                self.engine.hints.look();
+                let relation = self.engine.as_planned(relation);
                 self.mapper.describe(&relation);
                 self.relations.insert(relation);
                 return Ok(());
@@ -238,8 +264,8 @@ impl<'a> Intake<'a> {
             Change::Update { .. } => self.counters.updates.increment(1),
             Change::Delete { .. } => self.counters.deletes.increment(1),
         }
-        // What no sync listens to is not worth progress of its own: if the publication shows the state tables, writing it
-        // would be the next change.
+        // What no sync takes notice of is not worth progress of its own: if the publication shows the state tables, writing
+        // it would be the next change.
         self.dirty |= self.mapper.map(described.oid, &change, origin, &mut self.batch);
         self.changes += 1;
         Ok(())
@@ -256,6 +282,19 @@ impl<'a> Intake<'a> {
         }
         self.changes += 1;
         Ok(())
+    }
+
+    /// Counts the changes that were passed over. They may never make a batch, so it is done as they are read.
+    fn count_unheard(&mut self) {
+        for ((sync, why), count) in std::mem::take(&mut self.batch.unheard) {
+            let reason = match why {
+                Unheard::Irrelevant => Reason::IrrelevantColumns,
+                Unheard::Own => Reason::Filtered,
+            };
+            for route in self.routes.iter().filter(|route| route.sync == sync) {
+                self.engine.suppressed(route, reason, count);
+            }
+        }
     }
 
     /// Moves an idle slot past what others have written, and leaves a server that wants to go: it waits for its readers to

@@ -1,56 +1,90 @@
-//! One route at work: claim, build, compare, deliver, write down.
+//! One sync at work: claim, build, compare, deliver, write down.
 //!
 //! ```text
-//! feeder ──(documents)──▶ publisher ──(endings)──▶ settler
-//!    └──────────(nothing to send)─────────────────────▲
+//!                        ┌──(documents)──▶ publisher ──(endings)──▶ settler     outlet
+//! feeder ─▶ (build once) ┤   └──────────(nothing to send)──────────────▲
+//!                        └──(documents)──▶ publisher ──(endings)──▶ settler     outlet
 //! ```
 //!
-//! The three run side by side, joined by channels of limited length, so that a slow sink stops the feeder from claiming and
-//! a batch is built while another is delivered. A lane shares nothing with other lanes but the places of its sink and the
-//! builders: what is slow or refused here is not noticed there.
+//! The feeder claims for every sink of the sync that can take more, builds each subject once for all of them, and comes to a
+//! verdict for each. From there on every sink has an outlet of its own. Where SQL is to be run after deliveries, a finisher stands
+//! between publisher and settler.
+//!
+//! Promises: the feeder never waits for an outlet. It claims for an outlet only what its channels hold, and where an outlet has
+//! used up its share of memory, jobs are let go of. So a sink that is slow or refuses everything stops the claiming for
+//! itself alone. Lanes share nothing with each other but the places of sinks and the builders.
 
 mod feeder;
+mod finisher;
 mod publisher;
 mod settler;
+mod stock;
+mod tap;
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use futures_util::future::join_all;
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::engine::{Engine, RouteAtWork, Routes};
 use crate::build::Digest;
+use crate::config::Sync;
+use crate::plan::{self, AfterPublish};
 use crate::publish::Delivery;
 use crate::queue::{ClaimError, Job, Worker};
-use crate::record::{Held, Settlement};
+use crate::record::{Attempt, Ending, Held, Settlement};
+use stock::{Stock, Stored};
+use tap::Tap;
 
-/// What the stages of a lane share.
+/// Batches that an outlet may have in hand: one is delivered while the next is built.
+const BATCHES_IN_HAND: usize = 2;
+
+/// What all stages of a lane share.
 struct Lane {
     engine: Arc<Engine>,
     routes: Routes,
-    index: usize,
+    /// Position in the plans.
+    sync: usize,
     worker: Arc<Worker>,
 }
 
-impl Lane {
-    fn route(&self) -> &RouteAtWork {
-        &self.routes[self.index]
-    }
+/// One sink of the lane's sync.
+struct Outlet<'a> {
+    lane: &'a Lane,
+    route: &'a RouteAtWork,
+    /// Jobs that may still be claimed; as many may be in hand as fit into any channel of the outlet.
+    places: Arc<Semaphore>,
+    stock: Arc<Stock>,
+}
+
+/// A claimed job, which takes up a place until what became of it is written down.
+struct Claimed {
+    job: Job,
+    _place: OwnedSemaphorePermit,
 }
 
 /// A document that is to be sent.
 struct Parcel {
-    job: Job,
+    claimed: Claimed,
     delivery: Delivery,
     digest: Digest,
-    /// Given back when the document is gone from memory.
-    _room: OwnedSemaphorePermit,
+    _stored: Stored,
+}
+
+/// A document that the sink has accepted.
+struct Accepted {
+    parcel: Parcel,
+    started_at: std::time::SystemTime,
+    status: Option<u16>,
 }
 
 /// A job at its end, with what the counts need.
 struct Ended {
     settlement: Settlement,
     delivered: Option<Delivered>,
+    _claimed: Claimed,
 }
 
 struct Delivered {
@@ -63,25 +97,29 @@ struct Delivered {
 pub(super) async fn run(
     engine: Arc<Engine>,
     routes: Routes,
-    index: usize,
+    sync: usize,
     worker: Arc<Worker>,
     abandon: CancellationToken,
 ) -> Result<(), ClaimError> {
     let lane = Lane {
         engine,
         routes,
-        index,
+        sync,
         worker,
     };
-    let batch = lane.engine.config.engine.batch;
-    let (parcels, parcels_in) = mpsc::channel(batch);
-    let (ended, ended_in) = mpsc::channel(batch);
+    let routes = lane.routes.iter().filter(|route| route.sync == sync);
+    let outlets: Vec<Outlet<'_>> = routes.map(|route| Outlet::new(&lane, route)).collect();
+    let arity = lane.engine.plans[sync].shape.columns.len();
+    let after = plan::after_publish(&lane.engine.config.syncs[sync], arity).expect("the check has let it pass");
     let work = async {
-        let (fed, (), ()) = tokio::join!(
-            feeder::run(&lane, parcels, ended.clone()),
-            publisher::run(&lane, parcels_in, ended),
-            settler::run(&lane, ended_in),
-        );
+        let (mut taps, mut stages) = (Vec::new(), Vec::new());
+        for outlet in &outlets {
+            let (parcels, parcels_in) = mpsc::channel(lane.most_in_hand());
+            let (ended, ended_in) = mpsc::channel(lane.most_in_hand());
+            taps.push(Tap::new(outlet, parcels, ended.clone()));
+            stages.push(outlet.run(after.as_ref(), parcels_in, ended, ended_in));
+        }
+        let (fed, _) = tokio::join!(feeder::run(&lane, taps), join_all(stages));
         fed
     };
     tokio::select! {
@@ -90,13 +128,68 @@ pub(super) async fn run(
     }
 }
 
-fn held(job: &Job) -> Held {
-    Held {
-        id: job.id,
-        key: job.key.as_str().to_owned(),
-        touched: job.touched,
-        attempts: job.attempts,
-        version: job.version,
-        uncertain: job.uncertain,
+impl Lane {
+    /// Most jobs that one outlet holds.
+    fn most_in_hand(&self) -> usize {
+        BATCHES_IN_HAND * self.engine.config.engine.batch
+    }
+}
+
+impl<'a> Outlet<'a> {
+    fn new(lane: &'a Lane, route: &'a RouteAtWork) -> Self {
+        let share = lane.engine.documents_bytes / lane.routes.len().max(1);
+        Self {
+            lane,
+            route,
+            places: Arc::new(Semaphore::new(lane.most_in_hand())),
+            stock: Arc::new(Stock::new(share)),
+        }
+    }
+
+    /// Until the feeder is done and all that it handed out is written down.
+    async fn run(
+        &self,
+        after: Option<&AfterPublish>,
+        parcels: Receiver<Parcel>,
+        ended: Sender<Ended>,
+        ended_in: Receiver<Ended>,
+    ) {
+        let Some(after) = after else {
+            tokio::join!(publisher::run(self, parcels, ended, None), settler::run(self, ended_in));
+            return;
+        };
+        let (accepted, accepted_in) = mpsc::channel(self.lane.most_in_hand());
+        tokio::join!(
+            publisher::run(self, parcels, ended.clone(), Some(accepted)),
+            finisher::run(self, after, accepted_in, ended),
+            settler::run(self, ended_in),
+        );
+    }
+
+    fn sync(&self) -> &'a Sync {
+        &self.lane.engine.config.syncs[self.lane.sync]
+    }
+}
+
+impl Claimed {
+    fn end(self, ending: Ending, attempt: Option<Attempt>) -> Ended {
+        let job = &self.job;
+        let held = Held {
+            id: job.id,
+            key: job.key.as_str().to_owned(),
+            touched: job.touched,
+            attempts: job.attempts,
+            version: job.version,
+            uncertain: job.uncertain,
+        };
+        Ended {
+            settlement: Settlement {
+                job: held,
+                ending,
+                attempt,
+            },
+            delivered: None,
+            _claimed: self,
+        }
     }
 }

@@ -1,29 +1,47 @@
 //! The order of the stages, and the tasks that run them.
 //!
 //! ```text
-//! intake ──▶ jobs ◀── visitor        lane (one for each route): feeder ─▶ publisher ─▶ settler
+//! intake ──▶ jobs ◀── visitor        lane (one for each sync): feeder ─▶ publisher ─▶ settler (of each sink)
 //! ```
 //!
 //! Nothing left of the jobs waits for anything right of them. Every task has a name and an owner; to stop is: take nothing
 //! new, finish what is in flight, write it down, leave.
 
+mod assess;
 mod backoff;
 mod breaker;
+mod compare;
 mod databases;
 mod delivery;
 mod engine;
+mod fingerprint;
+mod gate;
+mod generation;
 mod health;
 mod intake;
 mod lane;
 mod lookup;
+mod meanings;
+mod mend;
+mod paint;
 mod prepare;
 mod pruner;
+mod publication;
+mod refresher;
 mod rescuer;
+mod schema;
 mod setup;
 mod visitor;
 mod watch;
 
+pub use assess::Assessment;
+pub use compare::{CompareError, Comparison, compare};
 pub use databases::Databases;
-pub use engine::{Broken, Engine, chain, run};
+pub use engine::{Broken, Engine, chain};
+pub use fingerprint::{Fingerprint, Meaning, Part};
+pub use generation::{Ground, begin, run};
 pub use health::Health;
+pub use meanings::{RouteMeaning, meanings};
+pub use mend::{Mended, Mender, fixes};
+pub use paint::paint;
 pub use prepare::{PrepareError, Prepared, prepare};

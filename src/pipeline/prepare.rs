@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::publication;
 use crate::catalog::{self, Catalog, Table};
 use crate::config::{Config, Place, Problem};
 use crate::pg;
@@ -19,6 +20,8 @@ pub struct Prepared {
     /// By name; those that cannot be used are missing.
     pub sinks: BTreeMap<String, Sink>,
     pub problems: Vec<Problem>,
+    /// Whether all errors among the problems are about tables.
+    pub fits_elsewhere: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +30,8 @@ pub enum PrepareError {
     Unreachable(#[from] pg::ConnectError),
     #[error("the source does not answer: {}", pg::describe(.0))]
     Postgres(#[from] pg::Error),
+    #[error("the state database does not answer: {0}")]
+    State(String),
 }
 
 impl Prepared {
@@ -34,49 +39,91 @@ impl Prepared {
         self.problems.iter().any(|problem| !problem.warning)
     }
 
-    /// The tables that the syncs read.
-    pub fn tables(&self, config: &Config) -> Vec<&Table> {
-        let mut tables: Vec<&Table> = plan::table_names(config)
-            .iter()
-            .filter_map(|name| self.catalog.find(name))
-            .collect();
-        tables.sort_by_key(|table| table.id);
-        tables.dedup_by_key(|table| table.id);
-        tables
+    pub(super) fn sinks(&self) -> Sinks<'_> {
+        by_name(&self.sinks)
     }
 }
 
 /// Asks the database everything that can be asked without changing it.
 pub async fn prepare(config: &Config, source: &pg::Pool) -> Result<Prepared, PrepareError> {
     let mut client = source.get().await?;
-    let catalog = catalog::load(&**client, &plan::table_names(config)).await?;
+    let mut elsewhere = Vec::new();
+    let sinks = build_sinks(config, &mut elsewhere);
+    elsewhere.extend(wal::inspect(&**client, config).await?);
+    let Fitting {
+        catalog,
+        plans,
+        mut problems,
+    } = fit(&mut client, config, &by_name(&sinks)).await?;
+    let fits_elsewhere = elsewhere.iter().all(|problem| problem.warning);
+    problems.extend(elsewhere);
+    Ok(Prepared {
+        catalog,
+        plans: plans.into(),
+        sinks,
+        problems,
+        fits_elsewhere,
+    })
+}
+
+/// The sinks, by their names.
+pub(super) type Sinks<'a> = BTreeMap<&'a str, &'a Sink>;
+
+fn by_name(sinks: &BTreeMap<String, Sink>) -> Sinks<'_> {
+    sinks.iter().map(|(name, sink)| (name.as_str(), sink)).collect()
+}
+
+/// What the tables say of the syncs of a configuration.
+pub(super) struct Fitting {
+    pub catalog: Catalog,
+    /// Of all of them or of none.
+    pub plans: Vec<SyncPlan>,
+    pub problems: Vec<Problem>,
+}
+
+/// Plans the syncs, and has Postgres judge of all they would have it do.
+pub(super) async fn fit(client: &mut pg::Client, config: &Config, sinks: &Sinks<'_>) -> Result<Fitting, pg::Error> {
+    let catalog = catalog::load(&***client, &plan::table_names(config)).await?;
     let mut problems = Vec::new();
     let mut plans = plan::plan(config, &catalog).unwrap_or_else(|found| {
         problems.extend(found);
         Vec::new()
     });
-    problems.extend(plan::probe(&**client, config, &catalog).await?);
+    problems.extend(plan::probe(&***client, config, &catalog).await?);
     if problems.is_empty() {
-        problems.extend(plan::narrow(&mut client, config, &catalog, &mut plans).await?);
+        problems.extend(plan::narrow(client, config, &catalog, &mut plans).await?);
     }
     problems.extend(plan::examine(config, &catalog));
-    let sinks = build_sinks(config, &mut problems);
+    for (sync, plan) in config.syncs.iter().zip(&plans) {
+        problems.extend(plan::probe_after_publish(&***client, sync, plan.shape.columns.len()).await?);
+    }
     // Without plans for all of them nothing is known of the members.
     for (sync, plan) in config.syncs.iter().zip(&plans) {
-        for sink in sync.sinks.iter().filter_map(|name| sinks.get_key_value(name)) {
+        for sink in sync.sinks.iter().filter_map(|name| sinks.get_key_value(name.as_str())) {
             problems.extend(unreachable_subjects(&sync.place, plan, sink));
         }
     }
-    let mut prepared = Prepared {
+    let exposures = publication::exposures(&plans, tables(config, &catalog));
+    problems.extend(wal::inspect_tables(&***client, config, &exposures).await?);
+    Ok(Fitting {
         catalog,
-        plans: plans.into(),
-        sinks,
+        plans,
         problems,
-    };
-    let tables = prepared.tables(config);
-    let found = wal::inspect(&**client, config, &tables).await?;
-    prepared.problems.extend(found);
-    Ok(prepared)
+    })
+}
+
+/// The tables that the syncs of a configuration read, as far as they are there.
+pub(super) fn tables<'a>(config: &Config, catalog: &'a Catalog) -> Vec<&'a Table> {
+    let mut tables: Vec<&Table> = plan::table_names(config)
+        .iter()
+        .filter_map(|name| catalog.find(name))
+        .collect();
+    let heirs = tables.iter().flat_map(|table| &table.heirs);
+    let heirs: Vec<&Table> = heirs.filter_map(|&id| catalog.table(id)).collect();
+    tables.extend(heirs);
+    tables.sort_by_key(|table| table.id);
+    tables.dedup_by_key(|table| table.id);
+    tables
 }
 
 fn build_sinks(config: &Config, problems: &mut Vec<Problem>) -> BTreeMap<String, Sink> {
@@ -93,7 +140,7 @@ fn build_sinks(config: &Config, problems: &mut Vec<Problem>) -> BTreeMap<String,
 }
 
 /// What a sink must know of a subject and the document does not have, or a delete does not.
-fn unreachable_subjects(place: &Place, plan: &SyncPlan, (name, sink): (&String, &Sink)) -> Vec<Problem> {
+fn unreachable_subjects(place: &Place, plan: &SyncPlan, (name, sink): (&&str, &&Sink)) -> Vec<Problem> {
     let is_key = |wanted: &str| plan.shape.columns.iter().any(|column| column.name == wanted);
     let mut problems = Vec::new();
     for wanted in sink.placeholders().into_iter().filter(|wanted| !is_key(wanted)) {

@@ -8,13 +8,13 @@
 
 use std::collections::HashSet;
 
-use super::engine::{Engine, RouteAtWork, Routes};
-use crate::catalog::Table;
-use crate::config::{Initial, OnLostSlot};
+use super::engine::{Engine, Routes};
+use super::fingerprint::{Meaning, Part};
+use super::publication;
+use crate::config::{Config, Deletes, Initial, OnLostSlot, Sync};
 use crate::failpoint;
 use crate::pg::{self, Snapshot};
-use crate::plan::SyncPlan;
-use crate::queue::{self, Kind, NewVisit, Priority, Progress, Route, RouteId};
+use crate::queue::{self, Kind, NewVisit, Priority, Progress, Route, RouteId, Running};
 use crate::record::{self, MigrateError};
 use crate::wal::{self, Lsn, Slot};
 
@@ -28,43 +28,35 @@ pub(super) enum SetupError {
     Migrate(#[from] MigrateError),
     #[error("{0}; with on_lost_slot = \"resync\" it would be made anew and every subject visited")]
     LostSlot(String),
-    #[error(
-        "the key of sync {0} is another one than before, so its subjects have other names: give the sync another name, or \
-         remove what is stored of it"
-    )]
+    #[error("the tables change faster than the publication can follow")]
+    Unsettled,
+    /// A process with another configuration was quicker.
+    #[error("sync {0} has been given another key by another process")]
     OtherKey(String),
 }
 
-/// For every process: the state schema, and the routes of the configuration.
+/// For every process: the state schema, and the routes of the configuration, those of paused syncs too.
 pub(super) async fn install(engine: &Engine) -> Result<Vec<Route>, SetupError> {
     let mut state = engine.state.get().await?;
     let tx = state.transaction().await?;
     record::migrate(&tx, &engine.config.state.schema).await?;
-    let syncs = engine.config.syncs.iter();
-    let pairs: Vec<(String, String)> = syncs
-        .flat_map(|sync| sync.sinks.iter().map(|sink| (sync.name.clone(), sink.clone())))
+    let at_work = engine.config.syncs.iter().map(|sync| (&sync.name, &sync.sinks));
+    let paused = engine.paused.iter().map(|paused| (&paused.sync, &paused.sinks));
+    let pairs: Vec<(String, String)> = at_work
+        .chain(paused)
+        .flat_map(|(sync, sinks)| sinks.iter().map(|sink| (sync.clone(), sink.clone())))
         .collect();
     let routes = queue::ensure_routes(&tx, &pairs).await?;
-    for route in &routes {
-        let plan = engine
-            .plans
-            .iter()
-            .find(|plan| *plan.name == route.sync)
-            .expect("every sync has a plan");
-        let own = fingerprint(plan);
-        let key = |fingerprint: &str| fingerprint.split_once('/').map(|(key, _)| key.to_owned());
-        if !route.fingerprint.is_empty() && key(&route.fingerprint) != key(&own) {
-            return Err(SetupError::OtherKey(route.sync.clone()));
-        }
-    }
     tx.commit().await?;
     Ok(routes)
 }
 
-/// Stands for the subjects' names and, after the slash, for the shape of the document.
-pub(super) fn fingerprint(plan: &SyncPlan) -> String {
-    let hash = |text: &str| format!("{:032x}", xxhash_rust::xxh3::xxh3_128(text.as_bytes()));
-    format!("{}/{}", hash(&format!("{:?}", plan.shape)), hash(&plan.build_sql))
+/// Stands for a sync as it is configured.
+pub(super) fn configured(sync: &Sync) -> String {
+    format!(
+        "{:032x}",
+        xxhash_rust::xxh3::xxh3_128(Config::print_sync(sync).as_bytes())
+    )
 }
 
 /// For the process that is about to read: publication and slot, and where the stream goes on.
@@ -80,10 +72,8 @@ pub(super) async fn find_start(engine: &Engine, routes: &Routes) -> Result<Progr
         &[&engine.config.state.schema],
     )
     .await?;
-    let source = engine.source.get().await?;
-    if engine.config.source.manage {
-        keep_publication(engine, routes, &source).await?;
-    }
+    let mut source = engine.source.get().await?;
+    publication::keep(engine, routes, &mut source).await?;
     failpoint::die_at("setup-after-publication");
     let (progress, goes_on) = find_beginning(engine, &source, &tx).await?;
     failpoint::die_at("setup-after-slot");
@@ -92,35 +82,6 @@ pub(super) async fn find_start(engine: &Engine, routes: &Routes) -> Result<Progr
     }
     tx.commit().await?;
     Ok(progress)
-}
-
-async fn keep_publication(engine: &Engine, routes: &Routes, source: &pg::Client) -> Result<(), SetupError> {
-    let name = &engine.config.source.publication;
-    let tables: Vec<&Table> = engine.tables.iter().collect();
-    let Some(amendment) = wal::amendment(&***source, name, &tables).await? else {
-        return Ok(());
-    };
-    // Noted before it is amended: what was not shown until now was mapped for nobody.
-    let mut state = engine.state.get().await?;
-    let tx = state.transaction().await?;
-    if let Some((_, mapped)) = queue::read_progress(&*tx, &engine.config.source.slot).await? {
-        let blind: HashSet<(&str, &str)> = engine
-            .tables
-            .iter()
-            .filter(|table| amendment.missing.contains(&table.id))
-            .map(|table| (table.schema.as_str(), table.name.as_str()))
-            .collect();
-        let reads_blind = |id: &RouteId| {
-            let route = routes.iter().find(|route| route.id == *id);
-            let mut listeners = route.into_iter().flat_map(|route| &engine.plans[route.sync].listeners);
-            listeners.any(|listener| blind.contains(&(listener.schema.as_str(), listener.table.as_str())))
-        };
-        let still: Vec<RouteId> = mapped.into_iter().filter(|id| !reads_blind(id)).collect();
-        queue::write_readers_routes(&tx, &engine.config.source.slot, &still).await?;
-    }
-    tx.commit().await?;
-    amendment.apply(&***source).await?;
-    Ok(())
 }
 
 /// Where to begin, and whether that is where the last reader stopped.
@@ -222,25 +183,42 @@ pub(super) async fn take_over(engine: &Engine, routes: &Routes) -> Result<(), Se
         .map(|(_, mapped)| mapped)
         .unwrap_or_default();
     for route in routes.iter() {
-        let before = stored
-            .iter()
-            .find(|stored| stored.id == route.id)
-            .map_or("", |stored| &stored.fingerprint);
-        for kind in visits(engine, route, before, mapped.contains(&route.id)) {
-            tracing::info!(sync = %route.sync_name, sink = %route.sink_name, visit = ?kind, "every subject will be visited");
+        let Some(before) = stored.iter().find(|stored| stored.id == route.id) else {
+            continue;
+        };
+        let meaning = engine.fingerprints[route.sync].compare(&before.fingerprint, mapped.contains(&route.id));
+        if meaning == Meaning::OtherKey {
+            return Err(SetupError::OtherKey(before.sync.clone()));
+        }
+        let visits = visits(&engine.config.syncs[route.sync], &meaning);
+        if meaning != Meaning::Nothing {
+            let (sync, sink) = (&*route.sync_name, &*route.sink_name);
+            tracing::info!(sync, sink, visits = ?visits, "{}", meaning.words());
+        }
+        for kind in visits {
             let visit = NewVisit {
                 route: route.id,
                 kind,
                 xid: None,
                 horizon: Some(horizon),
                 last_key: None,
-                priority: Priority::Low,
+                priority: Priority::Bulk,
                 changed_at: None,
             };
             queue::insert_visit(&tx, &visit).await?;
         }
-        if before != route.fingerprint {
-            queue::set_fingerprint(&tx, route.id, &route.fingerprint).await?;
+        let same = before.fingerprint == route.fingerprint && before.configured == route.configured;
+        if !same || before.paused.is_some() {
+            queue::set_at_work(&tx, route.id, &route.fingerprint, &route.configured).await?;
+            let (plan, sync) = (&engine.plans[route.sync], &engine.config.syncs[route.sync]);
+            queue::set_running(&tx, route.id, &Running::of(plan, sync)).await?;
+        }
+    }
+    for paused in &engine.paused {
+        for route in stored.iter().filter(|route| route.sync == paused.sync) {
+            if route.paused.as_ref() != Some(&paused.reason) {
+                queue::set_paused(&tx, route.id, &paused.reason).await?;
+            }
         }
     }
     let own: HashSet<RouteId> = routes.iter().map(|route| route.id).collect();
@@ -254,18 +232,21 @@ pub(super) async fn take_over(engine: &Engine, routes: &Routes) -> Result<(), Se
     Ok(())
 }
 
-/// Which subjects are visited at a take-over. `before`: the shape that was sent last; `mapped`: whether the last reader
-/// mapped changes for the route.
-fn visits(engine: &Engine, route: &RouteAtWork, before: &str, mapped: bool) -> Vec<Kind> {
-    let initial = engine.config.syncs[route.sync].initial;
-    match (before, initial) {
-        ("", Initial::All) => vec![Kind::All],
-        ("", Initial::None) => Vec::new(),
-        // What the source holds, and what the sink may still hold but the source no longer has. `initial` does not
-        // count: any of them may have changed unseen.
-        _ if !mapped => vec![Kind::All, Kind::Known],
-        (before, _) if before == route.fingerprint => Vec::new(),
-        (_, Initial::All) => vec![Kind::All, Kind::Known],
-        (_, Initial::None) => vec![Kind::Known],
+/// Which subjects are visited at a take-over: what the source holds, and what the sink may still hold but the source no
+/// longer has.
+pub(super) fn visits(sync: &Sync, meaning: &Meaning) -> Vec<Kind> {
+    match (meaning, sync.initial) {
+        (Meaning::New, Initial::All) => vec![Kind::All],
+        (Meaning::New, Initial::None) | (Meaning::Nothing | Meaning::OtherKey, _) => Vec::new(),
+        // Deletes were held back, or will be.
+        (Meaning::ReBuild(parts), _) if parts == &[Part::Deletes] => match sync.deletes {
+            Deletes::Publish => vec![Kind::Known],
+            Deletes::Ignore => Vec::new(),
+        },
+        (Meaning::ReBuild(parts), Initial::None) if parts.iter().all(|part| *part == Part::Document) => {
+            vec![Kind::Known]
+        }
+        // `initial` does not count: any of them may have changed unseen.
+        (Meaning::ReMap(_) | Meaning::ReBuild(_), _) => vec![Kind::All, Kind::Known],
     }
 }

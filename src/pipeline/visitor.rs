@@ -17,7 +17,7 @@ use crate::queue::{self, Entry, Kind, Priority, Visit, VisitId};
 /// Subjects in one step.
 const STEP_SUBJECTS: usize = 2_000;
 
-/// Jobs of low priority that may wait before no more are made: a visit of millions fills no table.
+/// Jobs of the lowest priority that may wait before no more are made: a visit of millions fills no table.
 const BACKLOG_JOBS: i64 = 10_000;
 
 /// Most visits looked at in one round.
@@ -96,11 +96,11 @@ impl Visitor<'_> {
         let source = self.engine.source.get().await?;
         let snapshot = Snapshot::current(&**source).await?;
         let ready = queue::ready_visits(&state, self.route.id, &snapshot, ROUND_VISITS).await?;
-        let backlog = queue::backlog(&state, self.route.id, Priority::Low, BACKLOG_JOBS).await?;
+        let backlog = queue::backlog(&state, self.route.id, Priority::Bulk, BACKLOG_JOBS).await?;
         drop(state);
         let mut round = Round::Held;
         for visit in ready {
-            let has_room = visit.priority < Priority::Low || backlog < BACKLOG_JOBS;
+            let has_room = visit.priority < Priority::Bulk || backlog < BACKLOG_JOBS;
             if has_room && !self.engine.stop.is_cancelled() && self.step(&source, visit.id).await? {
                 round = Round::Progress;
             }
@@ -119,6 +119,7 @@ impl Visitor<'_> {
             Ok(found) => found,
             Err(LookupError::Connection(error)) => return Err(error.into()),
             Err(LookupError::Statement(error)) => {
+                self.engine.hints.look();
                 if self.engine.health.ill(&component, error.clone()) {
                     tracing::error!(sync = %self.route.sync_name, error, "a visit cannot go on; it waits until it can");
                 }
@@ -137,7 +138,15 @@ impl Visitor<'_> {
             key,
             changed_at: visit.changed_at,
         };
-        queue::enqueue(&tx, found.keys.into_iter().map(entry).collect(), visit.priority).await?;
+        // Nothing has changed that a visit of all subjects should wait for.
+        let is_change = visit.priority < Priority::Bulk || visit.changed_at.is_some();
+        let debounce = if is_change {
+            self.route.pace.debounce
+        } else {
+            Duration::ZERO
+        };
+        let entries = found.keys.into_iter().map(entry).collect();
+        queue::enqueue(&tx, entries, visit.priority, debounce).await?;
         match &found.more_after {
             Some(last_key) => queue::advance_visit(&tx, id, last_key).await?,
             None => queue::delete_visit(&tx, id).await?,

@@ -9,16 +9,20 @@
 //! Catalog ──────┘                            └─▶ path (how a changed row finds its subjects)
 //! ```
 
+mod after_publish;
 mod changes;
 mod document;
+mod draft;
 mod examine;
 mod link;
 mod names;
 mod order;
 mod path;
+mod picture;
 mod probe;
 mod question;
 mod relevance;
+mod sample;
 mod shape;
 mod tree;
 
@@ -28,10 +32,14 @@ use std::sync::Arc;
 use crate::catalog::Catalog;
 use crate::config::{Config, Node, Problem, Sync, TableName};
 
-pub use examine::examine;
+pub use after_publish::{AfterPublish, Parameter, after_publish, probe_after_publish};
+pub use draft::{Draft, DraftSink, Refusal, Wish, draft};
+pub use examine::{examine, fixes};
 pub use path::{Finder, Listener, Lookup};
+pub use picture::{HotSpot, Picture, grouped, link_columns, pictures, wrapped};
 pub use probe::probe;
 pub use relevance::narrow;
+pub use sample::sample_statement;
 pub use shape::{KeyColumn, KeyShape};
 
 use changes::Watching;
@@ -56,6 +64,8 @@ pub struct SyncPlan {
     pub listeners: Vec<Listener>,
     /// What the document depends on, once for each table that is listened to.
     pub reads: Vec<Read>,
+    /// Prefixes of the messages that name subjects.
+    pub messages: Vec<String>,
 }
 
 /// What the documents of a sync depend on in the rows of a table.
@@ -91,6 +101,7 @@ pub fn plan(config: &Config, catalog: &Catalog) -> Result<Vec<SyncPlan>, Vec<Pro
 /// A sync's tree, what names its subjects, and what else it listens to.
 struct Trunk<'a> {
     sync: &'a Sync,
+    catalog: &'a Catalog,
     root: Branch<'a>,
     shape: KeyShape,
     watching: Vec<Watching<'a>>,
@@ -128,6 +139,7 @@ fn grow<'a>(sync: &'a Sync, catalog: &'a Catalog) -> Result<Trunk<'a>, Vec<Probl
     match (root, shape) {
         (Some(root), Some(shape)) if problems.is_empty() => Ok(Trunk {
             sync,
+            catalog,
             root,
             shape,
             watching,
@@ -144,6 +156,13 @@ impl Trunk<'_> {
             Some(_) => Vec::new(),
         };
         found.extend(changes::listeners(&self.root, &self.shape, &self.watching));
+        for at in 0..found.len() {
+            // A query of a table reads the rows of those that inherit from it as well.
+            for heir in found[at].table.heirs.iter().filter_map(|&id| self.catalog.table(id)) {
+                let inherited = found[at].by(heir);
+                found.push(inherited);
+            }
+        }
         found
     }
 
@@ -163,6 +182,7 @@ impl Trunk<'_> {
             key_sql: document::key_statement(&self.shape),
             page: path::page(&self.root, &self.shape),
             reads: whole_tables(&listeners),
+            messages: self.sync.messages.clone(),
             listeners,
             shape: Arc::new(self.shape.clone()),
         }

@@ -35,13 +35,16 @@ pub enum Finder {
 
 /// Finds subjects by the values of a changed row, a page at a time.
 ///
-/// Parameters of both: one `text[]` for each of the listener's columns. Then, of `next` only, the last key seen, one text
+/// Parameters of all: one `text[]` for each of the listener's columns. Then, of `next` only, the last key seen, one text
 /// for each key column. Last the most rows to return. Result: the key columns as text, `key_1`, `key_2`, …, each
 /// subject once, in the order of the key.
 #[derive(Debug, Clone)]
 pub struct Lookup {
     pub first: String,
     pub next: String,
+    /// Looks no further than so many rows, of which several may lead to one subject, and so costs no more, however many there
+    /// are. Result: the subjects in no order, and `rows`, by how many each was found.
+    pub some: String,
 }
 
 impl Listener {
@@ -55,7 +58,22 @@ impl Listener {
 pub(super) struct Heard<'a> {
     pub listener: Listener,
     pub table: &'a Table,
+    /// The table that is read, which `table` may inherit from.
+    pub read: &'a Table,
     pub place: &'a Place,
+}
+
+impl<'a> Heard<'a> {
+    /// The same for a table that inherits from this one.
+    pub fn by(&self, heir: &'a Table) -> Heard<'a> {
+        let Listener {
+            node, columns, finder, ..
+        } = self.listener.clone();
+        Heard {
+            read: self.read,
+            ..heard(heir, self.place, node, columns, finder)
+        }
+    }
 }
 
 /// A table and the columns by which a step enters it or a check finds it.
@@ -67,31 +85,47 @@ pub(super) struct Entry<'a> {
 
 /// One table of a way that leads from the root down, and what links it to the one above.
 #[derive(Debug, Clone, Copy)]
-struct Step<'a> {
-    table: &'a Table,
+pub(super) struct Step<'a> {
+    pub table: &'a Table,
     link: &'a [Link],
 }
 
 impl Step<'_> {
-    fn here(&self) -> Vec<String> {
+    pub fn here(&self) -> Vec<String> {
         self.link.iter().map(|link| link.here.clone()).collect()
     }
 
-    fn there(&self) -> Vec<String> {
+    pub fn there(&self) -> Vec<String> {
         self.link.iter().map(|link| link.there.clone()).collect()
     }
 }
 
 /// A way from the root down to a table, and where that table is written.
-struct Way<'a> {
+pub(super) struct Way<'a> {
     /// As in [`Listener::node`].
-    node: String,
+    pub node: String,
     place: &'a Place,
-    steps: Vec<Step<'a>>,
+    pub steps: Vec<Step<'a>>,
+}
+
+impl<'a> Way<'a> {
+    /// What a look-up reads one after the other, from the changed row up: each a table and the columns that it is
+    /// searched by.
+    pub fn searches(&self, shape: &KeyShape) -> Vec<(&'a Table, Vec<String>)> {
+        // The second table may already hold the key; then the root need not be read.
+        let last = usize::from(self.steps.len() > 2 && key_from(&self.steps, shape).is_some());
+        let pairs = self.steps.windows(2).skip(last).rev();
+        pairs
+            .filter_map(|pair| match pair {
+                [above, below] => Some((above.table, below.there())),
+                _ => None,
+            })
+            .collect()
+    }
 }
 
 /// The ways to all tables below the root, tables between included.
-fn ways<'a>(root: &'a Branch<'a>) -> Vec<Way<'a>> {
+pub(super) fn ways<'a>(root: &'a Branch<'a>) -> Vec<Way<'a>> {
     let top = Step {
         table: root.table,
         link: &[],
@@ -172,7 +206,12 @@ pub(super) fn heard<'a>(
         columns,
         finder,
     };
-    Heard { listener, table, place }
+    Heard {
+        listener,
+        table,
+        read: table,
+        place,
+    }
 }
 
 /// The columns of the second table of a way that hold the key of the root, in its order, if they do and their text is
@@ -325,9 +364,20 @@ fn paged(from: &str, row: &str, key: &[String], shape: &KeyShape, taken: usize) 
             order.join(", "),
         )
     };
+    let keys: Vec<String> = (1..=count).map(|i| format!("r.key_{i}")).collect();
+    let some = format!(
+        "select {}, q.rows\n  from (\n  select {}, count(*) as rows\n    from (select {}\n    from {from}\n   limit ${}) as r\n   \
+         group by {}) as q",
+        outer.join(", "),
+        keys.join(", "),
+        inner.join(", "),
+        taken + 1,
+        keys.join(", "),
+    );
     Lookup {
         first: statement("", taken + 1),
         next: statement(&after, taken + count + 1),
+        some,
     }
 }
 

@@ -3,6 +3,7 @@
 //! Statements are only prepared, so nothing is read and nothing can change. An expression is probed by itself, so that a
 //! complaint can be shown where it was written.
 
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{GenericClient, Statement};
 
 use super::path::statement;
@@ -113,7 +114,7 @@ async fn probe_plan(client: &impl GenericClient, place: &Place, plan: &SyncPlan)
     let mut statements = vec![&plan.build_sql, &plan.key_sql, &plan.page.first, &plan.page.next];
     for listener in &plan.listeners {
         if let Finder::Lookup(lookup) = &listener.finder {
-            statements.extend([&lookup.first, &lookup.next]);
+            statements.extend([&lookup.first, &lookup.next, &lookup.some]);
         }
     }
     let mut problems = Vec::new();
@@ -136,6 +137,8 @@ async fn prepare(client: &impl GenericClient, sql: &str) -> Result<Result<Statem
     match client.prepare(sql).await {
         Ok(statement) => Ok(Ok(statement)),
         Err(refusal) => match disposition(&refusal) {
+            // Given up because it took too long, most likely waiting for a lock: that says nothing of the statement.
+            _ if refusal.code() == Some(&SqlState::QUERY_CANCELED) => Err(refusal),
             Disposition::Statement | Disposition::Data => Ok(Err(describe(&refusal))),
             Disposition::Connection | Disposition::Transient => Err(refusal),
         },

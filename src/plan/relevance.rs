@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use deadpool_postgres::Transaction;
+use tokio_postgres::error::SqlState;
 
 use super::question::{Question, questions};
 use super::tree::Branch;
@@ -41,6 +42,8 @@ pub async fn narrow(
                 plan.reads = survey.reads(&trunk, plan);
             }
             Err(error) => match disposition(&error) {
+                // Given up because it took too long: that says nothing of what is read.
+                _ if error.code() == Some(&SqlState::QUERY_CANCELED) => return Err(error),
                 Disposition::Connection | Disposition::Transient => return Err(error),
                 Disposition::Statement | Disposition::Data => {
                     let summary = format!(
@@ -190,7 +193,7 @@ impl<'a> Survey<'a> {
     fn reads(&self, trunk: &Trunk<'_>, plan: &SyncPlan) -> Vec<Read> {
         let mut wanted = Wanted::default();
         for heard in trunk.listeners() {
-            wanted.columns(heard.table, heard.listener.columns);
+            wanted.columns(heard.read, heard.listener.columns);
         }
         if trunk.sync.sql.is_none() {
             wanted.tree(&trunk.root);
@@ -223,7 +226,7 @@ impl<'a> Survey<'a> {
                 continue;
             };
             if sees_all {
-                read.columns = wanted.of(table);
+                read.columns = wanted.of(heard.read);
             }
         }
         reads
@@ -353,6 +356,7 @@ async fn make_view(tx: &Transaction<'_>, question: &Question<'_>, i: usize) -> R
     match made {
         Ok(()) => Ok(true),
         Err(error) => match disposition(&error) {
+            _ if error.code() == Some(&SqlState::QUERY_CANCELED) => Err(error),
             Disposition::Statement | Disposition::Data => {
                 tx.batch_execute("rollback to savepoint w; release savepoint w").await?;
                 Ok(false)

@@ -62,6 +62,8 @@ pub enum FailureClass {
     Build,
     /// The request could not be made from the configuration and this document.
     Configuration,
+    /// Delivered, but what was to be run on the source after it failed.
+    AfterPublish,
 }
 
 impl FailureClass {
@@ -77,6 +79,7 @@ impl FailureClass {
             FailureClass::Conflict => "conflict",
             FailureClass::Build => "build",
             FailureClass::Configuration => "configuration",
+            FailureClass::AfterPublish => "after_publish",
         }
     }
 }

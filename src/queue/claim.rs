@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{RouteId, WorkerId};
+use futures_util::future::try_join_all;
+
+use super::{Priority, RouteId, WorkerId};
 use crate::mapping::SubjectKey;
 use crate::pg;
 
@@ -28,6 +30,9 @@ pub struct Job {
     pub uncertain: bool,
     /// What the sink accepted last; `None` if it never accepted anything. Within, `None` if nobody knows.
     pub accepted: Option<Option<DigestBytes>>,
+    /// How long ago, where that is noted.
+    pub delivered_ago: Option<Duration>,
+    pub priority: Priority,
 }
 
 /// A digest as it is stored.
@@ -43,26 +48,43 @@ pub enum ClaimError {
     Unknown(pg::Error),
 }
 
-/// Claims up to `most` jobs of a route that are due, for a worker that builds documents of the shape `fingerprint`.
+/// What a claim asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct Demand<'a> {
+    pub route: RouteId,
+    /// Of the shape that the worker builds.
+    pub fingerprint: &'a str,
+    pub most: usize,
+}
+
+/// Claims jobs that are due, for each demand up to as many as it asks for. All or, on an error, none.
 pub async fn claim(
     client: &mut pg::Client,
-    route: RouteId,
-    fingerprint: &str,
+    demands: &[Demand<'_>],
     worker: WorkerId,
-    most: usize,
-) -> Result<Vec<Job>, ClaimError> {
+) -> Result<Vec<Vec<Job>>, ClaimError> {
     let tx = client.transaction().await?;
     let lock = tx.prepare_cached(include_str!("../../sql/queue/lock_due.sql")).await?;
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let due = tx.query(&lock, &[&route.0, &most, &fingerprint]).await?;
-    let due: Vec<i64> = due.iter().map(|row| row.get("id")).collect();
+    // They go out together and their answers come back together.
+    let locked = demands.iter().map(async |demand| {
+        let most = i64::try_from(demand.most).unwrap_or(i64::MAX);
+        tx.query(&lock, &[&demand.route.0, &most, &demand.fingerprint]).await
+    });
+    let due = try_join_all(locked).await?;
+    let due: Vec<i64> = due.iter().flatten().map(|row| row.get("id")).collect();
+    let mut claimed: Vec<Vec<Job>> = vec![Vec::new(); demands.len()];
     if due.is_empty() {
-        return Ok(Vec::new());
+        return Ok(claimed);
     }
     let claim = tx.prepare_cached(include_str!("../../sql/queue/claim.sql")).await?;
     let rows = tx.query(&claim, &[&due, &worker.0]).await?;
     tx.commit().await.map_err(ClaimError::Unknown)?;
-    Ok(rows.iter().map(job).collect())
+    for row in &rows {
+        let route = RouteId(row.get("route"));
+        let demand = demands.iter().position(|demand| demand.route == route);
+        claimed[demand.expect("only what was asked for is locked")].push(job(row));
+    }
+    Ok(claimed)
 }
 
 fn job(row: &tokio_postgres::Row) -> Job {
@@ -72,6 +94,7 @@ fn job(row: &tokio_postgres::Row) -> Job {
     };
     let sent = row.get::<_, Option<i64>>("sent_version").zip(digest("sent_digest"));
     let accepted = row.get::<_, bool>("known").then(|| digest("accepted_digest"));
+    let delivered: Option<f64> = row.get("delivered_seconds");
     Job {
         id: JobId(row.get("id")),
         key: SubjectKey::from_stored(row.get("key")),
@@ -83,15 +106,18 @@ fn job(row: &tokio_postgres::Row) -> Job {
         sent,
         uncertain: row.get("uncertain"),
         accepted,
+        delivered_ago: delivered.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()),
+        priority: Priority::from_number(row.get("priority")),
     }
 }
 
-/// How long until a waiting job of the route is due; `None` if none waits for its time.
-pub async fn next_due(client: &pg::Client, route: RouteId) -> Result<Option<Duration>, pg::Error> {
+/// How long until a waiting job of these routes is due; `None` if none waits for its time.
+pub async fn next_due(client: &pg::Client, routes: &[RouteId]) -> Result<Option<Duration>, pg::Error> {
     let statement = client
         .prepare_cached(include_str!("../../sql/queue/next_due.sql"))
         .await?;
-    let row = client.query_one(&statement, &[&route.0]).await?;
+    let routes: Vec<i16> = routes.iter().map(|route| route.0).collect();
+    let row = client.query_one(&statement, &[&routes]).await?;
     let seconds = row.get::<_, Option<f64>>("seconds");
     Ok(seconds.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default()))
 }

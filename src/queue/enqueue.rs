@@ -1,10 +1,11 @@
 //! Subjects → jobs.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use deadpool_postgres::Transaction;
 
 use super::RouteId;
+use crate::config::Precedence;
 use crate::mapping::SubjectKey;
 use crate::pg;
 
@@ -13,11 +14,14 @@ use crate::pg;
 pub enum Priority {
     High = 0,
     Normal = 1,
-    /// Below live changes: visits of many subjects.
     Low = 2,
+    /// Below the changes of any sync: visits of many subjects.
+    Bulk = 3,
 }
 
 impl Priority {
+    pub const LEVELS: usize = 4;
+
     pub fn number(self) -> i16 {
         self as i16
     }
@@ -26,7 +30,19 @@ impl Priority {
         match number {
             0 => Priority::High,
             1 => Priority::Normal,
-            _ => Priority::Low,
+            2 => Priority::Low,
+            _ => Priority::Bulk,
+        }
+    }
+}
+
+/// Of the changes of a sync.
+impl From<Precedence> for Priority {
+    fn from(precedence: Precedence) -> Self {
+        match precedence {
+            Precedence::High => Priority::High,
+            Precedence::Normal => Priority::Normal,
+            Precedence::Low => Priority::Low,
         }
     }
 }
@@ -43,8 +59,14 @@ pub struct Entry {
 /// Most subjects in one statement.
 const CHUNK: usize = 5_000;
 
-/// Makes jobs of `entries`, each subject once for each route. Returns how many had no job yet.
-pub async fn enqueue(tx: &Transaction<'_>, mut entries: Vec<Entry>, priority: Priority) -> Result<u64, pg::Error> {
+/// Makes jobs of `entries`, each subject once for each route, due once the subject has been quiet for as long as
+/// `debounce`. Returns how many had no job yet.
+pub async fn enqueue(
+    tx: &Transaction<'_>,
+    mut entries: Vec<Entry>,
+    priority: Priority,
+    debounce: Duration,
+) -> Result<u64, pg::Error> {
     // Statements that run at the same time must lock in the same order.
     entries.sort_unstable_by(|a, b| (a.route, &a.key).cmp(&(b.route, &b.key)));
     let statement = tx.prepare_cached(include_str!("../../sql/queue/enqueue.sql")).await?;
@@ -54,7 +76,10 @@ pub async fn enqueue(tx: &Transaction<'_>, mut entries: Vec<Entry>, priority: Pr
         let keys: Vec<&str> = chunk.iter().map(|entry| entry.key.as_str()).collect();
         let times: Vec<Option<SystemTime>> = chunk.iter().map(|entry| entry.changed_at).collect();
         let row = tx
-            .query_one(&statement, &[&routes, &keys, &times, &priority.number()])
+            .query_one(
+                &statement,
+                &[&routes, &keys, &times, &priority.number(), &debounce.as_secs_f64()],
+            )
             .await?;
         inserted += u64::try_from(row.get::<_, i64>("inserted")).unwrap_or_default();
     }

@@ -7,14 +7,18 @@
 mod claim;
 mod enqueue;
 mod progress;
+mod refresh;
 mod route;
+mod running;
 mod visit;
 mod worker;
 
-pub use claim::{ClaimError, DigestBytes, Job, JobId, claim, next_due};
+pub use claim::{ClaimError, Demand, DigestBytes, Job, JobId, claim, next_due};
 pub use enqueue::{Entry, Priority, enqueue};
 pub use progress::{Progress, read_progress, replace_progress, write_progress, write_readers_routes};
-pub use route::{Route, RouteId, ensure_routes, set_fingerprint};
+pub use refresh::refresh;
+pub use route::{Route, RouteId, ensure_routes, routes, set_at_work, set_paused, show_paused};
+pub use running::{Running, read_running, set_running};
 pub use visit::{
     Kind, NewVisit, Ready, Visit, VisitId, advance_visit, backlog, defer_visit, delete_visit, has_visits, insert_visit,
     known_page, lock_visit, read_visit, ready_visits,

@@ -1,8 +1,6 @@
 //! Routes: a sync into a sink, numbered.
 
-use std::collections::HashMap;
-
-use tokio_postgres::Transaction;
+use tokio_postgres::{GenericClient, Row, Transaction};
 
 use crate::pg;
 
@@ -17,43 +15,68 @@ pub struct Route {
     pub sink: String,
     /// Stands for the shape of the documents that are being sent; empty before the first.
     pub fingerprint: String,
+    /// Stands for the sync as it was configured when it worked last; empty before the first time.
+    pub configured: String,
+    /// Why nothing is done for it at present.
+    pub paused: Option<String>,
+}
+
+/// All routes, those of syncs that are no longer configured too.
+pub async fn routes(client: &impl GenericClient) -> Result<Vec<Route>, pg::Error> {
+    let rows = client.query(include_str!("../../sql/queue/routes.sql"), &[]).await?;
+    Ok(rows.iter().map(route).collect())
+}
+
+fn route(row: &Row) -> Route {
+    Route {
+        id: RouteId(row.get("id")),
+        sync: row.get("sync"),
+        sink: row.get("sink"),
+        fingerprint: row.get("fingerprint"),
+        configured: row.get("configured"),
+        paused: row.get("paused"),
+    }
 }
 
 /// The routes for pairs of sync and sink, in their order; those that are missing are made. Writes nothing where none is.
 pub async fn ensure_routes(tx: &Transaction<'_>, pairs: &[(String, String)]) -> Result<Vec<Route>, pg::Error> {
-    let mut known: HashMap<(String, String), (i16, String)> = HashMap::new();
-    for row in tx.query(include_str!("../../sql/queue/routes.sql"), &[]).await? {
-        known.insert(
-            (row.get("sync"), row.get("sink")),
-            (row.get("id"), row.get("fingerprint")),
-        );
-    }
-    let mut routes = Vec::new();
+    let known = routes(tx).await?;
+    let mut found = Vec::new();
     for (sync, sink) in pairs {
-        let mut route = known.get(&(sync.clone(), sink.clone())).cloned();
-        if route.is_none() {
-            let row = tx
-                .query_one(include_str!("../../sql/queue/insert_route.sql"), &[sync, sink])
-                .await?;
-            route = Some((row.get("id"), row.get("fingerprint")));
+        let of_pair = |route: &&Route| route.sync == *sync && route.sink == *sink;
+        if let Some(known) = known.iter().find(of_pair) {
+            found.push(known.clone());
+        } else {
+            let sql = include_str!("../../sql/queue/insert_route.sql");
+            found.push(route(&tx.query_one(sql, &[sync, sink]).await?));
         }
-        let (id, fingerprint) = route.expect("found or made");
-        routes.push(Route {
-            id: RouteId(id),
-            sync: sync.clone(),
-            sink: sink.clone(),
-            fingerprint,
-        });
     }
-    Ok(routes)
+    Ok(found)
 }
 
-/// From now on documents of this shape are sent; processes that would build another one leave the jobs alone.
-pub async fn set_fingerprint(tx: &Transaction<'_>, route: RouteId, fingerprint: &str) -> Result<(), pg::Error> {
-    tx.execute(
-        include_str!("../../sql/queue/set_fingerprint.sql"),
-        &[&route.0, &fingerprint],
-    )
-    .await?;
+/// From now on a sync configured like this works: documents of this shape are sent; processes that would build another one
+/// leave the jobs alone.
+pub async fn set_at_work(
+    tx: &Transaction<'_>,
+    route: RouteId,
+    fingerprint: &str,
+    configured: &str,
+) -> Result<(), pg::Error> {
+    let sql = include_str!("../../sql/queue/set_at_work.sql");
+    tx.execute(sql, &[&route.0, &fingerprint, &configured]).await?;
+    Ok(())
+}
+
+/// Why nothing is done for a route, for people.
+pub async fn set_paused(tx: &Transaction<'_>, route: RouteId, reason: &str) -> Result<(), pg::Error> {
+    let sql = include_str!("../../sql/queue/set_paused.sql");
+    tx.execute(sql, &[&route.0, &reason]).await?;
+    Ok(())
+}
+
+/// The same for all routes of a sync; `None`: it works again.
+pub async fn show_paused(client: &pg::Client, sync: &str, reason: Option<&str>) -> Result<(), pg::Error> {
+    let sql = include_str!("../../sql/queue/show_paused.sql");
+    client.execute(sql, &[&sync, &reason]).await?;
     Ok(())
 }

@@ -25,7 +25,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn name(&self) -> &'static str {
+    pub(super) fn name(&self) -> &'static str {
         match self {
             Kind::Subjects(_) => "subjects",
             Kind::Lookup { .. } => "lookup",

@@ -3,14 +3,16 @@
 //! Promises: what a sink holds and what becomes of the job are written in one transaction, and only by the worker that
 //! still holds the job.
 
+mod latency;
 mod migrate;
 mod prune;
 mod settle;
 mod survey;
 mod tally;
 
+pub use latency::latency;
 pub use migrate::{MigrateError, migrate, schema_problem};
 pub use prune::prune;
-pub use settle::{Attempt, Ending, Held, Settlement, settle};
+pub use settle::{Attempt, Ending, Held, Pace, Settlement, settle};
 pub use survey::{Jobs, RouteSurvey, Survey, survey};
 pub use tally::{Tally, add_tally};

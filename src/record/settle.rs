@@ -3,17 +3,16 @@
 //! One transaction for a handful of jobs: lock those that the worker still holds, then write state, attempts and the jobs
 //! themselves. If the process dies before the commit, the jobs are taken over as uncertain; after it, nothing is left to do.
 
-use std::time::{Duration, SystemTime};
+mod writes;
 
-use deadpool_postgres::Transaction;
-use futures_util::future::try_join_all;
-use tokio_postgres::types::ToSql;
+use std::time::{Duration, SystemTime};
 
 use crate::build::Digest;
 use crate::diff::Operation;
 use crate::failpoint;
 use crate::pg;
 use crate::queue::{JobId, RouteId};
+use writes::Writes;
 
 /// A claimed job at its end, as far as the records care.
 #[derive(Debug, Clone)]
@@ -46,8 +45,8 @@ pub enum Ending {
         version: i64,
         keep: bool,
     },
-    /// The sink holds the right thing already.
-    Suppressed,
+    /// The sink holds the right thing already, or is to keep what it has. `forget`: a delete that it has accepted.
+    Suppressed { forget: bool },
     /// Failed; due again after a while. `sent`: what was sent, and its number.
     Retry {
         after: Duration,
@@ -58,6 +57,14 @@ pub enum Ending {
     Over { dead: bool, certain: bool },
     /// Nothing was tried.
     Released { after: Duration },
+}
+
+/// How soon deliveries of one subject may follow each other. Both are zero where nothing is said of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Pace {
+    /// A changed subject waits until it has been quiet for so long.
+    pub debounce: Duration,
+    pub min_interval: Duration,
 }
 
 /// One try at delivering.
@@ -81,6 +88,7 @@ pub async fn settle(
     client: &mut pg::Client,
     route: RouteId,
     worker: i64,
+    pace: Pace,
     settlements: &[Settlement],
 ) -> Result<Vec<JobId>, pg::Error> {
     let tx = client.transaction().await?;
@@ -91,10 +99,7 @@ pub async fn settle(
     let rows = tx.query(&lock, &[&ids, &worker]).await?;
     let held: std::collections::HashMap<i64, i32> =
         rows.iter().map(|row| (row.get("id"), row.get("touched"))).collect();
-    let mut writes = Writes {
-        route: route.0,
-        ..Writes::default()
-    };
+    let mut writes = Writes::new(route, pace);
     let mut lost = Vec::new();
     for settlement in settlements {
         match held.get(&settlement.job.id.0) {
@@ -107,207 +112,4 @@ pub async fn settle(
     tx.commit().await?;
     failpoint::die_at("settle-after-commit");
     Ok(lost)
-}
-
-/// The parameters of all statements of one settlement, column by column.
-#[derive(Debug, Default)]
-struct Writes {
-    route: i16,
-    delete: Vec<i64>,
-    renew: Vec<i64>,
-    release: (Vec<i64>, Vec<f64>),
-    retry: RetryColumns,
-    finish: (Vec<i64>, Vec<&'static str>, Vec<i16>, Vec<bool>),
-    accept: (Vec<String>, Vec<Vec<u8>>, Vec<i64>),
-    forget: Vec<String>,
-    void: (Vec<String>, Vec<i64>),
-    attempts: AttemptColumns,
-}
-
-#[derive(Debug, Default)]
-struct RetryColumns {
-    jobs: Vec<i64>,
-    delays: Vec<f64>,
-    versions: Vec<Option<i64>>,
-    digests: Vec<Option<Vec<u8>>>,
-}
-
-#[derive(Debug, Default)]
-struct AttemptColumns {
-    jobs: Vec<i64>,
-    numbers: Vec<i16>,
-    starts: Vec<SystemTime>,
-    ends: Vec<SystemTime>,
-    outcomes: Vec<&'static str>,
-    classes: Vec<Option<&'static str>>,
-    statuses: Vec<Option<i16>>,
-    certain: Vec<bool>,
-    messages: Vec<Option<String>>,
-    operations: Vec<&'static str>,
-    versions: Vec<i64>,
-    digests: Vec<Option<Vec<u8>>>,
-}
-
-impl Writes {
-    /// `touched`: the subject has changed again since the claim.
-    fn add(&mut self, settlement: &Settlement, touched: bool) {
-        let job = &settlement.job;
-        let attempts = i16::try_from(job.attempts).unwrap_or(i16::MAX).saturating_add(1);
-        match &settlement.ending {
-            Ending::Accepted {
-                document,
-                version,
-                keep,
-            } => {
-                match document {
-                    Some(digest) => {
-                        self.accept.0.push(job.key.clone());
-                        self.accept.1.push(digest.to_bytes().to_vec());
-                        self.accept.2.push(*version);
-                    }
-                    None => self.forget.push(job.key.clone()),
-                }
-                if *keep || job.attempts > 0 {
-                    self.finish(job, "succeeded", attempts, touched);
-                } else {
-                    self.leave(job, touched);
-                }
-            }
-            // What failed before keeps its whole story, and a job that begins anew must not go on numbering it.
-            Ending::Suppressed if job.attempts > 0 => self.finish(job, "succeeded", attempts - 1, touched),
-            Ending::Suppressed => self.leave(job, touched),
-            Ending::Retry { after, certain, sent } => {
-                self.void_unless(*certain, job);
-                self.retry.jobs.push(job.id.0);
-                self.retry.delays.push(after.as_secs_f64());
-                self.retry.versions.push(sent.map(|(version, _)| version));
-                self.retry
-                    .digests
-                    .push(sent.map(|(_, digest)| digest.to_bytes().to_vec()));
-            }
-            Ending::Over { dead, certain } => {
-                self.void_unless(*certain, job);
-                self.finish(job, if *dead { "dead" } else { "failed" }, attempts, touched);
-            }
-            Ending::Released { after } => {
-                self.release.0.push(job.id.0);
-                self.release.1.push(after.as_secs_f64());
-            }
-        }
-        if let Some(attempt) = &settlement.attempt {
-            self.attempts.add(job.id, attempts, attempt);
-        }
-    }
-
-    fn leave(&mut self, job: &Held, touched: bool) {
-        if touched { &mut self.renew } else { &mut self.delete }.push(job.id.0);
-    }
-
-    fn finish(&mut self, job: &Held, state: &'static str, attempts: i16, touched: bool) {
-        self.finish.0.push(job.id.0);
-        self.finish.1.push(state);
-        self.finish.2.push(attempts);
-        self.finish.3.push(touched);
-    }
-
-    fn void_unless(&mut self, certain: bool, job: &Held) {
-        if !certain || job.uncertain {
-            self.void.0.push(job.key.clone());
-            self.void.1.push(job.version);
-        }
-    }
-
-    /// All statements go out together and their answers come back together.
-    async fn write(&self, tx: &Transaction<'_>) -> Result<(), pg::Error> {
-        let mut statements: Vec<(&str, Vec<&(dyn ToSql + Sync)>)> = Vec::new();
-        if !self.accept.0.is_empty() {
-            let parameters: Vec<&(dyn ToSql + Sync)> =
-                vec![&self.route, &self.accept.0, &self.accept.1, &self.accept.2];
-            statements.push((include_str!("../../sql/record/accept.sql"), parameters));
-        }
-        if !self.forget.is_empty() {
-            statements.push((
-                include_str!("../../sql/record/forget.sql"),
-                vec![&self.route, &self.forget],
-            ));
-        }
-        if !self.void.0.is_empty() {
-            statements.push((
-                include_str!("../../sql/record/void.sql"),
-                vec![&self.route, &self.void.0, &self.void.1],
-            ));
-        }
-        if !self.attempts.jobs.is_empty() {
-            statements.push((
-                include_str!("../../sql/record/attempts.sql"),
-                self.attempts.parameters(),
-            ));
-        }
-        if !self.delete.is_empty() {
-            statements.push((include_str!("../../sql/record/delete_jobs.sql"), vec![&self.delete]));
-        }
-        if !self.renew.is_empty() {
-            statements.push((include_str!("../../sql/record/renew_jobs.sql"), vec![&self.renew]));
-        }
-        if !self.release.0.is_empty() {
-            let parameters: Vec<&(dyn ToSql + Sync)> = vec![&self.release.0, &self.release.1];
-            statements.push((include_str!("../../sql/record/release_jobs.sql"), parameters));
-        }
-        if !self.retry.jobs.is_empty() {
-            let parameters: Vec<&(dyn ToSql + Sync)> = vec![
-                &self.retry.jobs,
-                &self.retry.delays,
-                &self.retry.versions,
-                &self.retry.digests,
-            ];
-            statements.push((include_str!("../../sql/record/retry_jobs.sql"), parameters));
-        }
-        if !self.finish.0.is_empty() {
-            let parameters: Vec<&(dyn ToSql + Sync)> =
-                vec![&self.finish.0, &self.finish.1, &self.finish.2, &self.finish.3];
-            statements.push((include_str!("../../sql/record/finish_jobs.sql"), parameters));
-        }
-        let sent = statements.iter().map(|(sql, parameters)| async move {
-            let statement = tx.prepare_cached(sql).await?;
-            tx.execute(&statement, parameters).await
-        });
-        try_join_all(sent).await?;
-        Ok(())
-    }
-}
-
-impl AttemptColumns {
-    fn add(&mut self, job: JobId, number: i16, attempt: &Attempt) {
-        self.jobs.push(job.0);
-        self.numbers.push(number);
-        self.starts.push(attempt.started_at);
-        self.ends.push(attempt.finished_at);
-        self.outcomes.push(attempt.outcome);
-        self.classes.push(attempt.class);
-        self.statuses
-            .push(attempt.status.and_then(|status| i16::try_from(status).ok()));
-        self.certain.push(attempt.certain);
-        self.messages.push(attempt.message.clone());
-        self.operations.push(attempt.operation.as_str());
-        self.versions.push(attempt.version);
-        self.digests
-            .push(attempt.digest.map(|digest| digest.to_bytes().to_vec()));
-    }
-
-    fn parameters(&self) -> Vec<&(dyn ToSql + Sync)> {
-        vec![
-            &self.jobs,
-            &self.numbers,
-            &self.starts,
-            &self.ends,
-            &self.outcomes,
-            &self.classes,
-            &self.statuses,
-            &self.certain,
-            &self.messages,
-            &self.operations,
-            &self.versions,
-            &self.digests,
-        ]
-    }
 }

@@ -18,6 +18,8 @@ pub struct Survey {
 pub struct RouteSurvey {
     pub sync: String,
     pub sink: String,
+    /// Why nothing is done for it at present.
+    pub paused: Option<String>,
     pub jobs: Jobs,
     /// Age of the oldest active job.
     pub oldest_seconds: Option<f64>,
@@ -56,6 +58,7 @@ pub async fn survey(client: &pg::Client) -> Result<Survey, pg::Error> {
         RouteSurvey {
             sync: row.get("sync"),
             sink: row.get("sink"),
+            paused: row.get("paused"),
             jobs: Jobs {
                 pending: row.get("pending"),
                 running: row.get("running"),

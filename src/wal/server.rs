@@ -1,53 +1,87 @@
 //! Whether the server and the role are able to stream.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use tokio_postgres::{GenericClient, Row};
 
-use super::{Publication, read_publication};
-use crate::catalog::Table;
+use super::publication::{Bounds, column_list, read_bounds};
+use super::{Exposure, Publication, read_publication};
+use crate::catalog::{Table, TableId};
 use crate::config::{Config, Problem};
 use crate::pg::{self, identifier};
 
 /// The oldest major version supported.
 const VERSION_MIN: i32 = 140_000;
 
-/// What stands in the way of reading the stream and the tables.
-pub async fn inspect(
+/// What stands in the way of reading the stream, whatever the tables are.
+pub async fn inspect(client: &impl GenericClient, config: &Config) -> Result<Vec<Problem>, pg::Error> {
+    let server = read_server(client, config).await?;
+    let publication = read_publication(client, &config.source.publication).await?;
+    let mut inspection = Inspection::new(config, &[], &server);
+    inspection.server(&server);
+    if config.source.manage && publication.is_none() && !server.get::<_, bool>("may_create") {
+        inspection.no_publication(&server);
+    }
+    Ok(inspection.problems)
+}
+
+/// What stands in the way of reading these tables, and their changes in the stream.
+pub async fn inspect_tables(
     client: &impl GenericClient,
     config: &Config,
-    tables: &[&Table],
+    exposures: &[Exposure<'_>],
 ) -> Result<Vec<Problem>, pg::Error> {
-    let source = &config.source;
-    let server = client
-        .query_one(include_str!("../../sql/source/server.sql"), &[&source.slot])
-        .await?;
-    let ids: Vec<u32> = tables.iter().map(|table| table.id).collect();
+    let server = read_server(client, config).await?;
+    let ids: Vec<u32> = exposures.iter().map(|exposure| exposure.table.id).collect();
     let privileges = client
         .query(include_str!("../../sql/source/table_privileges.sql"), &[&ids])
         .await?;
-    let publication = read_publication(client, &source.publication).await?;
-    let mut inspection = Inspection {
-        config,
-        tables,
-        role: server.get("role"),
-        problems: Vec::new(),
-    };
-    inspection.server(&server);
-    inspection.publication(&server, publication.as_ref());
-    let covered = publication.is_some_and(|publication| publication.covers(tables));
+    let publication = read_publication(client, &config.source.publication).await?;
+    let covered = publication
+        .as_ref()
+        .is_some_and(|publication| publication.covers(exposures));
+    let mut inspection = Inspection::new(config, exposures, &server);
+    if !config.source.manage {
+        if !publication
+            .as_ref()
+            .is_some_and(|publication| publication.covers(&inspection.whole_tables()))
+        {
+            inspection.uncovered(publication.is_some());
+        }
+        if let Some(publication) = &publication {
+            let bounds = read_bounds(client, exposures).await?;
+            inspection.column_lists(publication, &bounds);
+        }
+    }
     for row in &privileges {
         inspection.table(row, covered);
     }
     Ok(inspection.problems)
 }
 
+async fn read_server(client: &impl GenericClient, config: &Config) -> Result<Row, pg::Error> {
+    client
+        .query_one(include_str!("../../sql/source/server.sql"), &[&config.source.slot])
+        .await
+}
+
 struct Inspection<'a> {
     config: &'a Config,
-    tables: &'a [&'a Table],
+    exposures: &'a [Exposure<'a>],
     role: &'a str,
     problems: Vec<Problem>,
 }
 
-impl Inspection<'_> {
+impl<'a> Inspection<'a> {
+    fn new(config: &'a Config, exposures: &'a [Exposure<'a>], server: &'a Row) -> Self {
+        Self {
+            config,
+            exposures,
+            role: server.get("role"),
+            problems: Vec::new(),
+        }
+    }
+
     fn problem(&mut self, summary: String) -> &mut Problem {
         self.problems.push(Problem::at(&self.config.source.url_place, summary));
         self.problems.last_mut().expect("one was just pushed")
@@ -94,33 +128,82 @@ impl Inspection<'_> {
         }
     }
 
-    fn publication(&mut self, server: &Row, publication: Option<&Publication>) {
-        let source = &self.config.source;
+    fn no_publication(&mut self, server: &Row) {
         let role = identifier(self.role);
-        if source.manage {
-            if publication.is_none() && !server.get::<_, bool>("may_create") {
-                let database: &str = server.get("database");
-                let problem = self.problem(format!("role {role} may not create a publication"));
-                problem.sql = Some(format!("grant create on database {} to {role};", identifier(database)));
-            }
-        } else if !publication.is_some_and(|publication| publication.covers(self.tables)) {
-            let list: Vec<String> = self.tables.iter().map(|table| table.sql_name()).collect();
-            let name = identifier(&source.publication);
-            let verb = if publication.is_some() { "alter" } else { "create" };
-            let tables = if publication.is_some() {
-                "set table"
-            } else {
-                "for table"
+        let database: &str = server.get("database");
+        let problem = self.problem(format!("role {role} may not create a publication"));
+        problem.sql = Some(format!("grant create on database {} to {role};", identifier(database)));
+    }
+
+    fn uncovered(&mut self, exists: bool) {
+        let tables = self.exposures.iter().map(|exposure| exposure.table);
+        let list: Vec<String> = tables.map(Table::sql_name).collect();
+        let name = identifier(&self.config.source.publication);
+        let (verb, tables) = if exists {
+            ("alter", "set table")
+        } else {
+            ("create", "for table")
+        };
+        let problem = self.problem(format!(
+            "publication {name} does not show every table that the syncs read"
+        ));
+        problem
+            .help
+            .push("with manage = true it would be kept in step".to_owned());
+        problem.sql = Some(format!(
+            "{verb} publication {name} {tables} {};\n\
+             alter publication {name} set (publish = 'insert, update, delete, truncate', publish_via_partition_root = true);",
+            list.join(", ")
+        ));
+    }
+
+    /// What is to be shown, whatever the columns.
+    fn whole_tables(&self) -> Vec<Exposure<'_>> {
+        let tables = self.exposures.iter().map(|exposure| exposure.table);
+        tables
+            .map(|table| Exposure {
+                table,
+                needed: BTreeSet::new(),
+                counted: None,
+            })
+            .collect()
+    }
+
+    /// What the column lists of a publication that is not ours leave out and must not.
+    fn column_lists(&mut self, publication: &Publication, bounds: &BTreeMap<TableId, Bounds>) {
+        for exposure in self.exposures {
+            let id = exposure.table.id;
+            let (Some(published), Some(bounds)) = (publication.tables.get(&id), bounds.get(&id)) else {
+                continue;
             };
-            let summary = format!("publication {name} does not show every table that the syncs read");
-            let problem = self.problem(summary);
-            problem
-                .help
-                .push("with manage = true it would be kept in step".to_owned());
+            let identity = exposure.table.identity_columns().unwrap_or_default();
+            let identity: BTreeSet<&str> = identity.iter().map(String::as_str).collect();
+            let (needed, rejected) = (published.lacks(&exposure.needed), published.lacks(&identity));
+            let lacking: BTreeSet<&str> = needed.iter().chain(&rejected).copied().collect();
+            if lacking.is_empty() {
+                continue;
+            }
+            let (table, name) = (exposure.table.sql_name(), identifier(&self.config.source.publication));
+            let lacking: Vec<&str> = lacking.into_iter().collect();
+            let problem = self.problem(format!(
+                "publication {name} leaves out {} of {table}",
+                lacking.join(", ")
+            ));
+            problem.help.push(if rejected.is_empty() {
+                "without them the stream does not tell which subjects a changed row belongs to".to_owned()
+            } else {
+                "they are in the replica identity: postgres rejects the application's own updates and deletes"
+                    .to_owned()
+            });
+            let shown = published.columns.iter().flatten().map(String::as_str);
+            let list: BTreeSet<String> = shown
+                .chain(lacking)
+                .chain(bounds.must.iter().map(String::as_str))
+                .map(str::to_owned)
+                .collect();
             problem.sql = Some(format!(
-                "{verb} publication {name} {tables} {};\n\
-                 alter publication {name} set (publish = 'insert, update, delete, truncate', publish_via_partition_root = true);",
-                list.join(", ")
+                "begin;\nalter publication {name} drop table {table};\nalter publication {name} add table {table} ({});\ncommit;",
+                column_list(&list)
             ));
         }
     }
@@ -128,10 +211,10 @@ impl Inspection<'_> {
     fn table(&mut self, privileges: &Row, covered: bool) {
         let id: u32 = privileges.get("oid");
         let Some(table) = self
-            .tables
+            .exposures
             .iter()
-            .find(|table| table.id == id)
-            .map(|table| table.sql_name())
+            .find(|exposure| exposure.table.id == id)
+            .map(|exposure| exposure.table.sql_name())
         else {
             return;
         };
@@ -139,6 +222,14 @@ impl Inspection<'_> {
         if !privileges.get::<_, bool>("may_select") {
             let problem = self.problem(format!("role {role} may not read {table}"));
             problem.sql = Some(format!("grant select on {table} to {role};"));
+        }
+        if privileges.get("sees_some") {
+            let problem = self.problem(format!("row-level security hides rows of {table} from role {role}"));
+            problem
+                .help
+                .push("what is hidden is published as gone; if that is not meant, let the role see all".to_owned());
+            problem.sql = Some(format!("alter role {role} bypassrls;"));
+            problem.warning = true;
         }
         if self.config.source.manage && !covered && !privileges.get::<_, bool>("owned") {
             let problem = self.problem(format!("role {role} may not publish {table}, which is not its own"));

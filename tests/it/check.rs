@@ -591,6 +591,27 @@ fn as_role(world: &World, role: &str) -> String {
 }
 
 #[tokio::test]
+async fn rows_hidden_by_a_policy_are_pointed_out() {
+    let world = World::with_shop().await;
+    let role: String = world.value("select current_database() || '_tenant'").await;
+    let setup = format!(
+        "create role {role} login replication; grant select on all tables in schema public to {role};
+         create publication walsift for table customers, products, orders, order_lines with (publish_via_partition_root = true);
+         create schema walsift authorization {role};
+         alter table orders enable row level security; create policy those on orders using (id > 0)"
+    );
+    world.sql(&setup).await;
+    let text = passed(&world, &as_role(&world, &role)).await;
+    let warnings: Vec<&str> = text.lines().filter(|line| line.starts_with("warning: ")).collect();
+    assert_snapshot!(warnings.join("\n"), @r#"warning: row-level security hides rows of "public"."orders" from role "DATABASE_tenant""#);
+    let remedy = remedy(&text);
+    assert_snapshot!(remedy, @r#"alter role "DATABASE_tenant" bypassrls;"#);
+    let database: String = world.value("select current_database()::text").await;
+    run(&world, &remedy.replace("DATABASE", &database)).await;
+    assert_eq!(passed(&world, &as_role(&world, &role)).await, OK);
+}
+
+#[tokio::test]
 async fn a_role_that_may_do_nothing_is_told_all_that_it_needs() {
     let world = World::with_shop().await;
     let role: String = world.value("select current_database() || '_reader'").await;

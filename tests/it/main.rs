@@ -5,16 +5,26 @@
 
 #![allow(clippy::unwrap_used, reason = "all of this is test code, helpers too")]
 
+mod against;
 mod check;
 mod documents;
+mod fix;
 mod guarantees;
 mod harness;
+mod init;
+mod language;
 mod layers;
+mod messages;
 mod oracle;
+mod plan;
+mod publication;
 mod random;
 mod reads;
+mod relevance;
+mod schema_changes;
 mod shop;
 mod statements;
 mod status;
+mod syncs;
 #[allow(dead_code, reason = "a helper may be there before the first test that needs it")]
 mod world;

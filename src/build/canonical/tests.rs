@@ -5,6 +5,10 @@ use serde_json::Value;
 
 use super::*;
 
+fn digest(document: &str) -> Result<Digest, NotJson> {
+    super::digest(document, &Ignored::default())
+}
+
 fn hex(document: &str) -> String {
     digest(document).unwrap().to_string()
 }

@@ -2,6 +2,9 @@
 
 use super::NotJson;
 
+/// What [`Text::string`] writes before the text itself: the quote and the length.
+pub(super) const NAME_OFFSET: usize = 9;
+
 pub(super) struct Text<'a> {
     bytes: &'a [u8],
     at: usize,

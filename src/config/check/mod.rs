@@ -5,11 +5,14 @@
 
 mod changes;
 mod claims;
+mod ignore;
 mod names;
 mod settings;
 mod sinks;
 mod syncs;
 mod tree;
+
+pub use names::is_label;
 
 use super::raw::RawConfig;
 use super::{Config, Place, Problem, Report};

@@ -1,5 +1,7 @@
 //! What things may be called.
 
+use std::collections::HashSet;
+
 use crate::config::raw::At;
 use crate::config::wording::quoted;
 use crate::config::{Problem, Report, TableName};
@@ -7,12 +9,17 @@ use crate::config::{Problem, Report, TableName};
 /// The longest identifier of Postgres; it would silently cut a longer one.
 pub const IDENTIFIER_BYTES_MAX: usize = 63;
 
+/// Whether a sync or a sink may have this name.
+pub fn is_label(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
+    let begins_well = text.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit());
+    begins_well && text.bytes().all(allowed) && text.len() <= IDENTIFIER_BYTES_MAX
+}
+
 /// Names of syncs and sinks stand in headers, metrics and URLs without any quoting.
 pub fn check_label(what: &str, name: &At<String>, report: &mut Report) {
     let text = &name.value;
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
-    let begins_well = text.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit());
-    if !begins_well || !text.bytes().all(allowed) || text.len() > IDENTIFIER_BYTES_MAX {
+    if !is_label(text) {
         let problem = Problem::at(&name.place, format!("{what} can't be named {}", quoted(text)));
         report.push(problem.help(
             "allowed are lower-case letters, digits, `_` and `-`, beginning with a letter or digit, at most 63 in all",
@@ -33,6 +40,21 @@ pub fn check_member(what: &str, name: &At<String>, report: &mut Report) {
         return;
     };
     report.push(Problem::at(&name.place, format!("the name of {what} {problem}")));
+}
+
+/// Columns, each once.
+pub fn check_columns(columns: &[At<String>], report: &mut Report) {
+    let mut seen = HashSet::new();
+    for column in columns {
+        if column.value.is_empty() {
+            report.push(Problem::at(&column.place, "the name of a column is empty"));
+        } else if !seen.insert(&column.value) {
+            report.push(Problem::at(
+                &column.place,
+                format!("the column `{}` is named twice", column.value),
+            ));
+        }
+    }
 }
 
 /// A publication: anything that Postgres takes for a name.
@@ -71,6 +93,13 @@ pub fn parse_table(text: &str) -> Option<TableName> {
         }
     };
     rest.is_empty().then_some(table)
+}
+
+impl TableName {
+    /// `name` or `schema.name`, as the file has it.
+    pub fn parse(text: &str) -> Option<Self> {
+        parse_table(text)
+    }
 }
 
 fn identifier(text: &str) -> Option<(String, &str)> {

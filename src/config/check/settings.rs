@@ -44,6 +44,7 @@ pub fn source(raw: RawSource, report: &mut Report) -> Source {
         publication: raw.publication.or(PUBLICATION.to_owned()),
         slot: raw.slot.or(SLOT.to_owned()),
         manage: raw.manage.or(true),
+        column_lists: raw.column_lists.or(false),
         on_lost_slot: raw.on_lost_slot.or(OnLostSlot::Resync),
         heartbeat: at_least("heartbeat", raw.heartbeat, HEARTBEAT, HEARTBEAT_MIN, report),
     }

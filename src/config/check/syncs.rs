@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::{changes, claims, names, tree};
+use super::{changes, claims, ignore, names, tree};
+use crate::config::raw::units::format_duration;
 use crate::config::raw::{At, Field, RawNode, RawSync};
 use crate::config::wording::{listed, nearest, quoted};
-use crate::config::{Deletes, History, Initial, Place, Pointer, Precedence, Problem, Report, Sync};
+use crate::config::{Deletes, Expression, History, Initial, Place, Precedence, Problem, Report, Sync};
 
 pub fn sync(raw: RawSync, sink_names: &[At<String>], report: &mut Report) -> Sync {
     let name = raw.root.name.clone();
@@ -14,51 +15,82 @@ pub fn sync(raw: RawSync, sink_names: &[At<String>], report: &mut Report) -> Syn
     let sinks = sinks(&raw, &name, sink_names, report);
     let key = raw.key.into_given().map(|key| columns(key, report));
     claims::check(&raw.root, report);
-    let sql = raw.sql.into_given();
-    if let Some(sql) = &sql {
+    if let Some(sql) = raw.sql.given() {
         check_by_hand(&sql.place, &raw.root, report);
-        if raw.changes.is_empty() {
-            let problem = Problem::at(
-                &sql.place,
-                "a sync with `sql` must say under `changes` which tables it listens to",
-            );
+        if raw.changes.is_absent() || raw.changes.given().is_some_and(|changes| changes.value.is_empty()) {
+            let problem = Problem::at(&sql.place, "a sync with `sql` must say which tables it listens to");
             report.push(problem.help(format!(
-                "add [syncs.{}.changes] with a line for each table that it reads",
+                "add [syncs.{}.changes] with a line for each table that the statement reads",
                 name.value
             )));
         }
     }
-    if let Some(period) = raw.refresh_every.given()
-        && period.value < REFRESH_MIN
-    {
-        report.push(Problem::at(&period.place, "`refresh_every` is less than a minute").help("wanted is 1m or more"));
-    }
+    let by_hand = !raw.sql.is_absent();
+    let root = tree::node(raw.root, report);
     Sync {
         name: name.value,
         place: name.place,
         sinks,
         key,
         deletes: raw.deletes.or(Deletes::Publish),
-        ignore: pointers(raw.ignore.or(Vec::new()), report),
-        debounce: raw.debounce.or(Duration::ZERO),
-        min_interval: raw.min_interval.or(Duration::ZERO),
-        refresh_every: raw.refresh_every.into_given().map(|period| period.value),
+        ignore: ignore::pointers(raw.ignore.or(Vec::new()), (!by_hand).then_some(&root), report),
+        debounce: at_most("debounce", raw.debounce, DEBOUNCE_MAX, report).unwrap_or_default(),
+        min_interval: at_most("min_interval", raw.min_interval, MIN_INTERVAL_MAX, report).unwrap_or_default(),
+        refresh_every: refresh_every(raw.refresh_every, report),
         priority: raw.priority.or(Precedence::Normal),
-        after_publish: raw
-            .after_publish
-            .into_given()
-            .map(|sql| tree::expression("after_publish", sql, report)),
+        after_publish: raw.after_publish.into_given().map(|sql| after_publish(sql, report)),
         initial: raw.initial.or(Initial::All),
         history: raw.history.or(History::Failures),
-        root: tree::node(raw.root, report),
-        sql: sql.map(|sql| tree::expression("sql", sql, report)),
-        changes: changes::changes(raw.changes, report),
+        root,
+        sql: raw.sql.into_given().map(|sql| tree::statement("sql", sql, report)),
+        changes: changes::changes(raw.changes.or(Vec::new()), report),
         messages: changes::messages(raw.messages, report),
     }
 }
 
+/// A subject may have to wait ten times as long.
+const DEBOUNCE_MAX: Duration = Duration::from_hours(24);
+const MIN_INTERVAL_MAX: Duration = Duration::from_hours(30 * 24);
 /// Below that a refresh would be a load of its own.
 const REFRESH_MIN: Duration = Duration::from_mins(1);
+const REFRESH_MAX: Duration = Duration::from_hours(366 * 24);
+
+fn at_most(key: &str, field: Field<Duration>, most: Duration, report: &mut Report) -> Option<Duration> {
+    let At { value, place } = field.into_given()?;
+    if value > most {
+        let problem = Problem::at(&place, format!("`{key}` is too long"));
+        report.push(problem.help(format!("wanted is at most \"{}\"", format_duration(most))));
+    }
+    Some(value)
+}
+
+fn refresh_every(field: Field<Duration>, report: &mut Report) -> Option<Duration> {
+    if let Some(period) = field.given()
+        && period.value < REFRESH_MIN
+    {
+        let problem = Problem::at(&period.place, "`refresh_every` is too short");
+        let problem = problem.help(format!("wanted is at least \"{}\"", format_duration(REFRESH_MIN)));
+        report.push(if period.value.is_zero() {
+            problem.help("to visit subjects only when something changes, leave it out")
+        } else {
+            problem
+        });
+    }
+    at_most("refresh_every", field, REFRESH_MAX, report)
+}
+
+fn after_publish(sql: At<String>, report: &mut Report) -> Expression {
+    let parameter = |at: usize| {
+        let name = &sql.value[at + 1..];
+        name.starts_with(|first: char| first.is_ascii_digit()) || name.starts_with("document")
+    };
+    if !sql.value.trim().is_empty() && !sql.value.match_indices('$').any(|(at, _)| parameter(at)) {
+        let problem = Problem::at(&sql.place, "`after_publish` does the same whatever was published");
+        let problem = problem.help("`$1`, … stand for the key, `$document` for the document");
+        report.push(problem.warning());
+    }
+    tree::statement("after_publish", sql, report)
+}
 
 /// Where SQL takes the place of the tree there is no tree.
 fn check_by_hand(sql: &Place, root: &RawNode, report: &mut Report) {
@@ -72,27 +104,9 @@ fn check_by_hand(sql: &Place, root: &RawNode, report: &mut Report) {
         .iter()
         .map(|child| (child.name.value.as_str(), &child.name.place));
     for (key, place) in keys.chain(children) {
-        let problem = Problem::at(
-            place,
-            format!("`{key}` means nothing beside `sql`, which yields the whole document"),
-        );
-        report.push(problem.also(sql, "it stands here"));
+        let problem = Problem::at(place, format!("`{key}` means nothing beside `sql`"));
+        report.push(problem.also(sql, "this yields the whole document"));
     }
-}
-
-fn pointers(raw: Vec<At<String>>, report: &mut Report) -> Vec<Pointer> {
-    let parse = |pointer: At<String>| {
-        let parsed = Pointer::parse(&pointer.value);
-        if parsed.is_none() {
-            let problem = Problem::at(
-                &pointer.place,
-                format!("{} is not a JSON pointer", quoted(&pointer.value)),
-            );
-            report.push(problem.help("wanted is \"/member\" or \"/member/member\"; `~1` stands for `/`, `~0` for `~`"));
-        }
-        parsed
-    };
-    raw.into_iter().filter_map(parse).collect()
 }
 
 fn sinks(raw: &RawSync, sync: &At<String>, known: &[At<String>], report: &mut Report) -> Vec<String> {
@@ -147,16 +161,6 @@ fn columns(key: At<Vec<At<String>>>, report: &mut Report) -> Vec<String> {
     if key.value.is_empty() {
         report.push(Problem::at(&key.place, "`key` is empty").help("leave it out to use the primary key"));
     }
-    let mut seen = HashSet::new();
-    for column in &key.value {
-        if column.value.is_empty() {
-            report.push(Problem::at(&column.place, "the name of a column is empty"));
-        } else if !seen.insert(column.value.clone()) {
-            report.push(Problem::at(
-                &column.place,
-                format!("the column `{}` is named twice", column.value),
-            ));
-        }
-    }
+    names::check_columns(&key.value, report);
     key.value.into_iter().map(|column| column.value).collect()
 }

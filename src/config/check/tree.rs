@@ -8,7 +8,7 @@ use crate::config::{Cardinality, Document, Expression, Member, Node, Place, Prob
 pub fn node(raw: RawNode, report: &mut Report) -> Node {
     check_keys(&raw, report);
     let table = table(&raw, report);
-    let on = raw.on.into_given().map(|on| columns(on, report));
+    let on = raw.on.into_given().map(|on| columns("on", on, report));
     Node {
         cardinality: raw.cardinality,
         table,
@@ -24,6 +24,9 @@ pub fn node(raw: RawNode, report: &mut Report) -> Node {
         place: raw.name.place,
     }
 }
+
+/// As far as Postgres counts.
+const LIMIT_MAX: u64 = i64::MAX as u64;
 
 /// Keys that mean nothing on this kind of node.
 fn check_keys(raw: &RawNode, report: &mut Report) {
@@ -57,8 +60,15 @@ fn check_keys(raw: &RawNode, report: &mut Report) {
         let help = "through = { table = \"…\", on = { between = \"enclosing\" }, to = { between = \"here\" } }";
         report.push(problem.also(&through.place, "it stands here").help(help));
     }
-    if let Some(limit) = raw.limit.given().filter(|limit| limit.value == 0) {
-        report.push(Problem::at(&limit.place, "`limit` can't be 0").help("leave the node out instead"));
+    if let Some(limit) = raw.limit.given()
+        && !(1..=LIMIT_MAX).contains(&limit.value)
+    {
+        let problem = Problem::at(&limit.place, format!("`limit` can't be {}", limit.value));
+        report.push(if limit.value == 0 {
+            problem.help("a `many` without elements may as well be left out; its `aggregate` needs no `document`")
+        } else {
+            problem.help(format!("wanted is a number from 1 to {LIMIT_MAX}"))
+        });
     }
     if raw.cardinality != Cardinality::Many {
         if let Some(limit) = raw.limit.given() {
@@ -121,7 +131,8 @@ fn through(raw: RawThrough, report: &mut Report) -> Option<Through> {
             None
         }),
         Field::Absent => {
-            report.push(Problem::at(&raw.place, "`through` has no `table`, the one between"));
+            let problem = Problem::at(&raw.place, "`through` has no `table`");
+            report.push(problem.help("name the table that stands between the two"));
             None
         }
         Field::Unusable => None,
@@ -129,14 +140,14 @@ fn through(raw: RawThrough, report: &mut Report) -> Option<Through> {
     Some(Through {
         table,
         place: raw.place,
-        on: raw.on.into_given().map(|on| columns(on, report)),
-        to: raw.to.into_given().map(|to| columns(to, report)),
+        on: raw.on.into_given().map(|on| columns("on", on, report)),
+        to: raw.to.into_given().map(|to| columns("to", to, report)),
     })
 }
 
-fn columns(on: At<Vec<(At<String>, At<String>)>>, report: &mut Report) -> Vec<(String, String)> {
+fn columns(key: &str, on: At<Vec<(At<String>, At<String>)>>, report: &mut Report) -> Vec<(String, String)> {
     if on.value.is_empty() {
-        report.push(Problem::at(&on.place, "`on` is empty").help("leave it out to follow the foreign key"));
+        report.push(Problem::at(&on.place, format!("`{key}` is empty")).help("leave it out to follow the foreign key"));
     }
     for (here, there) in &on.value {
         for column in [here, there].into_iter().filter(|column| column.value.is_empty()) {
@@ -150,8 +161,16 @@ fn columns(on: At<Vec<(At<String>, At<String>)>>, report: &mut Report) -> Vec<(S
 }
 
 pub fn expression(key: &str, sql: At<String>, report: &mut Report) -> Expression {
+    sql_text(key, sql, "an SQL expression", report)
+}
+
+pub fn statement(key: &str, sql: At<String>, report: &mut Report) -> Expression {
+    sql_text(key, sql, "an SQL statement", report)
+}
+
+fn sql_text(key: &str, sql: At<String>, wanted: &str, report: &mut Report) -> Expression {
     if sql.value.trim().is_empty() {
-        report.push(Problem::at(&sql.place, format!("`{key}` is empty")).label("an SQL expression is wanted"));
+        report.push(Problem::at(&sql.place, format!("`{key}` is empty")).label(format!("{wanted} is wanted")));
     }
     Expression {
         sql: sql.value,

@@ -2,6 +2,7 @@
 //!
 //! No rule of the language is here but names and types of keys. `check` has the others.
 
+mod changes;
 pub mod expand;
 mod reader;
 mod reading;
@@ -10,10 +11,11 @@ mod syntax;
 mod tree;
 pub mod units;
 
+pub use changes::RawWay;
 pub use expand::Environment;
 pub use reading::{At, Field, Reading};
 pub use sections::{
     RawAdmin, RawConfig, RawEngine, RawHttp, RawRetention, RawRetry, RawSink, RawSinkKind, RawSource, RawState,
 };
 pub use syntax::parse;
-pub use tree::{RawDocument, RawMember, RawNode, RawSync, RawThrough, RawValue, RawWay};
+pub use tree::{RawDocument, RawMember, RawNode, RawSync, RawThrough, RawValue};

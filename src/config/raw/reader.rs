@@ -104,11 +104,11 @@ impl<'a> Reader<'a> {
     /// One of a few words.
     pub fn word<T: Copy>(&mut self, key: &'static str, words: &[(&'static str, T)]) -> Field<T> {
         self.read(key, |reader, entry| {
-            let text = reader.text(entry, "a string")?;
+            let names: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            let text = reader.text(entry, &listed(&names, '"'))?;
             if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == text) {
                 return Some(*meaning);
             }
-            let names: Vec<_> = words.iter().map(|(word, _)| *word).collect();
             let problem = Problem::at(&entry.value_place, format!("`{key}` can't be {}", quoted(&text)));
             let problem = problem.label(format!("wanted is {}", listed(&names, '"')));
             reader.report(match nearest(&text, &names) {
@@ -159,18 +159,6 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// A table whose keys are names of the user's, with `true` or `false` each.
-    pub fn named_booleans(&mut self, key: &'static str) -> Field<Vec<(At<String>, bool)>> {
-        self.read(key, |reader, entry| {
-            let table = reader.child(entry)?;
-            let pair = |entry: Entry<'a>| match entry.value.get_ref() {
-                DeValue::Boolean(boolean) => Some((At::new(entry.name, entry.key_place), *boolean)),
-                _ => reader.mistyped(&entry, "`true` or `false`"),
-            };
-            every(table.entries().into_iter().map(pair))
-        })
-    }
-
     /// Like [`Reader::named_strings`], with secrets.
     pub fn named_secrets(&mut self, key: &'static str) -> Field<Vec<(At<String>, At<SecretString>)>> {
         if let Some(entry) = self.entry(key) {
@@ -199,7 +187,7 @@ impl<'a> Reader<'a> {
 
     /// A value of any type, for those who look at it themselves.
     pub fn any(&mut self, key: &'static str) -> Option<Entry<'a>> {
-        self.known.push(key);
+        self.know(key);
         self.entry(key)
     }
 
@@ -292,6 +280,17 @@ impl<'a> Reader<'a> {
     }
 
     pub fn mistyped<T>(&self, entry: &Entry<'a>, wanted: &str) -> Option<T> {
+        self.report(Self::wrong_type(entry, wanted));
+        None
+    }
+
+    /// The same, with what to do instead.
+    pub fn mistyped_but<T>(&self, entry: &Entry<'a>, wanted: &str, help: impl Into<String>) -> Option<T> {
+        self.report(Self::wrong_type(entry, wanted).help(help));
+        None
+    }
+
+    fn wrong_type(entry: &Entry<'a>, wanted: &str) -> Problem {
         let found = match entry.value.get_ref() {
             DeValue::Integer(_) => "an integer",
             DeValue::Array(_) => "a list",
@@ -302,8 +301,7 @@ impl<'a> Reader<'a> {
             DeValue::Datetime(_) => "a date or time",
         };
         let problem = Problem::at(&entry.value_place, format!("`{}` must be {wanted}", entry.name));
-        self.report(problem.label(format!("this is {found}")));
-        None
+        problem.label(format!("this is {found}"))
     }
 
     fn guard(&self, entry: &Entry<'a>) {
@@ -331,7 +329,7 @@ impl<'a> Reader<'a> {
     }
 
     fn read<T>(&mut self, key: &'static str, value_of: impl FnOnce(&Self, &Entry<'a>) -> Option<T>) -> Field<T> {
-        self.known.push(key);
+        self.know(key);
         let Some(entry) = self.entry(key) else {
             return Field::Absent;
         };
@@ -339,6 +337,12 @@ impl<'a> Reader<'a> {
             Some(value) => Field::Given(At::new(value, entry.value_place)),
             None => Field::Unusable,
         }
+    }
+
+    fn know(&mut self, key: &'static str) {
+        self.known.push(key);
+        #[cfg(test)]
+        self.reading.known.borrow_mut().push((self.place.path.clone(), key));
     }
 
     fn entry(&self, key: &str) -> Option<Entry<'a>> {

@@ -73,6 +73,9 @@ pub struct Reading<'a> {
     pub problems: RefCell<Vec<Problem>>,
     /// Bytes of the file that may not be shown.
     pub secrets: RefCell<Vec<Range<usize>>>,
+    /// Every key that a reader asked for, with the path of its table.
+    #[cfg(test)]
+    pub known: RefCell<Vec<(String, &'static str)>>,
 }
 
 impl<'a> Reading<'a> {
@@ -82,6 +85,8 @@ impl<'a> Reading<'a> {
             env,
             problems: RefCell::default(),
             secrets: RefCell::default(),
+            #[cfg(test)]
+            known: RefCell::default(),
         }
     }
 

@@ -40,6 +40,7 @@ pub struct RawSource {
     pub publication: Field<String>,
     pub slot: Field<String>,
     pub manage: Field<bool>,
+    pub column_lists: Field<bool>,
     pub on_lost_slot: Field<OnLostSlot>,
     pub heartbeat: Field<Duration>,
 }
@@ -188,6 +189,7 @@ fn read_source(mut reader: Reader<'_>) -> RawSource {
         publication: reader.string("publication"),
         slot: reader.string("slot"),
         manage: reader.boolean("manage"),
+        column_lists: reader.boolean("column_lists"),
         on_lost_slot: reader.word("on_lost_slot", &ON_LOST_SLOT),
         heartbeat: reader.duration("heartbeat"),
     };

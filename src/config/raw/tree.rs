@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::changes::{RawWay, read_changes, read_messages};
 use super::reader::{Entry, Reader};
 use super::reading::{At, Field};
 use super::sections::{DELETES, HISTORIES, INITIALS, PRECEDENCES};
@@ -25,18 +26,9 @@ pub struct RawSync {
     pub root: RawNode,
     pub sql: Field<String>,
     /// `(table, way)`
-    pub changes: Vec<(At<String>, RawWay)>,
+    pub changes: Field<Vec<(At<String>, RawWay)>>,
     /// `(prefix, whether to listen)`
     pub messages: Vec<(At<String>, bool)>,
-}
-
-pub enum RawWay {
-    /// Columns, or the one word `all`.
-    Strings(At<Vec<At<String>>>),
-    Query {
-        sql: Field<String>,
-        from: Field<Vec<At<String>>>,
-    },
 }
 
 pub struct RawNode {
@@ -82,14 +74,8 @@ pub enum RawValue {
 }
 
 pub fn read_sync(name: At<String>, mut reader: Reader<'_>) -> RawSync {
-    // One name, written as a string: `sinks` is the list.
-    let sink = match reader.string("sink") {
-        Field::Given(At { value, place }) => Field::Given(At::new(vec![At::new(value, place.clone())], place)),
-        Field::Absent => Field::Absent,
-        Field::Unusable => Field::Unusable,
-    };
     let sync = RawSync {
-        sink,
+        sink: read_sink_name(&mut reader),
         sinks: reader.strings("sinks"),
         key: reader.strings("key"),
         deletes: reader.word("deletes", &DELETES),
@@ -104,36 +90,28 @@ pub fn read_sync(name: At<String>, mut reader: Reader<'_>) -> RawSync {
         root: read_node(name, Cardinality::Root, &mut reader),
         sql: reader.string("sql"),
         changes: read_changes(&mut reader),
-        messages: reader.named_booleans("messages").or(Vec::new()),
+        messages: read_messages(&mut reader),
     };
     finish(reader);
     sync
 }
 
-fn read_changes(reader: &mut Reader<'_>) -> Vec<(At<String>, RawWay)> {
-    let Some(entry) = reader.any("changes") else {
-        return Vec::new();
+/// One name, written as a string: `sinks` is the list.
+fn read_sink_name(reader: &mut Reader<'_>) -> Field<Vec<At<String>>> {
+    let Some(entry) = reader.any("sink") else {
+        return Field::Absent;
     };
-    let Some(table) = reader.child(&entry) else {
-        return Vec::new();
+    let name = match entry.value.get_ref() {
+        DeValue::Array(_) => reader.mistyped_but(&entry, "a string", "for several there is `sinks`"),
+        _ => reader.text(&entry, "a string"),
     };
-    let read = |entry: Entry<'_>| {
-        let way = match entry.value.get_ref() {
-            DeValue::Table(_) => {
-                let mut query = table.child(&entry)?;
-                let way = RawWay::Query {
-                    sql: query.string("sql"),
-                    from: query.strings("from"),
-                };
-                query.finish();
-                way
-            }
-            DeValue::Array(_) | DeValue::String(_) => RawWay::Strings(table.strings_of(&entry)?),
-            _ => return table.mistyped(&entry, "\"all\", a list of columns, or { sql, from }"),
-        };
-        Some((At::new(entry.name, entry.key_place), way))
-    };
-    table.entries().into_iter().filter_map(read).collect()
+    match name {
+        Some(name) => {
+            let place = entry.value_place;
+            Field::Given(At::new(vec![At::new(name, place.clone())], place))
+        }
+        None => Field::Unusable,
+    }
 }
 
 fn read_through(reader: &mut Reader<'_>) -> Option<RawThrough> {

@@ -1,9 +1,14 @@
 //! Whole files: what they mean, and what is said of those that mean nothing.
 
+mod by_hand_problems;
+mod many_problems;
+mod pointers;
 mod problems;
+mod schema;
 mod secrets;
 mod section_problems;
 mod shipped;
+mod sync_problems;
 mod tree_problems;
 mod values;
 

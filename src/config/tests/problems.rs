@@ -280,19 +280,7 @@ document = "id"
     14 | batch = { max = ** }
        | ^^^^^ remove it
 
-    error: `debounce` is not available in this version
-      --> config.toml:18:1
-       |
-    18 | debounce = "5s"
-       | ^^^^^^^^ remove it
-
-    error: `limit` is not available in this version
-      --> config.toml:20:1
-       |
-    20 | limit = 3
-       | ^^^^^ remove it
-
-    7 errors
+    5 errors
     "#);
 }
 

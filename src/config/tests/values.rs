@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
-use super::super::{Cardinality, Document, History, Initial, Member, OnLostSlot, SinkKind};
+use super::super::{Cardinality, Deletes, Document, History, Initial, Member, OnLostSlot, Precedence, SinkKind, Way};
 use super::*;
 
 #[test]
@@ -47,8 +47,8 @@ table = "customers"
         ("walsift", "walsift", true)
     );
     assert_eq!(
-        (source.on_lost_slot, source.heartbeat),
-        (OnLostSlot::Resync, Duration::from_secs(10))
+        (source.column_lists, source.on_lost_slot, source.heartbeat),
+        (false, OnLostSlot::Resync, Duration::from_secs(10))
     );
     assert_eq!(state.url.expose_secret(), source.url.expose_secret());
     assert_eq!(state.schema, "walsift");
@@ -71,9 +71,102 @@ table = "customers"
         (http.retry.attempts, http.retry.base, http.retry.max),
         (10, Duration::from_secs(1), Duration::from_mins(15))
     );
-    assert_eq!((syncs[0].initial, syncs[0].history), (Initial::All, History::Failures));
-    assert_eq!(syncs[0].sinks, ["shop_api"]);
-    assert!(syncs[0].key.is_none());
+    let sync = &syncs[0];
+    assert_eq!((sync.initial, sync.history), (Initial::All, History::Failures));
+    assert_eq!((sync.deletes, sync.priority), (Deletes::Publish, Precedence::Normal));
+    assert_eq!((sync.debounce, sync.min_interval), (Duration::ZERO, Duration::ZERO));
+    assert_eq!(sync.refresh_every, None);
+    assert_eq!(sync.sinks, ["shop_api"]);
+    assert!(sync.key.is_none() && sync.sql.is_none() && sync.after_publish.is_none());
+    assert!(sync.ignore.is_empty() && sync.changes.is_empty() && sync.messages.is_empty());
+    assert!(sync.root.through.is_none() && sync.root.limit.is_none());
+}
+
+#[test]
+fn a_sync_says_what_it_does_besides_its_tree() {
+    let keys = r#"
+[syncs.orders]
+table = "orders"
+sink = "out"
+deletes = "ignore"
+ignore = ["/updated_at", "/lines/0/a~1b"]
+debounce = "250ms"
+min_interval = "5s"
+refresh_every = "1d"
+priority = "high"
+after_publish = "update orders set sent = $document where id = $1"
+[syncs.orders.changes]
+rates = { sql = "select id from orders where currency = any($1)", from = ["currency"] }
+settings = "all"
+"shop.legacy_orders" = ["order_id"]
+"all" = ["all"]
+[syncs.orders.messages]
+"shop.orders" = true
+off = false
+"#;
+    let sync = loaded(&format!("{BASE}{keys}")).config.syncs.remove(0);
+    assert_eq!((sync.deletes, sync.priority), (Deletes::Ignore, Precedence::High));
+    let ignored: Vec<_> = sync.ignore.iter().map(|pointer| pointer.0.join("|")).collect();
+    assert_eq!(ignored, ["updated_at", "lines|0|a/b"]);
+    assert_eq!(
+        (sync.debounce, sync.min_interval, sync.refresh_every),
+        (
+            Duration::from_millis(250),
+            Duration::from_secs(5),
+            Some(Duration::from_hours(24))
+        )
+    );
+    let after_publish = sync.after_publish.unwrap();
+    assert_eq!(after_publish.sql, "update orders set sent = $document where id = $1");
+    assert_eq!(after_publish.place.path, "syncs.orders.after_publish");
+    let ways: Vec<_> = sync
+        .changes
+        .iter()
+        .map(|watched| match &watched.way {
+            Way::All => format!("{}: all", watched.table.written()),
+            Way::Columns(columns) => format!("{}: {}", watched.table.written(), columns.join(", ")),
+            Way::Query { sql, from } => format!("{}: {} / {}", watched.table.written(), sql.sql, from.join(", ")),
+        })
+        .collect();
+    let wanted = [
+        "rates: select id from orders where currency = any($1) / currency",
+        "settings: all",
+        "shop.legacy_orders: order_id",
+        "all: all",
+    ];
+    assert_eq!(ways, wanted);
+    assert!(matches!(sync.changes[3].way, Way::Columns(_)));
+    assert_eq!(sync.messages, ["shop.orders"]);
+}
+
+#[test]
+fn a_table_between_is_told_in_short_or_in_full() {
+    let keys = r#"
+[syncs.books]
+table = "books"
+sink = "out"
+[syncs.books.many.authors]
+through = "shop.book_authors"
+document = "name"
+limit = 3
+[syncs.books.many.editors]
+table = "people"
+through = { table = "book_editors", on = { book = "id", year = "year" }, to = { editor = "id" } }
+document = "name"
+"#;
+    let root = loaded(&format!("{BASE}{keys}")).config.syncs.remove(0).root;
+    let (authors, editors) = (&root.children[0], &root.children[1]);
+    let short = authors.through.as_ref().unwrap();
+    assert_eq!(
+        (short.table.written().as_str(), &short.on, &short.to),
+        ("shop.book_authors", &None, &None)
+    );
+    assert_eq!((authors.limit, editors.limit), (Some(3), None));
+    let full = editors.through.as_ref().unwrap();
+    let pair = |one: &str, other: &str| (one.to_owned(), other.to_owned());
+    assert_eq!(full.table.written(), "book_editors");
+    assert_eq!(full.on, Some(vec![pair("book", "id"), pair("year", "year")]));
+    assert_eq!(full.to, Some(vec![pair("editor", "id")]));
 }
 
 #[test]
@@ -204,6 +297,7 @@ fn a_token_opens_the_door_to_other_addresses() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "most of it is what is printed")]
 fn the_print_reads_back_as_the_same_configuration() {
     let text = format!(
         r#"{BASE}
@@ -222,8 +316,34 @@ document = {{ id = "id", n = {{ one = 1, half = 0.5, yes = true }} }}
 [syncs.orders.many.lines]
 on = {{ order_id = "id" }}
 order_by = "id desc"
+limit = 10
 document = "name"
 aggregate = {{ total = "sum(price)" }}
+[syncs.orders.many.tags]
+through = "order_tags"
+document = "name"
+[syncs.orders.many.parts]
+through = {{ table = "shop.\"order.parts\"", on = {{ order_id = "id" }}, to = {{ part_id = "id" }} }}
+document = "name"
+[syncs.orders.changes]
+settings = "all"
+legacy = ["order_id"]
+rates = {{ sql = "select id from orders where currency = any($1)", from = ["currency"] }}
+[syncs.orders.messages]
+"shop.orders" = true
+off = false
+[syncs.invoices]
+table = "invoices"
+sink = "out"
+deletes = "ignore"
+ignore = ["/a~1b", "/lines/0/~0"]
+debounce = "1500ms"
+min_interval = "1m"
+refresh_every = "1d"
+priority = "low"
+after_publish = "select f($1, $document, '$${{x}}')"
+sql = "select id, document from g($1)"
+changes = {{ invoices = ["id"] }}
 "#
     );
     let printed = loaded(&text).config.print_masked();
@@ -233,6 +353,7 @@ aggregate = {{ total = "sum(price)" }}
     publication = "walsift"
     slot = "walsift"
     manage = true
+    column_lists = false
     on_lost_slot = "resync"
     heartbeat = "10s"
 
@@ -275,6 +396,11 @@ aggregate = {{ total = "sum(price)" }}
     table = 'shop."order.lines"'
     where = "name <> '$${x}' and a = $$b$$"
     sinks = ["out", "api"]
+    deletes = "publish"
+    ignore = []
+    debounce = "0ms"
+    min_interval = "0ms"
+    priority = "normal"
     initial = "none"
     history = "all"
 
@@ -288,6 +414,7 @@ aggregate = {{ total = "sum(price)" }}
 
     [syncs.orders.many.lines]
     table = "lines"
+    limit = 10
     order_by = "id desc"
     document = "name"
 
@@ -296,6 +423,54 @@ aggregate = {{ total = "sum(price)" }}
 
     [syncs.orders.many.lines.aggregate]
     total = "sum(price)"
+
+    [syncs.orders.many.tags]
+    table = "tags"
+    document = "name"
+
+    [syncs.orders.many.tags.through]
+    table = "order_tags"
+
+    [syncs.orders.many.parts]
+    table = "parts"
+    document = "name"
+
+    [syncs.orders.many.parts.through]
+    table = 'shop."order.parts"'
+
+    [syncs.orders.many.parts.through.on]
+    order_id = "id"
+
+    [syncs.orders.many.parts.through.to]
+    part_id = "id"
+
+    [syncs.orders.changes]
+    settings = "all"
+    legacy = ["order_id"]
+
+    [syncs.orders.changes.rates]
+    sql = "select id from orders where currency = any($1)"
+    from = ["currency"]
+
+    [syncs.orders.messages]
+    "shop.orders" = true
+
+    [syncs.invoices]
+    table = "invoices"
+    sinks = ["out"]
+    deletes = "ignore"
+    ignore = ["/a~1b", "/lines/0/~0"]
+    debounce = "1500ms"
+    min_interval = "1m"
+    refresh_every = "1d"
+    priority = "low"
+    after_publish = "select f($1, $document, '$${x}')"
+    sql = "select id, document from g($1)"
+    initial = "all"
+    history = "failures"
+
+    [syncs.invoices.changes]
+    invoices = ["id"]
     "#);
     assert_eq!(loaded(&printed).config.print_masked(), printed);
 }

@@ -7,13 +7,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, SystemTime};
 
-use metrics::counter;
-
 use super::IntakeError;
 use crate::diff::Reason;
 use crate::failpoint;
 use crate::mapping::{Batch, SubjectKey, Sweep, SyncIndex, Touch};
-use crate::metrics as names;
 use crate::pg::{self, Snapshot};
 use crate::pipeline::engine::{Engine, Routes};
 use crate::pipeline::lookup::{self, LookupError};
@@ -204,7 +201,7 @@ impl Resolver<'_> {
             };
             self.visit(sync, &kind, None, |visit| NewVisit {
                 last_key: last_key.clone(),
-                priority: Priority::Low,
+                priority: Priority::Bulk,
                 changed_at: Some(changed_at),
                 ..visit
             });
@@ -223,7 +220,7 @@ impl Resolver<'_> {
         for xid in unseen.into_iter().map(Some).chain(some_seen.then_some(None)) {
             let changed_at = Some(touch.committed_at);
             self.visit(sync, &kind, xid, |visit| NewVisit {
-                priority: Priority::Low,
+                priority: Priority::Bulk,
                 changed_at,
                 ..visit
             });
@@ -239,7 +236,7 @@ impl Resolver<'_> {
                 xid,
                 horizon: None,
                 last_key: None,
-                priority: Priority::Normal,
+                priority: route.priority,
                 changed_at: None,
             }));
         }
@@ -272,7 +269,7 @@ impl Resolved {
                     changed_at: Some(*at),
                 })
                 .collect();
-            let inserted = queue::enqueue(tx, entries, Priority::Normal).await?;
+            let inserted = queue::enqueue(tx, entries, route.priority, route.pace.debounce).await?;
             let count = u64::try_from(subjects.len()).unwrap_or(u64::MAX);
             covered.insert(route.id, count.saturating_sub(inserted));
         }
@@ -288,10 +285,7 @@ impl Resolved {
             let folded = self.folded.get(&route.sync).copied().unwrap_or_default();
             let covered = folded + covered.get(&route.id).copied().unwrap_or_default();
             if covered > 0 {
-                let reason = Reason::Covered.as_str();
-                counter!(names::SUPPRESSED, "sync" => route.sync_name.to_string(), "reason" => reason)
-                    .increment(covered);
-                engine.count(route.id, reason, covered);
+                engine.suppressed(route, Reason::Covered, covered);
             }
             if self.subjects.contains_key(&route.sync) {
                 route.jobs.notify_one();

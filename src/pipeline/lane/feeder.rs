@@ -1,25 +1,24 @@
-//! Claims jobs, builds their documents, and decides which are sent.
+//! Claims jobs for all outlets that can take more, and builds their documents, each subject once.
+//!
+//! A build begins after every claim that uses it is committed: it sees whatever caused those jobs.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use metrics::{Counter, counter};
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::sync::mpsc::Sender;
 
-use super::{Ended, Lane, Parcel, held};
-use crate::build::{self, BuildError, Built, Digest};
-use crate::diff::{self, Accepted, Operation, Reason, Verdict, verdict};
+use super::tap::{Appetite, Tap};
+use super::{Claimed, Lane};
+use crate::build::{self, BuildError, Built, Ignored};
 use crate::failpoint;
 use crate::mapping::SubjectKey;
 use crate::metrics as names;
 use crate::pg;
 use crate::pipeline::backoff::Backoff;
-use crate::pipeline::breaker::Passage;
 use crate::pipeline::engine::chain;
-use crate::publish::{Delivery, Failure, FailureClass, NextStep, Outcome, next_step};
-use crate::queue::{self, ClaimError, Job};
-use crate::record::{Attempt, Ending, Settlement};
+use crate::pipeline::schema;
+use crate::queue::{self, ClaimError, Demand, Priority};
+use crate::record::Ending;
 
 /// However a lane is woken, it also looks by itself: another process may have made jobs or died holding some.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -27,24 +26,26 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// When jobs are tried again whose documents cannot be built because of the source, not because of them.
 const UNBUILDABLE_PERIOD: Duration = Duration::from_secs(2);
 
-/// After a few deliveries were let through to a sink that is down, before it is looked what became of them.
-const PROBING_PERIOD: Duration = Duration::from_millis(200);
-
 /// About what the documents of one batch may take in memory.
 const BATCH_BYTES: usize = 8 << 20;
 
 /// Subjects in the first batch, before it is known how large documents are.
 const FIRST_BATCH: usize = 64;
 
-pub(super) async fn run(lane: &Lane, parcels: Sender<Parcel>, ended: Sender<Ended>) -> Result<(), ClaimError> {
+pub(super) async fn run(lane: &Lane, taps: Vec<Tap<'_>>) -> Result<(), ClaimError> {
+    let Some(woken) = taps.first().map(|tap| tap.outlet.route.jobs.clone()) else {
+        return Ok(());
+    };
+    let sync = &lane.engine.plans[lane.sync].name;
     let mut feeder = Feeder {
         lane,
-        parcels,
-        ended,
+        taps,
         size: FIRST_BATCH.min(lane.engine.config.engine.batch),
-        built: counter!(names::SUBJECTS_BUILT, "sync" => lane.route().sync_name.to_string()),
+        average_bytes: 0,
+        ignored: Ignored::new(&lane.engine.config.syncs[lane.sync].ignore),
+        built: counter!(names::SUBJECTS_BUILT, "sync" => sync.to_string()),
     };
-    let component = format!("jobs of {} into {}", lane.route().sync_name, lane.route().sink_name);
+    let component = format!("jobs of {sync}");
     let mut backoff = Backoff::new();
     let stop = &lane.engine.stop;
     while !stop.is_cancelled() {
@@ -55,6 +56,7 @@ pub(super) async fn run(lane: &Lane, parcels: Sender<Parcel>, ended: Sender<Ende
                 backoff.reset();
                 wait
             }
+            Ok(Fed::Full(wait)) => wait,
             Ok(Fed::Blocked(wait)) => {
                 lane.engine.pause(wait).await;
                 continue;
@@ -69,7 +71,7 @@ pub(super) async fn run(lane: &Lane, parcels: Sender<Parcel>, ended: Sender<Ende
         };
         tokio::select! {
             () = stop.cancelled() => break,
-            () = lane.route().jobs.notified() => {}
+            () = woken.notified() => {}
             () = tokio::time::sleep(wait) => {}
         }
     }
@@ -78,10 +80,12 @@ pub(super) async fn run(lane: &Lane, parcels: Sender<Parcel>, ended: Sender<Ende
 
 struct Feeder<'a> {
     lane: &'a Lane,
-    parcels: Sender<Parcel>,
-    ended: Sender<Ended>,
+    taps: Vec<Tap<'a>>,
     /// Subjects in the next batch.
     size: usize,
+    /// Of the documents in the last one.
+    average_bytes: usize,
+    ignored: Ignored,
     built: Counter,
 }
 
@@ -90,7 +94,9 @@ enum Fed {
     More,
     /// Nothing more is due for so long.
     Drained(Duration),
-    /// Nothing can be done for so long, whatever is due.
+    /// No outlet can take anything for so long, unless something in hand comes to its end.
+    Full(Duration),
+    /// Nothing can be done for so long, whatever happens.
     Blocked(Duration),
 }
 
@@ -104,72 +110,120 @@ enum FeedError {
     Postgres(#[from] pg::Error),
 }
 
+/// A subject, and the jobs for it: one for each outlet at most, with its position among the taps.
+struct Subject {
+    key: SubjectKey,
+    jobs: Vec<(usize, Claimed)>,
+}
+
 impl Feeder<'_> {
     async fn feed(&mut self) -> Result<Fed, FeedError> {
-        let route = self.lane.route();
-        let most = match route.sink.breaker.passage(Instant::now()) {
-            Passage::Free => self.size,
-            Passage::Probes(most) => most,
-            // Not woken by new jobs: nothing could be done for them.
-            Passage::Closed(wait) => return Ok(Fed::Blocked(wait)),
-        };
+        let now = Instant::now();
+        let mut hungry = Vec::new();
+        let (mut wait, mut full) = (PERIOD, false);
+        for (at, tap) in self.taps.iter().enumerate() {
+            match tap.appetite(now, self.size, self.average_bytes) {
+                Appetite::For(places) => hungry.push((at, places)),
+                Appetite::Full => full = true,
+                Appetite::NotBefore(rest) => wait = wait.min(rest),
+            }
+        }
+        if hungry.is_empty() {
+            // Where all are down, new jobs wake nobody: nothing could be done for them.
+            return Ok(if full { Fed::Full(wait) } else { Fed::Blocked(wait) });
+        }
+        let demands: Vec<Demand<'_>> = hungry
+            .iter()
+            .map(|(at, places)| Demand {
+                route: self.taps[*at].outlet.route.id,
+                fingerprint: &self.taps[*at].outlet.route.fingerprint,
+                most: places.num_permits(),
+            })
+            .collect();
         let mut state = self.lane.engine.state.get().await?;
-        let jobs = queue::claim(&mut state, route.id, &route.fingerprint, self.lane.worker.id, most).await?;
-        if jobs.is_empty() {
-            let due = queue::next_due(&state, route.id).await?;
-            return Ok(Fed::Drained(due.unwrap_or(PERIOD).min(PERIOD)));
+        let claimed = queue::claim(&mut state, &demands, self.lane.worker.id).await?;
+        if claimed.iter().all(Vec::is_empty) {
+            let routes: Vec<_> = demands.iter().map(|demand| demand.route).collect();
+            let due = queue::next_due(&state, &routes).await?;
+            return Ok(Fed::Drained(due.unwrap_or(wait).min(wait)));
         }
         drop(state);
         failpoint::die_at("claim-after-commit");
-        let probing = most < self.size;
-        if !self.build(jobs).await {
-            return Ok(Fed::Blocked(UNBUILDABLE_PERIOD));
+        let mut subjects = Subjects::default();
+        for ((at, mut places), jobs) in hungry.into_iter().zip(claimed) {
+            if !jobs.is_empty() {
+                self.taps[at].has_fed(Instant::now());
+            }
+            for job in jobs {
+                let place = places.split(1).expect("no more jobs than places");
+                let claimed = Claimed { job, _place: place };
+                match self.taps[at].too_early(&claimed.job) {
+                    Some(after) => self.taps[at].end(claimed, Ending::Released { after }, None).await,
+                    None => subjects.add(at, claimed),
+                }
+            }
         }
-        Ok(if probing {
-            Fed::Blocked(PROBING_PERIOD)
+        if self.build(subjects.list).await {
+            Ok(Fed::More)
         } else {
-            Fed::More
-        })
+            Ok(Fed::Blocked(UNBUILDABLE_PERIOD))
+        }
     }
 
     /// Returns whether the source was able to.
-    async fn build(&mut self, jobs: Vec<Job>) -> bool {
-        let lane = self.lane;
-        let plan = &lane.engine.plans[lane.route().sync];
-        let keys: Vec<SubjectKey> = jobs.iter().map(|job| job.key.clone()).collect();
-        let built = {
-            let _place = lane.engine.builders.acquire().await.expect("never closed");
-            match lane.engine.source.get().await {
-                Ok(source) => build::build(&source, plan, &keys).await,
-                Err(error) => Err(BuildError::Unreachable(error)),
+    async fn build(&mut self, mut subjects: Vec<Subject>) -> bool {
+        let sync = &self.lane.engine.plans[self.lane.sync].name;
+        let component = format!("builds of {sync}");
+        // Outlets with different histories ask for different subjects.
+        let most = self.lane.engine.config.engine.batch;
+        while !subjects.is_empty() {
+            let rest = subjects.split_off(subjects.len().min(most));
+            let part = std::mem::replace(&mut subjects, rest);
+            let jobs = part.iter().flat_map(|subject| &subject.jobs);
+            let urgent = jobs.map(|(_, claimed)| claimed.job.priority).min();
+            let priority = urgent.unwrap_or(Priority::Bulk);
+            let keys: Vec<SubjectKey> = part.iter().map(|subject| subject.key.clone()).collect();
+            match self.documents(&keys, priority).await {
+                Ok(built) => {
+                    if self.lane.engine.health.well(&component) {
+                        schema::works(&self.lane.engine, sync).await;
+                    }
+                    self.built.increment(keys.len() as u64);
+                    self.adapt(&built);
+                    self.hand_out(part, &built).await;
+                }
+                Err(error) => {
+                    if self.lane.engine.health.ill(&component, chain(&error)) {
+                        tracing::error!(%sync, error = chain(&error), "cannot build; the jobs wait");
+                        if matches!(error, BuildError::Statement(_)) {
+                            schema::rests(&self.lane.engine, sync, &chain(&error)).await;
+                        }
+                    }
+                    if matches!(error, BuildError::Statement(_)) {
+                        self.lane.engine.hints.rejected();
+                    }
+                    for (at, claimed) in part.into_iter().chain(subjects).flat_map(|subject| subject.jobs) {
+                        let after = UNBUILDABLE_PERIOD;
+                        self.taps[at].end(claimed, Ending::Released { after }, None).await;
+                    }
+                    return false;
+                }
             }
-        };
-        let component = format!("builds of {}", lane.route().sync_name);
-        match built {
-            Ok(built) => {
-                lane.engine.health.well(&component);
-                self.built.increment(jobs.len() as u64);
-                self.adapt(&built);
-                for (job, built) in jobs.into_iter().zip(built) {
-                    self.decide(job, built).await;
-                }
-                true
-            }
-            Err(error) => {
-                if lane.engine.health.ill(&component, chain(&error)) {
-                    tracing::error!(sync = %lane.route().sync_name, error = chain(&error), "cannot build; the jobs wait");
-                }
-                for job in jobs {
-                    self.end(
-                        &job,
-                        Ending::Released {
-                            after: UNBUILDABLE_PERIOD,
-                        },
-                        None,
-                    )
-                    .await;
-                }
-                false
+        }
+        true
+    }
+
+    async fn documents(&self, keys: &[SubjectKey], priority: Priority) -> Result<Vec<Built>, BuildError> {
+        let engine = &self.lane.engine;
+        let _place = engine.builders.enter(priority).await;
+        let source = engine.source.get().await?;
+        build::build(&source, &engine.plans[self.lane.sync], &self.ignored, keys).await
+    }
+
+    async fn hand_out(&self, subjects: Vec<Subject>, built: &[Built]) {
+        for (subject, built) in subjects.into_iter().zip(built) {
+            for (at, claimed) in subject.jobs {
+                self.taps[at].decide(claimed, built).await;
             }
         }
     }
@@ -180,150 +234,30 @@ impl Feeder<'_> {
             Built::Document(document) => document.text.len(),
             Built::Gone | Built::Failed(_) => 0,
         });
-        let average = bytes.sum::<usize>() / built.len().max(1);
-        let fitting = BATCH_BYTES / average.max(1);
+        self.average_bytes = bytes.sum::<usize>() / built.len().max(1);
+        let fitting = BATCH_BYTES / self.average_bytes.max(1);
         self.size = fitting
             .min(self.size * 2)
             .clamp(1, self.lane.engine.config.engine.batch);
     }
+}
 
-    async fn decide(&mut self, job: Job, built: Built) {
-        let lane = self.lane;
-        let compared = match &built {
-            Built::Document(document) => diff::Built::Document(document.digest),
-            Built::Gone => diff::Built::Gone,
-            Built::Failed(reason) => {
-                let reason = reason.clone();
-                return self.fail(&job, reason).await;
-            }
-        };
-        let accepted = job.accepted.map(|digest| Accepted {
-            digest: digest.map(Digest::from_bytes),
-        });
-        let uncertain = job.uncertain && !failpoint::is_off("uncertainty-guard");
-        match verdict(compared, accepted, uncertain, false) {
-            Verdict::Suppress(reason) => self.suppress(&job, reason).await,
-            Verdict::Send(operation) => {
-                let (document, digest) = match built {
-                    Built::Document(document) => (document.text, document.digest),
-                    Built::Gone | Built::Failed(_) => (Arc::from(""), Digest::GONE),
-                };
-                let delivery = Delivery {
-                    sync: lane.route().sync_name.clone(),
-                    shape: lane.engine.plans[lane.route().sync].shape.clone(),
-                    key: job.key.clone(),
-                    operation,
-                    version: version(&job, digest),
-                    correlation: correlation(&job),
-                    document,
-                    deadline: lane.worker.lease.expires(),
-                };
-                let room = self.room(delivery.document.len()).await;
-                // A closed channel means that the lane has been abandoned, and the job with it.
-                let _ = self
-                    .parcels
-                    .send(Parcel {
-                        job,
-                        delivery,
-                        digest,
-                        _room: room,
-                    })
-                    .await;
-            }
+/// Claimed jobs by subject, in the order of the claims.
+#[derive(Default)]
+struct Subjects {
+    list: Vec<Subject>,
+    positions: HashMap<SubjectKey, usize>,
+}
+
+impl Subjects {
+    fn add(&mut self, tap: usize, claimed: Claimed) {
+        let position = *self.positions.entry(claimed.job.key.clone()).or_insert(self.list.len());
+        if position == self.list.len() {
+            self.list.push(Subject {
+                key: claimed.job.key.clone(),
+                jobs: Vec::with_capacity(1),
+            });
         }
+        self.list[position].jobs.push((tap, claimed));
     }
-
-    /// Room in memory for a document; one that is larger than all there is takes it all.
-    async fn room(&self, bytes: usize) -> OwnedSemaphorePermit {
-        let engine = &self.lane.engine;
-        let kib = u32::try_from(bytes / 1024 + 1)
-            .unwrap_or(u32::MAX)
-            .min(engine.documents_kib);
-        engine
-            .documents
-            .clone()
-            .acquire_many_owned(kib)
-            .await
-            .expect("never closed")
-    }
-
-    async fn suppress(&mut self, job: &Job, reason: Reason) {
-        let route = self.lane.route();
-        let name = reason.as_str();
-        counter!(names::SUPPRESSED, "sync" => route.sync_name.to_string(), "reason" => name).increment(1);
-        self.lane.engine.count(route.id, name, 1);
-        self.end(job, Ending::Suppressed, None).await;
-    }
-
-    /// This one cannot be built: a try that failed, and nothing was sent.
-    async fn fail(&mut self, job: &Job, reason: String) {
-        let now = SystemTime::now();
-        let attempt = Attempt {
-            started_at: now,
-            finished_at: now,
-            outcome: "retry",
-            class: Some(FailureClass::Build.as_str()),
-            status: None,
-            certain: true,
-            message: Some(reason.clone()),
-            operation: Operation::Upsert,
-            version: job.version,
-            digest: None,
-        };
-        let failure = Failure {
-            class: FailureClass::Build,
-            status: None,
-            message: reason,
-            certain: true,
-        };
-        let outcome = Outcome::Retry { failure, after: None };
-        let retry = self.lane.route().sink.sink.retry();
-        let ending = match next_step(&outcome, u32::from(job.attempts) + 1, retry, fastrand::f64()) {
-            NextStep::RetryIn(after) => Ending::Retry {
-                after,
-                certain: true,
-                sent: None,
-            },
-            _ => Ending::Over {
-                dead: true,
-                certain: true,
-            },
-        };
-        tracing::warn!(
-            sync = %self.lane.route().sync_name, key = %job.key, job = job.id.0, attempt = job.attempts + 1,
-            "a document cannot be built"
-        );
-        self.end(job, ending, Some(attempt)).await;
-    }
-
-    async fn end(&mut self, job: &Job, ending: Ending, attempt: Option<Attempt>) {
-        let settlement = Settlement {
-            job: held(job),
-            ending,
-            attempt,
-        };
-        let _ = self
-            .ended
-            .send(Ended {
-                settlement,
-                delivered: None,
-            })
-            .await;
-    }
-}
-
-/// The same number for the same document tried again, otherwise a new one. After a lost worker always a new one: it may
-/// have sent another document under a number of its own.
-fn version(job: &Job, digest: Digest) -> i64 {
-    match job.sent {
-        Some((version, sent)) if !job.uncertain && sent == digest.to_bytes() => version,
-        _ => job.version,
-    }
-}
-
-/// A trace id for the whole life of a job.
-fn correlation(job: &Job) -> String {
-    let since_epoch = job.created_at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let name = format!("{}/{}", job.id.0, since_epoch.as_micros());
-    format!("{:032x}", xxhash_rust::xxh3::xxh3_128(name.as_bytes()))
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use metrics::{counter, histogram};
 use tokio::sync::mpsc::Receiver;
 
-use super::{Ended, Lane};
+use super::{Ended, Outlet};
 use crate::failpoint;
 use crate::metrics as names;
 use crate::pg;
@@ -27,20 +27,22 @@ enum SettleError {
 }
 
 /// Until the other stages are done.
-pub(super) async fn run(lane: &Lane, mut ended: Receiver<Ended>) {
+pub(super) async fn run(outlet: &Outlet<'_>, mut ended: Receiver<Ended>) {
     let mut together = Vec::with_capacity(SETTLEMENT_JOBS);
     while ended.recv_many(&mut together, SETTLEMENT_JOBS).await > 0 {
         failpoint::die_at("settle-before-begin");
-        settle(lane, &together).await;
+        settle(outlet, &together).await;
         together.clear();
+        // There are places again, and some jobs may be due again.
+        outlet.route.jobs.notify_one();
     }
 }
 
 /// Tries for as long as the jobs are ours; after that others have taken them over as uncertain.
-async fn settle(lane: &Lane, ended: &[Ended]) {
+async fn settle(outlet: &Outlet<'_>, ended: &[Ended]) {
     let settlements: Vec<Settlement> = ended.iter().map(|ended| ended.settlement.clone()).collect();
     loop {
-        match write(lane, &settlements).await {
+        match write(outlet, &settlements).await {
             Ok(lost) => {
                 if !lost.is_empty() {
                     tracing::warn!(
@@ -49,14 +51,12 @@ async fn settle(lane: &Lane, ended: &[Ended]) {
                     );
                 }
                 count(
-                    lane,
+                    outlet,
                     ended.iter().filter(|ended| !lost.contains(&ended.settlement.job.id)),
                 );
-                // Some may be due again.
-                lane.route().jobs.notify_one();
                 return;
             }
-            Err(error) if Instant::now() < lane.worker.lease.expires() => {
+            Err(error) if Instant::now() < outlet.lane.worker.lease.expires() => {
                 tracing::warn!(
                     error = chain(&error),
                     "cannot write down what became of jobs; trying again"
@@ -75,19 +75,26 @@ async fn settle(lane: &Lane, ended: &[Ended]) {
     }
 }
 
-async fn write(lane: &Lane, settlements: &[Settlement]) -> Result<Vec<crate::queue::JobId>, SettleError> {
-    let mut state = lane.engine.state.get().await?;
-    Ok(record::settle(&mut state, lane.route().id, lane.worker.id.0, settlements).await?)
+async fn write(outlet: &Outlet<'_>, settlements: &[Settlement]) -> Result<Vec<crate::queue::JobId>, SettleError> {
+    let mut state = outlet.lane.engine.state.get().await?;
+    Ok(record::settle(
+        &mut state,
+        outlet.route.id,
+        outlet.lane.worker.id.0,
+        outlet.route.pace,
+        settlements,
+    )
+    .await?)
 }
 
-fn count<'a>(lane: &Lane, ended: impl Iterator<Item = &'a Ended>) {
-    let route = lane.route();
+fn count<'a>(outlet: &Outlet<'_>, ended: impl Iterator<Item = &'a Ended>) {
+    let route = outlet.route;
     let (sync, sink) = (route.sync_name.to_string(), route.sink_name.to_string());
     for delivered in ended.filter_map(|ended| ended.delivered.as_ref()) {
         let operation = delivered.operation.as_str();
         counter!(names::PUBLISHED, "sync" => sync.clone(), "sink" => sink.clone(), "operation" => operation)
             .increment(1);
-        lane.engine.count(route.id, operation, 1);
+        outlet.lane.engine.count(route.id, operation, 1);
         let latency = delivered
             .changed_at
             .and_then(|changed_at| SystemTime::now().duration_since(changed_at).ok());

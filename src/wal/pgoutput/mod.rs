@@ -20,7 +20,7 @@ mod message;
 mod tuple;
 
 #[cfg(test)]
-mod encoder;
+pub(crate) mod encoder;
 #[cfg(test)]
 mod tests;
 

@@ -110,3 +110,46 @@ aggregate = { quantity = "sum(qty)" }
     );
     assert_eq!(orders.after("truncate lines").await, NOTHING);
 }
+
+#[tokio::test]
+async fn a_table_is_read_with_those_that_inherit_from_it() {
+    let cities = Mirror::open(
+        "create table countries (id int primary key, name text);
+         create table cities (id int primary key, country_id int, name text);
+         create table capitals (seat text) inherits (cities);
+         alter table capitals add primary key (id);
+         create table old_capitals (until int) inherits (capitals);
+         alter table old_capitals add primary key (id);
+         create index on cities (country_id); create index on capitals (country_id); create index on old_capitals (country_id);
+         insert into countries values (1, 'A'), (2, 'B');
+         insert into cities values (1, 1, 'one'), (2, 2, 'two');
+         insert into capitals values (3, 1, 'three', 'x');
+         insert into old_capitals values (4, 2, 'four', 'y', 1900)",
+        r#"
+table = "cities"
+document = { name = "name", country = "country.name" }
+[syncs.d.one.country]
+table = "countries"
+on = { id = "country_id" }
+"#,
+        "select c.id::text, json_build_object('name', c.name, 'country', k.name) from cities c left join countries k on k.id = c.country_id",
+    )
+    .await;
+    assert_eq!(
+        cities.after("update cities set name = name || '!'").await,
+        ["PUT 1", "PUT 2", "PUT 3", "PUT 4"]
+    );
+    assert_eq!(
+        cities.after("update countries set name = 'C' where id = 2").await,
+        ["PUT 2", "PUT 4"]
+    );
+    assert_eq!(
+        cities.after("insert into capitals values (5, 1, 'five', 'z')").await,
+        ["PUT 5"]
+    );
+    assert_eq!(cities.after("delete from old_capitals").await, ["DELETE 4"]);
+    assert_eq!(
+        cities.after("truncate cities").await,
+        ["DELETE 1", "DELETE 2", "DELETE 3", "DELETE 5"]
+    );
+}

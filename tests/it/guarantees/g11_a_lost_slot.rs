@@ -4,6 +4,15 @@
 use super::journal::paths;
 use crate::world::{DEADLINE, SHOP, SHOP_ORDERS, World, eventually};
 
+/// The server lets go of a slot a moment after its reader has left.
+async fn slot_is_free(world: &World) {
+    let free = format!(
+        "select not active from pg_replication_slots where slot_name = '{}'",
+        world.slot()
+    );
+    world.wait_until_true(&free).await;
+}
+
 /// A world whose engine has delivered 50 orders and left; then the slot went, and some rows changed unseen.
 async fn slot_lost() -> World {
     let world = World::with_shop().await;
@@ -13,6 +22,7 @@ async fn slot_lost() -> World {
     world.settled().await;
     engine.terminate();
     engine.wait_exit(DEADLINE).await;
+    slot_is_free(&world).await;
     world
         .query("select pg_drop_replication_slot($1)", &[&world.slot()])
         .await;
@@ -53,6 +63,7 @@ async fn g11_a_slot_that_stands_further_than_what_was_read_is_noticed() {
     world.settled().await;
     engine.terminate();
     engine.wait_exit(DEADLINE).await;
+    slot_is_free(&world).await;
     world.sql("update orders set status = 'unseen' where id = 3").await;
     world
         .query(

@@ -15,7 +15,7 @@ mod g7_a_dead_sink;
 mod g8_one_bad_subject;
 mod g9_memory;
 mod health;
-mod journal;
+pub mod journal;
 mod records;
 mod retry;
 mod stop;
@@ -29,7 +29,7 @@ fn brisk_shop() -> String {
 }
 
 /// Lets the requests go on that the receiver holds, and waits until it has answered.
-async fn let_go(world: &World) {
+pub async fn let_go(world: &World) {
     let none_is_left = async || {
         // One that has only just arrived may not be listening yet.
         world.receiver().release();

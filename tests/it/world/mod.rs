@@ -21,7 +21,7 @@ mod shop;
 
 pub use database::World;
 pub use engine::{Engine, field};
-pub use eventually::{DEADLINE, eventually};
+pub use eventually::{DEADLINE, eventually, try_eventually};
 pub use http::http_client;
 pub use settled::Nudge;
 pub use shop::{SHOP, SHOP_ORDERS};

@@ -1,0 +1,160 @@
+//! Which syncs can work with the tables as they are, and why the others cannot.
+//!
+//! A sync is at work exactly while `check` finds no error in it, whether the process has just started or has run for a
+//! month; otherwise it is *paused*. Each sync is judged by itself, so that one which no longer fits stops nobody else.
+
+use super::fingerprint::{Fingerprint, Meaning};
+use super::prepare::{self, PrepareError, Sinks};
+use crate::catalog::{self, Table};
+use crate::config::{Config, Problem, Sync};
+use crate::pg::{self, Disposition, describe, disposition};
+use crate::plan::{self, SyncPlan};
+use crate::queue::{self, Route};
+
+/// All that a generation of the engine is made from.
+#[derive(Debug)]
+pub struct Assessment {
+    /// Of the catalogue, taken before anything else was asked of it.
+    pub(super) digest: String,
+    /// One for each sync, in the order of the configuration.
+    pub(super) standings: Vec<Standing>,
+}
+
+#[derive(Debug)]
+pub(super) enum Standing {
+    AtWork(Box<Planned>),
+    Paused {
+        /// One line.
+        reason: String,
+        /// Those of its tables that are there.
+        tables: Vec<Table>,
+    },
+}
+
+#[derive(Debug)]
+pub(super) struct Planned {
+    pub plan: SyncPlan,
+    pub fingerprint: Fingerprint,
+    pub tables: Vec<Table>,
+}
+
+impl Assessment {
+    /// Whatever makes a difference to the engine, one for each sync.
+    pub(super) fn essence(&self) -> Vec<String> {
+        let essence = |standing: &Standing| match standing {
+            Standing::AtWork(planned) => {
+                let plan = &planned.plan;
+                format!("{} {:?} {:?}", planned.fingerprint.text(), plan.reads, plan.page)
+            }
+            Standing::Paused { .. } => "paused".to_owned(),
+        };
+        self.standings.iter().map(essence).collect()
+    }
+
+    /// Why those that are paused are.
+    pub(super) fn reasons(&self) -> Vec<String> {
+        let reason = |standing: &Standing| match standing {
+            Standing::AtWork(_) => None,
+            Standing::Paused { reason, .. } => Some(reason.clone()),
+        };
+        self.standings.iter().filter_map(reason).collect()
+    }
+}
+
+/// Judges every sync. An error means that nothing is known at present.
+pub(super) async fn assess(
+    config: &Config,
+    sinks: &Sinks<'_>,
+    source: &pg::Pool,
+    state: &pg::Pool,
+) -> Result<Assessment, PrepareError> {
+    let mut client = source.get().await?;
+    let digest = digest(&client, config).await?;
+    let stored = stored_routes(state).await?;
+    let mut standings = Vec::new();
+    for sync in &config.syncs {
+        let mut alone = config.clone();
+        alone.syncs = vec![sync.clone()];
+        let standing = judge(&mut client, &alone, sinks).await?;
+        standings.push(with_its_key(sync, standing, &stored));
+    }
+    Ok(Assessment { digest, standings })
+}
+
+/// Stands for the catalogue of all tables that the syncs name.
+pub(super) async fn digest(client: &pg::Client, config: &Config) -> Result<String, PrepareError> {
+    let found = catalog::digest(&***client, &plan::table_names(config), &config.source.publication).await;
+    match found {
+        Ok(digest) => Ok(digest),
+        // A schema that may no longer be used: that is a fact of the catalogue, too.
+        Err(error) if disposition(&error) == Disposition::Statement => Ok(describe(&error)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The routes of earlier processes; none before the first.
+pub(super) async fn stored_routes(state: &pg::Pool) -> Result<Vec<Route>, PrepareError> {
+    let unanswered = |error: &dyn std::error::Error| PrepareError::State(super::chain(error));
+    let state = state.get().await.map_err(|error| unanswered(&error))?;
+    match queue::routes(&**state).await {
+        Ok(routes) => Ok(routes),
+        Err(error) if disposition(&error) == Disposition::Statement => Ok(Vec::new()),
+        Err(error) => Err(PrepareError::State(describe(&error))),
+    }
+}
+
+/// `config` has one sync.
+async fn judge(client: &mut pg::Client, config: &Config, sinks: &Sinks<'_>) -> Result<Standing, PrepareError> {
+    let fitting = match prepare::fit(client, config, sinks).await {
+        Ok(fitting) => fitting,
+        Err(error) if disposition(&error) == Disposition::Statement => {
+            return Ok(Standing::Paused {
+                reason: describe(&error),
+                tables: Vec::new(),
+            });
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let tables: Vec<Table> = prepare::tables(config, &fitting.catalog).into_iter().cloned().collect();
+    let error = fitting.problems.iter().find(|problem| !problem.warning);
+    Ok(match (error, fitting.plans.into_iter().next()) {
+        (None, Some(plan)) => Standing::AtWork(Box::new(Planned {
+            fingerprint: Fingerprint::of(&plan, &config.syncs[0], &tables),
+            plan,
+            tables,
+        })),
+        (error, _) => Standing::Paused {
+            reason: error.map_or_else(|| "it cannot be planned".to_owned(), reason),
+            tables,
+        },
+    })
+}
+
+/// On one line, with the statement that mends it.
+fn reason(problem: &Problem) -> String {
+    let mut reason = problem.summary.clone();
+    if let Some(sql) = &problem.sql {
+        reason.push_str("; mended by: ");
+        reason.push_str(sql);
+    }
+    let words: Vec<&str> = reason.split_whitespace().collect();
+    words.join(" ")
+}
+
+/// A sync whose subjects have other names than those that its sinks know cannot go on.
+fn with_its_key(sync: &Sync, standing: Standing, stored: &[Route]) -> Standing {
+    let Standing::AtWork(planned) = standing else {
+        return standing;
+    };
+    let mut own = stored
+        .iter()
+        .filter(|route| route.sync == sync.name && sync.sinks.contains(&route.sink));
+    if own.any(|route| planned.fingerprint.compare(&route.fingerprint, true) == Meaning::OtherKey) {
+        Standing::Paused {
+            reason: Meaning::OtherKey.words(),
+            tables: planned.tables,
+        }
+    } else {
+        Standing::AtWork(planned)
+    }
+}

@@ -1,0 +1,207 @@
+//! The feeder's end of an outlet: how much it can take, and what becomes of each built document there.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use metrics::counter;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::mpsc::Sender;
+
+use super::{Claimed, Ended, Outlet, Parcel};
+use crate::build::{Built, Digest};
+use crate::diff::{self, Accepted, Operation, Reason, Verdict, verdict};
+use crate::failpoint;
+use crate::metrics as names;
+use crate::pipeline::breaker::Passage;
+use crate::publish::{Delivery, Failure, FailureClass, NextStep, Outcome, next_step};
+use crate::queue::Job;
+use crate::record::{Attempt, Ending};
+
+/// After a few deliveries were let through to a sink that is down, before it is looked what became of them.
+const PROBING_PERIOD: Duration = Duration::from_millis(200);
+
+pub(super) struct Tap<'a> {
+    pub outlet: &'a Outlet<'a>,
+    parcels: Sender<Parcel>,
+    ended: Sender<Ended>,
+    /// While the sink is down.
+    rests_until: Option<Instant>,
+}
+
+/// What can be claimed for an outlet.
+pub(super) enum Appetite {
+    /// As many jobs as there are places.
+    For(OwnedSemaphorePermit),
+    /// Nothing before something in hand has come to its end.
+    Full,
+    NotBefore(Duration),
+}
+
+impl<'a> Tap<'a> {
+    pub fn new(outlet: &'a Outlet<'a>, parcels: Sender<Parcel>, ended: Sender<Ended>) -> Self {
+        Self {
+            outlet,
+            parcels,
+            ended,
+            rests_until: None,
+        }
+    }
+
+    /// For batches as large as there may be, never for what is left of one: few jobs at a time cost as much as many.
+    pub fn appetite(&self, now: Instant, size: usize, average_bytes: usize) -> Appetite {
+        if let Some(rest) = self.rests_until.and_then(|until| until.checked_duration_since(now)) {
+            return Appetite::NotBefore(rest);
+        }
+        let most = match self.outlet.route.sink.breaker.passage(now) {
+            Passage::Free => size,
+            Passage::Probes(most) => most,
+            Passage::Closed(wait) => return Appetite::NotBefore(wait),
+        };
+        let worth = self.outlet.stock.worth_building(average_bytes).min(most);
+        let free = self.outlet.places.available_permits();
+        if worth == 0 || free < worth.min(size) {
+            return Appetite::Full;
+        }
+        let places = u32::try_from(worth.min(free)).unwrap_or(u32::MAX);
+        match self.outlet.places.clone().try_acquire_many_owned(places) {
+            Ok(places) => Appetite::For(places),
+            Err(_) => Appetite::Full,
+        }
+    }
+
+    /// How long a subject has to wait that was delivered a short while ago.
+    pub fn too_early(&self, job: &Job) -> Option<Duration> {
+        let left = self.outlet.route.pace.min_interval.checked_sub(job.delivered_ago?)?;
+        (left > Duration::ZERO).then_some(left)
+    }
+
+    /// Jobs were claimed.
+    pub fn has_fed(&mut self, now: Instant) {
+        let probing = self.outlet.route.sink.breaker.passage(now) != Passage::Free;
+        self.rests_until = probing.then_some(now + PROBING_PERIOD);
+    }
+
+    pub async fn decide(&self, claimed: Claimed, built: &Built) {
+        let compared = match built {
+            Built::Document(document) => diff::Built::Document(document.digest),
+            Built::Gone => diff::Built::Gone,
+            Built::Failed(reason) => return self.fail(claimed, reason.clone()).await,
+        };
+        let job = &claimed.job;
+        let accepted = job.accepted.map(|digest| Accepted {
+            digest: digest.map(Digest::from_bytes),
+        });
+        let uncertain = job.uncertain && !failpoint::is_off("uncertainty-guard");
+        let deletes = self.outlet.sync().deletes;
+        match verdict(compared, deletes, accepted, uncertain, false) {
+            Verdict::Suppress(reason) => {
+                let forget = accepted.is_some_and(|accepted| accepted.digest == Some(Digest::GONE));
+                self.suppress(claimed, reason, forget && reason == Reason::Equal).await;
+            }
+            Verdict::Send(operation) => self.send(claimed, operation, built).await,
+        }
+    }
+
+    async fn send(&self, claimed: Claimed, operation: Operation, built: &Built) {
+        let (lane, route) = (self.outlet.lane, self.outlet.route);
+        let (document, digest) = match built {
+            Built::Document(document) => (document.text.clone(), document.digest),
+            Built::Gone | Built::Failed(_) => (Arc::from(""), Digest::GONE),
+        };
+        let Some(stored) = self.outlet.stock.store(document.len()) else {
+            // Waiting for room would hold up the other outlets.
+            let after = Duration::ZERO;
+            return self.end(claimed, Ending::Released { after }, None).await;
+        };
+        let job = &claimed.job;
+        let delivery = Delivery {
+            sync: route.sync_name.clone(),
+            shape: lane.engine.plans[lane.sync].shape.clone(),
+            key: job.key.clone(),
+            operation,
+            version: version(job, digest),
+            correlation: correlation(job),
+            document,
+            deadline: lane.worker.lease.expires(),
+        };
+        let parcel = Parcel {
+            claimed,
+            delivery,
+            digest,
+            _stored: stored,
+        };
+        // Never waits: the channel holds as many as there are places. If it is closed, the lane has been abandoned, and the
+        // job with it.
+        let _ = self.parcels.send(parcel).await;
+    }
+
+    async fn suppress(&self, claimed: Claimed, reason: Reason, forget: bool) {
+        let route = self.outlet.route;
+        let name = reason.as_str();
+        counter!(names::SUPPRESSED, "sync" => route.sync_name.to_string(), "reason" => name).increment(1);
+        self.outlet.lane.engine.count(route.id, name, 1);
+        self.end(claimed, Ending::Suppressed { forget }, None).await;
+    }
+
+    /// This one cannot be built: a try that failed, and nothing was sent.
+    async fn fail(&self, claimed: Claimed, reason: String) {
+        let (now, job) = (SystemTime::now(), &claimed.job);
+        let attempt = Attempt {
+            started_at: now,
+            finished_at: now,
+            outcome: "retry",
+            class: Some(FailureClass::Build.as_str()),
+            status: None,
+            certain: true,
+            message: Some(reason.clone()),
+            operation: Operation::Upsert,
+            version: job.version,
+            digest: None,
+        };
+        let failure = Failure {
+            class: FailureClass::Build,
+            status: None,
+            message: reason,
+            certain: true,
+        };
+        let outcome = Outcome::Retry { failure, after: None };
+        let retry = self.outlet.route.sink.sink.retry();
+        let ending = match next_step(&outcome, u32::from(job.attempts) + 1, retry, fastrand::f64()) {
+            NextStep::RetryIn(after) => Ending::Retry {
+                after,
+                certain: true,
+                sent: None,
+            },
+            _ => Ending::Over {
+                dead: true,
+                certain: true,
+            },
+        };
+        tracing::warn!(
+            sync = %self.outlet.route.sync_name, sink = %self.outlet.route.sink_name, key = %job.key, job = job.id.0,
+            attempt = job.attempts + 1, "a document cannot be built"
+        );
+        self.end(claimed, ending, Some(attempt)).await;
+    }
+
+    /// Never waits, and fails only once the lane has been abandoned, as with parcels.
+    pub async fn end(&self, claimed: Claimed, ending: Ending, attempt: Option<Attempt>) {
+        let _ = self.ended.send(claimed.end(ending, attempt)).await;
+    }
+}
+
+/// The same number for the same document tried again, otherwise a new one. After a lost worker always a new one: it may
+/// have sent another document under a number of its own.
+fn version(job: &Job, digest: Digest) -> i64 {
+    match job.sent {
+        Some((version, sent)) if !job.uncertain && sent == digest.to_bytes() => version,
+        _ => job.version,
+    }
+}
+
+/// A trace id for the whole life of a job.
+fn correlation(job: &Job) -> String {
+    let since_epoch = job.created_at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let name = format!("{}/{}", job.id.0, since_epoch.as_micros());
+    format!("{:032x}", xxhash_rust::xxh3::xxh3_128(name.as_bytes()))
+}

@@ -1,0 +1,58 @@
+//! A start while the tables are not as they should be.
+
+use super::{CUSTOMERS, shop_and_customers};
+use crate::world::{DEADLINE, SHOP_ORDERS, World};
+
+#[tokio::test]
+async fn a_start_after_a_migration_that_broke_one_sync_goes_on_with_the_others() {
+    let world = World::with_shop().await;
+    world.stock_shop(3, 10).await;
+    let config = world.config(&shop_and_customers(&world));
+    let mut engine = world.synced(&config).await;
+    engine.terminate();
+    engine.wait_exit(DEADLINE).await;
+    world.sql("alter table orders rename column status to state").await;
+    world
+        .sql("update customers set email = 'night'; update orders set state = 'unseen'")
+        .await;
+
+    let engine = world.engine(&config);
+    let reason = world.paused("orders").await;
+    assert!(reason.contains("status"), "{reason}");
+    world.converges(CUSTOMERS, "/customers/").await;
+    assert_eq!(engine.admin("/readyz").await.0, 503);
+    world.sql("alter table orders rename column state to status").await;
+    world.at_work("orders").await;
+    world.settled().await;
+    world.assert_converged(SHOP_ORDERS, "/orders/").await;
+    assert_eq!(engine.admin("/readyz").await.0, 200);
+}
+
+#[tokio::test]
+async fn a_configuration_that_was_changed_and_does_not_fit_is_refused() {
+    let world = World::with_shop().await;
+    world.stock_shop(3, 10).await;
+    let body = shop_and_customers(&world);
+    let mut engine = world.synced(&world.config(&body)).await;
+    engine.terminate();
+    engine.wait_exit(DEADLINE).await;
+    let mistaken = body.replace("\"status\"", "\"statsu\"");
+    assert_ne!(mistaken, body);
+    let mut engine = world.engine(&world.config(&mistaken));
+    assert_eq!(engine.wait_exit(DEADLINE).await.code(), Some(2));
+    assert!(engine.log().iter().any(|line| line.contains("statsu")));
+}
+
+#[tokio::test]
+async fn a_sync_that_was_added_and_does_not_fit_is_refused() {
+    let world = World::with_shop().await;
+    world.stock_shop(3, 10).await;
+    let body = shop_and_customers(&world);
+    let mut engine = world.synced(&world.config(&body)).await;
+    engine.terminate();
+    engine.wait_exit(DEADLINE).await;
+    let more = format!("{body}\n[syncs.more]\ntable = \"nowhere\"\nsink = \"crm\"");
+    let mut engine = world.engine(&world.config(&more));
+    assert_eq!(engine.wait_exit(DEADLINE).await.code(), Some(2));
+    assert!(engine.log().iter().any(|line| line.contains("nowhere")));
+}
