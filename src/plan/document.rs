@@ -16,7 +16,7 @@
 use std::fmt::Write as _;
 
 use super::KeyShape;
-use super::names::{mentions, one_names};
+use super::names::{free_column, mentions, node_names, one_names};
 use super::order::{SortKey, sort_keys};
 use super::path::{key_text, statement};
 use super::tree::{Branch, Link};
@@ -26,7 +26,10 @@ use crate::pg::identifier;
 
 /// See [`super::SyncPlan::build_sql`].
 pub(super) fn build_statement(root: &Branch<'_>, shape: &KeyShape) -> String {
-    let mut compiler = Compiler::default();
+    let mut compiler = Compiler {
+        aliases: 0,
+        taken: node_names(root),
+    };
     let (keys, row) = (compiler.alias(), compiler.alias());
     let mut parameters = Vec::new();
     let mut names = Vec::new();
@@ -78,7 +81,7 @@ pub(super) fn key_statement(shape: &KeyShape) -> String {
     format!("select {}", casts.collect::<Vec<_>>().join(", "))
 }
 
-/// Names that no user's table or expression is likely to have.
+/// Names of columns of ours that stand beside no others.
 const DOCUMENT: &str = "\"w$document\"";
 const OK: &str = "\"w$ok\"";
 
@@ -86,18 +89,34 @@ fn order_name(i: usize) -> String {
     format!("\"w$order_{i}\"")
 }
 
+/// The same where they stand beside the columns of a table.
+fn document_beside(table: &Table) -> String {
+    identifier(&free_column("w$document".to_owned(), table))
+}
+
+fn order_beside(table: &Table, i: usize) -> String {
+    identifier(&free_column(format!("w$order_{i}"), table))
+}
+
 /// One member of an object: its name, and the SQL of its value.
 type MemberSql = (String, String);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Compiler {
     aliases: usize,
+    /// The names of the nodes.
+    taken: Vec<String>,
 }
 
 impl Compiler {
     fn alias(&mut self) -> String {
-        self.aliases += 1;
-        format!("\"w${}\"", self.aliases)
+        loop {
+            self.aliases += 1;
+            let name = format!("w${}", self.aliases);
+            if !self.taken.contains(&name) {
+                return identifier(&name);
+            }
+        }
     }
 
     /// Joins what hangs on a row to `from`, and returns the members that the children add to its document.
@@ -183,9 +202,10 @@ impl Compiler {
         if child.has_document() {
             let order_by = (1..)
                 .zip(&sort)
-                .map(|(i, (_, direction))| format!("{name}.{}{direction}", order_name(i)));
+                .map(|(i, (_, direction))| format!("{name}.{}{direction}", order_beside(child.table, i)));
             selected.push(format!(
-                "coalesce(json_agg({name}.{DOCUMENT} order by {}), '[]'::json) as {DOCUMENT}",
+                "coalesce(json_agg({name}.{} order by {}), '[]'::json) as {DOCUMENT}",
+                document_beside(child.table),
                 order_by.collect::<Vec<_>>().join(", ")
             ));
             members.push((child.node.name.clone(), format!("{found}.{DOCUMENT}")));
@@ -198,7 +218,7 @@ impl Compiler {
             let first = child.node.limit.filter(|_| child.has_document()).map(|limit| {
                 let order_by = (1..)
                     .zip(&sort)
-                    .map(|(i, (_, direction))| format!("{}{direction}", order_name(i)));
+                    .map(|(i, (_, direction))| format!("{}{direction}", order_beside(child.table, i)));
                 format!(
                     "\n   order by {} limit {limit}",
                     order_by.collect::<Vec<_>>().join(", ")
@@ -297,10 +317,12 @@ impl Compiler {
         let scope = self.scope(child, row, &child.node.name, members.as_deref(), sort);
         let mut selected = columns(child.table, row);
         if document {
-            write!(selected, ", {found}.{DOCUMENT}").expect("writing to a string");
+            let name = document_beside(child.table);
+            write!(selected, ", {found}.{DOCUMENT} as {name}").expect("writing to a string");
         }
         for i in 1..=sort.len() {
-            write!(selected, ", {found}.{}", order_name(i)).expect("writing to a string");
+            let name = order_beside(child.table, i);
+            write!(selected, ", {found}.{} as {name}", order_name(i)).expect("writing to a string");
         }
         if child.node.filter.is_some() {
             write!(condition, " and {found}.{OK}").expect("writing to a string");
@@ -391,7 +413,8 @@ impl Compiler {
             .collect()
     }
 
-    /// `row_to_json` over a row and not `json_build_object`, which takes no more than fifty members.
+    /// `row_to_json` over a row and not `json_build_object`, which takes no more than fifty members. With `.*`, as the row's
+    /// name alone could be that of a member.
     fn object(&mut self, members: &[MemberSql]) -> String {
         let row = self.alias();
         let selected: Vec<String> = members
@@ -399,7 +422,7 @@ impl Compiler {
             .map(|(name, sql)| format!("{sql} as {}", identifier(name)))
             .collect();
         format!(
-            "(select row_to_json({row}) from (select {}) as {row})",
+            "(select row_to_json({row}.*) from (select {}) as {row})",
             selected.join(", ")
         )
     }

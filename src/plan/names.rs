@@ -1,6 +1,7 @@
 //! Names that documents have and expressions use.
 
 use super::tree::Branch;
+use crate::catalog::Table;
 use crate::config::{Cardinality, Document};
 
 /// The names of the members at the top of a document, in their order.
@@ -27,6 +28,20 @@ pub(super) fn one_names(branch: &Branch<'_>) -> Vec<String> {
         .filter(|child| child.node.cardinality == Cardinality::One);
     ones.flat_map(|child| std::iter::once(child.node.name.clone()).chain(one_names(child)))
         .collect()
+}
+
+/// The names of all nodes of a tree.
+pub(super) fn node_names(branch: &Branch<'_>) -> Vec<String> {
+    let below = branch.children.iter().flat_map(node_names);
+    std::iter::once(branch.node.name.clone()).chain(below).collect()
+}
+
+/// A name of ours that no column of `table` has: this one, or one like it.
+pub(super) fn free_column(mut name: String, table: &Table) -> String {
+    while table.column(&name).is_some() {
+        name.push('$');
+    }
+    name
 }
 
 /// Whether an expression seems to refer to one of `names`: one of them, as a word in whatever case, followed by a dot.

@@ -138,10 +138,15 @@ impl Question<'_> {
         } else {
             &branch.node.name
         };
+        let mut row = "w$row".to_owned();
+        while one_names(branch).contains(&row) {
+            row.push('$');
+        }
         format!(
-            "select 1 from {from}lateral (select {value} from {} as {}{condition}) as {VALUE}",
+            "select 1 from {from}lateral (select {value} from {} as {}{condition}) as {}",
             names(branch.table),
-            identifier(name)
+            identifier(name),
+            identifier(&row)
         )
     }
 

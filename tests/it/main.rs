@@ -16,6 +16,7 @@ mod init;
 mod language;
 mod layers;
 mod messages;
+mod oracle;
 mod plan;
 mod publication;
 mod random;

@@ -257,3 +257,39 @@ document = "name"
         ["PUT 2"]
     );
 }
+
+#[tokio::test]
+async fn names_like_those_of_the_statement_itself_are_names_like_any_other() {
+    let orders = Mirror::open(
+        r#"create table orders (id int primary key, "w$document" text);
+           create table lines (id int primary key, order_id int references orders, "w$document" text, "w$order_1" int, "w$ok" int);
+           create index on lines (order_id); alter table lines replica identity full;
+           insert into orders values (1, 'a'); insert into lines values (1, 1, 'x', 2, 3), (2, 1, 'y', 1, 4)"#,
+        r#"
+table = "orders"
+document = { "w$1" = "id", "w$5" = "id", "w$6" = { "w$7" = 'array["w$2"."w$ok"]' }, "w$document" = '"w$document"' }
+[syncs.d.one."w$2"]
+table = "lines"
+on = { id = "id" }
+where = "true"
+[syncs.d.one."w$row"]
+table = "lines"
+on = { id = "id" }
+document = { "w$ok" = '"w$ok"' }
+[syncs.d.many."w$3"]
+table = "lines"
+where = '"w$ok" > 0'
+order_by = '"w$order_1"'
+document = { "w$document" = '"w$document"' }
+aggregate = { "w$a0" = 'sum("w$order_1")' }
+"#,
+        r#"select id::text, jsonb_build_object('w$1', id, 'w$5', id, 'w$6', '{"w$7": [3]}'::json, 'w$document', "w$document",
+                  'w$row', '{"w$ok": 3}'::json, 'w$3', '[{"w$document": "y"}, {"w$document": "x"}]'::json, 'w$a0', 3)
+             from orders"#,
+    )
+    .await;
+    assert_eq!(
+        orders.after("update lines set \"w$ok\" = 5 where id = 2").await,
+        NOTHING
+    );
+}
