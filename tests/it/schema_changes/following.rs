@@ -1,7 +1,7 @@
 //! Changes of the tables that change documents without changing a row, and those that change nothing.
 
 use super::{generations, items};
-use crate::world::{DEADLINE, Engine, SHOP, SHOP_ORDERS, World, eventually};
+use crate::world::{DEADLINE, SHOP, SHOP_ORDERS, World, eventually};
 
 #[tokio::test]
 async fn a_column_added_to_a_whole_row_is_sent() {
@@ -175,28 +175,18 @@ async fn rows_of_partitions_attached_and_detached_are_noticed() {
     world.sql("update items set name = 'changed' where id = 102").await;
     world.converges(documents, "/items/").await;
     world.settled().await;
-    // One that is made ahead of its rows is no reason to visit anybody.
-    let said = |engine: &Engine| {
-        engine
-            .log()
-            .iter()
-            .filter(|line| line.contains("every subject is visited"))
-            .count()
-    };
-    let before = (generations(&engine), said(&engine));
+    // One that is made ahead of its rows changes no document.
+    let before = generations(&engine);
     world.receiver().clear_journal();
     world
         .sql("create table items_3 partition of items for values from (200) to (300)")
         .await;
-    let noticed = async || (generations(&engine) > before.0).then_some(());
+    let noticed = async || (generations(&engine) > before).then_some(());
     eventually(DEADLINE, "another generation", noticed).await;
     world.sql("insert into items values (201, 'new')").await;
     world.settled().await;
     world.assert_converged(documents, "/items/").await;
-    assert_eq!(
-        (world.requests(), said(&engine)),
-        (vec!["PUT /items/201".to_owned()], before.1)
-    );
+    assert_eq!(world.requests(), ["PUT /items/201"]);
 
     world.sql("alter table items detach partition items_1").await;
     world.converges(documents, "/items/").await;
