@@ -206,7 +206,11 @@ impl Table {
         let of = |index: &Index| self.column_names(&index.columns);
         match self.identity {
             Identity::Full => Some(self.columns.iter().map(|column| column.name.clone()).collect()),
-            Identity::Default => self.indexes.iter().find(|index| index.is_primary).map(of),
+            // A primary key that is deferrable is none.
+            Identity::Default => {
+                let mut primary = self.indexes.iter().filter(|index| index.is_primary);
+                primary.find(|index| index.is_unique).map(of)
+            }
             Identity::Index => self.indexes.iter().find(|index| index.is_identity).map(of),
             Identity::Nothing => None,
         }

@@ -16,7 +16,7 @@
 use std::fmt::Write as _;
 
 use super::KeyShape;
-use super::names::{free_column, mentions, node_names, one_names};
+use super::names::{free_column, mentions, node_names, one_names, own_name};
 use super::order::{SortKey, sort_keys};
 use super::path::{key_text, statement};
 use super::tree::{Branch, Link};
@@ -268,7 +268,8 @@ impl Compiler {
         aggregates: &[&(String, Expression)],
         from: &mut String,
     ) -> Vec<MemberSql> {
-        let (row, found) = (identifier(&child.node.name), self.alias());
+        let row = identifier(&own_name(child, &child.node.name));
+        let found = self.alias();
         let (mut inner, mut condition) = self.linked(child, &row, parent);
         self.attach_ones(child, &row, &mut inner);
         if child.node.filter.is_some() {
@@ -361,7 +362,7 @@ impl Compiler {
             "select {} from (select {}) as {}",
             selected.join(", "),
             columns(branch.table, row),
-            identifier(name)
+            identifier(&own_name(branch, name))
         )
     }
 
@@ -370,7 +371,7 @@ impl Compiler {
         let columns = columns(branch.table, row);
         format!(
             "select {document} as {DOCUMENT} from (select {columns}) as {}",
-            identifier(name)
+            identifier(&own_name(branch, name))
         )
     }
 

@@ -44,10 +44,22 @@ pub(super) fn free_column(mut name: String, table: &Table) -> String {
     name
 }
 
+/// The name under which a node's expressions see its own row: `name`, unless that is one of its `one` children's.
+pub(super) fn own_name(branch: &Branch<'_>, name: &str) -> String {
+    let ones = one_names(branch);
+    let mut name = name.to_owned();
+    while ones.contains(&name) {
+        name.push('$');
+    }
+    name
+}
+
 /// Whether an expression seems to refer to one of `names`: one of them, as a word in whatever case, followed by a dot.
 pub(super) fn mentions(expression: &str, names: &[String]) -> bool {
     let expression = expression.to_lowercase();
-    names.iter().map(|name| name.to_lowercase()).any(|name| {
+    // As it stands between quotes.
+    let written = names.iter().map(|name| name.to_lowercase().replace('"', "\"\""));
+    written.into_iter().any(|name| {
         expression.match_indices(name.as_str()).any(|(at, _)| {
             let before = expression.get(..at).and_then(|text| text.chars().next_back());
             let after = expression

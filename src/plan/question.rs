@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::names::{mentions, one_names};
+use super::names::{mentions, one_names, own_name};
 use super::order;
 use super::tree::Branch;
 use crate::catalog::Table;
@@ -138,21 +138,19 @@ impl Question<'_> {
         } else {
             &branch.node.name
         };
-        let mut row = "w$row".to_owned();
-        while one_names(branch).contains(&row) {
-            row.push('$');
-        }
+        let row = own_name(branch, "w$row");
         format!(
             "select 1 from {from}lateral (select {value} from {} as {}{condition}) as {}",
             names(branch.table),
-            identifier(name),
+            identifier(&own_name(branch, name)),
             identifier(&row)
         )
     }
 
     fn rows(&self, names: NameOf<'_>) -> String {
         let branch = self.branch;
-        let mut from = vec![format!("{} as {}", names(branch.table), identifier(&branch.node.name))];
+        let own = identifier(&own_name(branch, &branch.node.name));
+        let mut from = vec![format!("{} as {own}", names(branch.table))];
         if mentions(&self.sql, &one_names(branch)) {
             from.extend(ones(branch, names));
         }

@@ -159,7 +159,7 @@ pub(super) fn key_shape(sync: &Sync, root: &Branch<'_>, problems: &mut Vec<Probl
         let mut problem = Problem::at(&sync.place, summary);
         problem
             .help
-            .push("the columns must be not null and have a unique index".to_owned());
+            .push("the columns must be not null and have a unique index that is not deferrable".to_owned());
         problems.push(problem);
         return None;
     }

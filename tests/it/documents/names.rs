@@ -293,3 +293,45 @@ aggregate = { "w$a0" = 'sum("w$order_1")' }
         NOTHING
     );
 }
+
+#[tokio::test]
+async fn a_child_may_be_named_like_the_table_or_node_that_it_belongs_to() {
+    let staff = Mirror::open(
+        r#"create table staff (id int primary key, name text, boss_id int references staff);
+           create table tasks (id int primary key, staff_id int references staff, "d""q" text, part_of int references tasks);
+           create index on staff (boss_id); create index on tasks (staff_id); create index on tasks (part_of);
+           alter table tasks replica identity full;
+           insert into staff values (1, 'a', null), (2, 'b', 1);
+           insert into tasks values (1, 2, 'x', null), (2, 2, 'y', 1)"#,
+        r#"
+table = "staff"
+document = { name = "name", boss = "staff.name" }
+[syncs.d.one.staff]
+on = { id = "boss_id" }
+[syncs.d.many.tasks]
+on = { staff_id = "id" }
+document = { whole = 'tasks."d""q"' }
+aggregate = { wholes = 'count(tasks.id)', quoted = 'min("d""q"."d""q")' }
+[syncs.d.many.tasks.one.tasks]
+on = { id = "part_of" }
+[syncs.d.many.tasks.one.'d"q']
+table = "tasks"
+on = { id = "part_of" }
+"#,
+        r#"select s.id::text, json_build_object('name', s.name, 'boss', (select name from staff b where b.id = s.boss_id),
+                  'tasks', (select coalesce(json_agg(json_build_object('whole', w."d""q") order by t.id), '[]')
+                              from tasks t left join tasks w on w.id = t.part_of where t.staff_id = s.id),
+                  'wholes', (select count(w.id) from tasks t join tasks w on w.id = t.part_of where t.staff_id = s.id),
+                  'quoted', (select min(w."d""q") from tasks t join tasks w on w.id = t.part_of where t.staff_id = s.id))
+             from staff s"#,
+    )
+    .await;
+    assert_eq!(
+        staff.after("update staff set name = 'c' where id = 1").await,
+        ["PUT 1", "PUT 2"]
+    );
+    assert_eq!(
+        staff.after("update tasks set \"d\"\"q\" = 'z' where id = 1").await,
+        ["PUT 2"]
+    );
+}

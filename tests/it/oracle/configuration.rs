@@ -3,6 +3,7 @@
 use toml::{Table as Toml, Value};
 use walsift::pg::identifier;
 
+use super::naive;
 use super::schema::{Schema, Table};
 use super::tree::{Cardinality, Document, Expression, Link, Member, Node, Sync};
 
@@ -11,21 +12,24 @@ pub fn configuration(schema: &Schema, syncs: &[Sync], receiver: &str, more_of_si
     let mut sinks = Toml::new();
     let mut all = Toml::new();
     for sync in syncs {
-        let table = &schema.tables[sync.root.table];
-        let key: String = subject(sync, table).iter().map(|name| format!("/{{{name}}}")).collect();
+        let key = subject(schema, sync).join("}/{");
         for sink in &sync.sinks {
             let mut more: Toml = more_of_sink.parse().unwrap();
             more.insert("type".to_owned(), text("http"));
-            more.insert("url".to_owned(), text(&format!("{receiver}/{sink}{key}")));
+            more.insert("url".to_owned(), text(&format!("{receiver}/{sink}/{{{key}}}")));
             sinks.insert(sink.clone(), Value::Table(more));
         }
-        let mut toml = node(schema, &sync.root, None);
+        let mut toml = if sync.by_hand {
+            by_hand(schema, sync)
+        } else {
+            node(schema, &sync.root, None)
+        };
         toml.insert(
             "sinks".to_owned(),
             Value::Array(sync.sinks.iter().map(|sink| text(sink)).collect()),
         );
         if sync.key.is_some() {
-            let names = subject(sync, table);
+            let names = subject(schema, sync);
             toml.insert(
                 "key".to_owned(),
                 Value::Array(names.iter().map(|name| text(name)).collect()),
@@ -39,9 +43,30 @@ pub fn configuration(schema: &Schema, syncs: &[Sync], receiver: &str, more_of_si
     config.to_string()
 }
 
-fn subject(sync: &Sync, table: &Table) -> Vec<String> {
-    let key = sync.key.as_ref().unwrap_or(&table.key).iter();
-    key.map(|&column| table.columns[column].name.clone()).collect()
+fn subject(schema: &Schema, sync: &Sync) -> Vec<String> {
+    let columns = &schema.tables[sync.root.table].columns;
+    let key = sync.subject(schema).iter();
+    key.map(|&column| columns[column].name.clone()).collect()
+}
+
+/// The root says itself which subjects its changes touch; any other change may touch them all.
+fn by_hand(schema: &Schema, sync: &Sync) -> Toml {
+    let key: Vec<Value> = subject(schema, sync).iter().map(|name| text(name)).collect();
+    let mut changes = Toml::new();
+    for table in sync.root.tables() {
+        let way = if table == sync.root.table && sync.root.tables().iter().filter(|&&other| other == table).count() == 1
+        {
+            Value::Array(key.clone())
+        } else {
+            text("all")
+        };
+        changes.insert(name(&schema.tables[table]), way);
+    }
+    let mut toml = Toml::new();
+    toml.insert("table".to_owned(), text(&name(&schema.tables[sync.root.table])));
+    toml.insert("sql".to_owned(), text(&naive::by_hand(schema, sync)));
+    toml.insert("changes".to_owned(), Value::Table(changes));
+    toml
 }
 
 fn node(schema: &Schema, node: &Node, enclosing: Option<&Table>) -> Toml {

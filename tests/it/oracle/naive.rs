@@ -7,20 +7,40 @@ use super::tree::{Cardinality, Document, Expression, Link, Member, Node, Sync};
 
 /// All subjects of a sync: `text[]` of the key, and the document as text.
 pub fn statement(schema: &Schema, sync: &Sync) -> String {
-    let mut reader = Reader { schema, aliases: 0 };
+    let (row, document, from) = read(schema, sync);
     let table = &schema.tables[sync.root.table];
-    let row = reader.alias();
-    let key = sync.key.as_ref().unwrap_or(&table.key).iter();
+    let key = sync.subject(schema).iter();
     let key: Vec<String> = key
         .map(|&column| format!("format('%s', {row}.{})", table.column_sql(column)))
         .collect();
+    format!("select array[{}], ({document})::text {from}", key.join(", "))
+}
+
+/// The same as the statement of a sync by hand: key columns, `document`, and a parameter for each key column.
+pub fn by_hand(schema: &Schema, sync: &Sync) -> String {
+    let (row, document, from) = read(schema, sync);
+    let table = &schema.tables[sync.root.table];
+    let mut key = Vec::new();
+    let mut arrays = Vec::new();
+    for (number, &column) in (1..).zip(sync.subject(schema)) {
+        key.push(format!("{row}.{}", table.column_sql(column)));
+        arrays.push(format!("${number}::{}[]", table.columns[column].kind.sql()));
+    }
+    let key = key.join(", ");
+    format!(
+        "select {key}, {document} as document\n{from} and ({key}) in (select * from unnest({})); -- that is all",
+        arrays.join(", ")
+    )
+}
+
+/// The row of the root, its document, and `from … where …`.
+fn read(schema: &Schema, sync: &Sync) -> (String, String, String) {
+    let mut reader = Reader { schema, aliases: 0 };
+    let row = reader.alias();
     let filter = reader.filter(&sync.root, &row);
     let document = reader.document(&sync.root, &row);
-    format!(
-        "select array[{}], ({document})::text from {} {row} where {filter}",
-        key.join(", "),
-        table.sql()
-    )
+    let from = format!("from {} {row} where {filter}", schema.tables[sync.root.table].sql());
+    (row, document, from)
 }
 
 struct Reader<'a> {
@@ -72,13 +92,12 @@ impl Reader<'_> {
     fn child(&mut self, child: &Node, above: &str) -> Vec<String> {
         let mut members = Vec::new();
         if !matches!(child.document, Document::None) {
-            let elements = match child.cardinality {
-                Cardinality::Many => self.elements(child, above),
-                _ => {
-                    let row = self.alias();
-                    let rows = self.rows(child, &row, above);
-                    format!("(select {} {rows})", self.document(child, &row))
-                }
+            let elements = if child.cardinality == Cardinality::Many {
+                self.elements(child, above)
+            } else {
+                let row = self.alias();
+                let rows = self.rows(child, &row, above);
+                format!("(select {} {rows})", self.document(child, &row))
             };
             members.push(format!("{}, {elements}", literal(&child.name)));
         }

@@ -25,6 +25,8 @@ pub struct Table {
     pub partitioned: bool,
     /// Stands between two others.
     pub between: bool,
+    /// The primary key is checked at commit only, and is no replica identity.
+    pub deferrable: bool,
 }
 
 #[derive(Debug)]
@@ -108,13 +110,14 @@ impl Table {
             other_key: None,
             partitioned: false,
             between: false,
+            deferrable: false,
         }
     }
 
     fn add(&mut self, rng: &mut Rng, kind: Kind, nullable: bool) -> usize {
         let mut name = pick(rng, &COLUMN_NAMES).to_owned();
         while self.columns.iter().any(|column| column.name == name) {
-            name.push_str(&format!(" {}", self.columns.len()));
+            name = format!("{name} {}", self.columns.len());
         }
         self.columns.push(Column {
             name,
@@ -176,10 +179,8 @@ impl Schema {
             let columns = self.refer(rng, &mut draft, false);
             draft.table.key = columns;
             draft.table.key.dedup();
-            if chance(rng, 60) {
-                if let Some(key) = draft.foreign_keys.last_mut() {
-                    key.unique = true;
-                }
+            if let Some(key) = draft.foreign_keys.last_mut() {
+                key.unique = chance(rng, 60);
             }
         }
         let is_whole = draft.foreign_keys.last().is_some_and(|key| key.unique);
@@ -260,6 +261,7 @@ impl Schema {
             }
             _ => draft.table.key = columns,
         }
+        draft.table.deferrable = !draft.table.key.is_empty() && chance(rng, 60);
         for _ in 0..rng.usize(0..=2) {
             let kind = pick(rng, &Kind::ALL);
             draft.table.add(rng, kind, true);
@@ -378,7 +380,12 @@ impl Schema {
             ));
         }
         if !table.key.is_empty() {
-            lines.push(format!("primary key ({})", table.columns_sql(&table.key)));
+            let deferrable = if table.deferrable {
+                " deferrable initially deferred"
+            } else {
+                ""
+            };
+            lines.push(format!("primary key ({}){deferrable}", table.columns_sql(&table.key)));
         }
         lines.extend(constraints);
         let name = table.sql();

@@ -78,7 +78,26 @@ pub struct Sync {
     pub sinks: Vec<String>,
     /// Columns that name the subject, where they are not the primary key.
     pub key: Option<Vec<usize>>,
+    /// The configuration has the statement, and no tree.
+    pub by_hand: bool,
     pub root: Node,
+}
+
+impl Sync {
+    /// Positions of the columns that name the subject.
+    pub fn subject<'a>(&'a self, schema: &'a Schema) -> &'a [usize] {
+        self.key.as_ref().unwrap_or(&schema.tables[self.root.table].key)
+    }
+}
+
+impl Node {
+    /// Every table of the tree, the one of the root first, some more than once.
+    pub fn tables(&self) -> Vec<usize> {
+        let mut found = vec![self.table];
+        found.extend(self.between.as_ref().map(|between| between.table));
+        found.extend(self.children.iter().flat_map(Node::tables));
+        found
+    }
 }
 
 const MEMBER_NAMES: [&str; 14] = [
@@ -176,7 +195,7 @@ impl<'a> Gardener<'a> {
         self.nodes = 0;
         let rooted = self.schema.tables.iter().enumerate();
         let roots: Vec<usize> = rooted
-            .filter(|(_, table)| !table.key.is_empty())
+            .filter(|(_, table)| !table.key.is_empty() && !table.deferrable)
             .map(|(at, _)| at)
             .collect();
         let table = pick(self.rng, &roots);
@@ -198,6 +217,10 @@ impl<'a> Gardener<'a> {
         self.grow(&mut root, 0);
         self.fill(&mut root);
         let other_key = self.schema.tables[table].other_key.clone();
+        let key = other_key.filter(|_| chance(self.rng, 90));
+        let names = key.as_ref().unwrap_or(&self.schema.tables[table].key).iter();
+        let mut names = names.map(|&column| &*self.schema.tables[table].columns[column].name);
+        let by_hand = !names.any(|name| name == "document") && chance(self.rng, 40);
         Sync {
             name: format!("s{number}"),
             sinks: if chance(self.rng, 60) {
@@ -205,7 +228,8 @@ impl<'a> Gardener<'a> {
             } else {
                 vec![format!("a{number}")]
             },
-            key: other_key.filter(|_| chance(self.rng, 90)),
+            key,
+            by_hand,
             root,
         }
     }

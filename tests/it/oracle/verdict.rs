@@ -33,7 +33,12 @@ pub async fn assert_held(world: &World, schema: &Schema, syncs: &[Sync]) {
         for sink in &sync.sinks {
             let wanted: BTreeMap<String, Value> = rows
                 .iter()
-                .map(|row| (path(sink, row.get(0)), serde_json::from_str(row.get(1)).unwrap()))
+                .map(|row| {
+                    (
+                        path(sink, &row.get::<_, Vec<String>>(0)),
+                        serde_json::from_str(row.get(1)).unwrap(),
+                    )
+                })
                 .collect();
             let prefix = format!("/{sink}/");
             let held: BTreeMap<String, Value> = world.receiver().look(|ledger| {
@@ -54,16 +59,15 @@ pub async fn assert_held(world: &World, schema: &Schema, syncs: &[Sync]) {
                 writeln!(complaints, "left over: {path} {document}").unwrap();
             }
         }
-        if !complaints.is_empty() {
-            panic!(
-                "{} is not what the database yields\n{complaints}by: {statement}",
-                sync.name
-            );
-        }
+        assert!(
+            complaints.is_empty(),
+            "{} is not what the database yields\n{complaints}by: {statement}",
+            sync.name
+        );
     }
 }
 
-fn path(sink: &str, key: Vec<String>) -> String {
+fn path(sink: &str, key: &[String]) -> String {
     key.iter().fold(format!("/{sink}"), |path, value| {
         format!("{path}/{}", utf8_percent_encode(value, RESERVED))
     })

@@ -1,5 +1,6 @@
 //! Writes by chance, of every sort, in transactions of several sessions.
 
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
 use fastrand::Rng;
@@ -12,7 +13,7 @@ use super::schema::{ForeignKey, Schema, Table};
 pub type Script = Arc<Mutex<Vec<String>>>;
 
 /// Rows of a table before the engine starts.
-const ROWS: usize = 9;
+const ROWS: usize = 12;
 
 /// Zones in which sessions write; the same moment has another text in each.
 const ZONES: [&str; 4] = ["UTC", "Asia/Tokyo", "America/St_Johns", "Europe/Berlin"];
@@ -112,7 +113,6 @@ fn statement(schema: &Schema, rng: &mut Rng) -> String {
     let references: Vec<&ForeignKey> = schema.foreign_keys.iter().filter(|key| key.table == at).collect();
     let written = table.written();
     match rng.u8(0..32) {
-        0..8 => insert(schema, at, rng),
         8..14 => {
             let column = pick(rng, &written);
             let value = value(table, column, rng);
@@ -122,7 +122,8 @@ fn statement(schema: &Schema, rng: &mut Rng) -> String {
             let (one, other) = (pick(rng, &written), pick(rng, &written));
             let mut set = format!("{} = {}", table.column_sql(one), value(table, one, rng));
             if one != other {
-                set.push_str(&format!(", {} = {}", table.column_sql(other), value(table, other, rng)));
+                write!(set, ", {} = {}", table.column_sql(other), value(table, other, rng))
+                    .expect("writing to a string");
             }
             format!("update {name} set {set} where {rows}")
         }
@@ -167,23 +168,29 @@ fn statement(schema: &Schema, rng: &mut Rng) -> String {
             )
         }
         31 if chance(rng, 70) => format!("truncate {name} cascade"),
+        // 0..8, and where there is nothing of the kind.
         _ => insert(schema, at, rng),
     }
 }
 
 /// A condition that holds for some rows, or none.
 fn rows(table: &Table, rng: &mut Rng) -> String {
-    let order = if table.key.is_empty() {
+    let columns = if table.key.is_empty() {
         table.columns_sql(&table.written())
     } else {
         table.columns_sql(&table.key)
     };
-    let limit = pick(rng, &[1, 1, 1, 2, 4]);
+    let (offset, limit) = (offset(table, rng), pick(rng, &[1, 1, 1, 2, 4]));
     format!(
-        "ctid = any(array(select ctid from {} order by {order} offset {} limit {limit}))",
-        table.sql(),
-        rng.usize(..ROWS + 3)
+        "ctid = any(array(select ctid from {} order by {columns} {offset} limit {limit}))",
+        table.sql()
     )
+}
+
+/// To some row, if there is any.
+fn offset(table: &Table, rng: &mut Rng) -> String {
+    let (name, number) = (table.sql(), rng.u8(..));
+    format!("offset (select {number} % greatest(count(*), 1) from {name})")
 }
 
 fn value(table: &Table, column: usize, rng: &mut Rng) -> String {
@@ -198,11 +205,8 @@ fn value(table: &Table, column: usize, rng: &mut Rng) -> String {
 fn referenced(schema: &Schema, key: &ForeignKey, rng: &mut Rng) -> String {
     let table = &schema.tables[key.referenced];
     let columns = table.columns_sql(&key.referenced_columns);
-    format!(
-        "{columns} from {} order by {columns} offset {} limit 1",
-        table.sql(),
-        rng.usize(..ROWS)
-    )
+    let offset = offset(table, rng);
+    format!("{columns} from {} order by {columns} {offset} limit 1", table.sql())
 }
 
 fn insert(schema: &Schema, at: usize, rng: &mut Rng) -> String {
@@ -213,10 +217,12 @@ fn insert(schema: &Schema, at: usize, rng: &mut Rng) -> String {
     for (number, key) in schema.foreign_keys.iter().filter(|key| key.table == at).enumerate() {
         let parent = format!("p{number}");
         let condition = !key.optional || chance(rng, 200);
-        from.push_str(&format!(
+        write!(
+            from,
             " left join (select {}) as {parent} on {condition}",
             referenced(schema, key, rng)
-        ));
+        )
+        .expect("writing to a string");
         let parent_table = &schema.tables[key.referenced];
         for (own, other) in key.columns.iter().zip(&key.referenced_columns) {
             if let Some(position) = written.iter().position(|column| column == own) {
@@ -224,7 +230,7 @@ fn insert(schema: &Schema, at: usize, rng: &mut Rng) -> String {
             }
         }
     }
-    let conflict = if table.key.is_empty() {
+    let conflict = if table.key.is_empty() || table.deferrable {
         ""
     } else {
         " on conflict do nothing"
