@@ -79,7 +79,16 @@ impl Fingerprint {
 
     /// As it is stored.
     pub fn text(&self) -> String {
-        [&*self.key, &*self.document, &*self.deletes, &*self.ways, &*self.tables].join("/")
+        let partitions: Vec<String> = self.partitions.iter().map(TableId::to_string).collect();
+        [
+            &*self.key,
+            &*self.document,
+            &*self.deletes,
+            &*self.ways,
+            &*self.tables,
+            &partitions.join(","),
+        ]
+        .join("/")
     }
 
     /// The partitions that whoever worked last did not know, as far as they may hold rows.
@@ -224,11 +233,7 @@ fn behind_the_names(plan: &SyncPlan, tables: &[&Table]) -> String {
             .iter()
             .find(|table| table.schema == read.schema && table.name == read.table);
         let Some(table) = found else { continue };
-        let _ = writeln!(
-            text,
-            "{:?} {:?} {} {:?}",
-            read.schema, read.table, table.id, table.partitions
-        );
+        let _ = writeln!(text, "{:?} {:?} {}", read.schema, read.table, table.id);
         for column in &table.columns {
             let counts = match &read.columns {
                 ReadColumns::All => true,
