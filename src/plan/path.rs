@@ -320,27 +320,34 @@ pub(super) fn query_lookup(sql: &str, shape: &KeyShape, taken: usize) -> Lookup 
 
 /// A statement of the user's that can stand in parentheses, if the parenthesis closes on a line of its own.
 pub(super) fn statement(sql: &str) -> &str {
-    let mut sql = sql.trim_end();
-    // Not one at the end of a literal: there the quote is still open.
-    while let Some((statement, rest)) = sql.rsplit_once(';')
-        && is_comment(rest)
-        && statement.matches('\'').count() % 2 == 0
-    {
-        sql = statement.trim_end();
+    match end(sql) {
+        Some(end) => sql.get(..end).unwrap_or(sql),
+        None => sql.trim_end().trim_end_matches(';'),
     }
-    sql
 }
 
-/// Whether a text has nothing to say to Postgres.
-fn is_comment(text: &str) -> bool {
-    let text = text.trim_start();
-    if let Some(line) = text.strip_prefix("--") {
-        return line.split_once('\n').is_none_or(|(_, rest)| is_comment(rest));
+/// Where the last that says something ends: behind it are only semicolons and comments. `None` if a quote is still open,
+/// which it may only seem to be.
+fn end(sql: &str) -> Option<usize> {
+    let (mut end, mut at) = (0, 0);
+    while let Some(rest) = sql.get(at..).filter(|rest| !rest.is_empty()) {
+        let quote = rest.chars().next()?;
+        let length = if rest.starts_with("--") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if rest.starts_with("/*") {
+            rest.find("*/")? + 2
+        } else if matches!(quote, '\'' | '"') {
+            rest.get(1..)?.find(quote)? + 2
+        } else {
+            quote.len_utf8()
+        };
+        let silent = rest.starts_with("--") || rest.starts_with("/*") || quote == ';' || quote.is_whitespace();
+        at += length;
+        if !silent {
+            end = at;
+        }
     }
-    if let Some(comment) = text.strip_prefix("/*") {
-        return comment.split_once("*/").is_some_and(|(_, rest)| is_comment(rest));
-    }
-    text.is_empty()
+    Some(end)
 }
 
 /// See [`super::SyncPlan::page`].
@@ -443,7 +450,10 @@ mod tests {
             ("select 1 ;\n; ", "select 1"),
             ("select 1; -- done", "select 1"),
             ("select 1;\n-- it's done;\n/* so; */ ;", "select 1"),
-            ("select 1 -- to go; on", "select 1 -- to go; on"),
+            ("select 1 -- to go; on", "select 1"),
+            ("select \"it's\"; -- it's", "select \"it's\""),
+            ("select 'it''s' /* ' */; --", "select 'it''s'"),
+            ("select E'\\'';", "select E'\\''"),
             ("select ';'", "select ';'"),
             ("select ';--'", "select ';--'"),
         ] {

@@ -380,7 +380,7 @@ impl<'a> Gardener<'a> {
             .iter()
             .any(|child| !matches!(child.document, Document::None) || !child.aggregates.is_empty());
         node.document = match node.cardinality {
-            Cardinality::Root if chance(self.rng, 40) => Document::None,
+            Cardinality::Root if !self.claimed_by_column(node) && chance(self.rng, 40) => Document::None,
             Cardinality::Root => Document::Object(self.members(node, 1)),
             _ if !has_content && chance(self.rng, 60) => Document::Bare(self.expression(node, &VALUES)),
             // Only there for expressions and aggregates of others.
@@ -408,6 +408,12 @@ impl<'a> Gardener<'a> {
                     .push((format!("{} of {}", node.aggregates.len(), node.name), aggregate));
             }
         }
+    }
+
+    /// Whether a column has the name of a child.
+    fn claimed_by_column(&self, node: &Node) -> bool {
+        let mut columns = self.schema.tables[node.table].columns.iter();
+        columns.any(|column| node.children.iter().any(|child| child.name == column.name))
     }
 
     fn members(&mut self, node: &Node, fewest: usize) -> Vec<(String, Member)> {
