@@ -28,7 +28,7 @@ pub(super) struct Options {
     /// run by itself and gives up soon where it would have to wait for a lock.
     #[arg(long)]
     fix: bool,
-    /// With --fix: do not ask. Without it, and without a terminal, nothing is run and the exit status is 2
+    /// With --fix: do not ask. Without it, and without a terminal or with --json, nothing is run and the exit status is 2
     #[arg(long, requires = "fix")]
     yes: bool,
 }
@@ -150,7 +150,8 @@ async fn mend(options: &Options, databases: &Databases, fixes: &[Fix]) -> Result
     if !options.json {
         show(fixes);
     }
-    if !options.yes && !agreed(fixes.len()) {
+    // Whoever reads JSON has not seen the statements.
+    if !options.yes && (options.json || !agreed(fixes.len())) {
         return Ok(Fixed::Shown);
     }
     let mut mender = Mender::connect(&databases.source_dsn).await.map_err(|error| {

@@ -3,9 +3,11 @@
 //! A sync is at work exactly while `check` finds no error in it, whether the process has just started or has run for a
 //! month; otherwise it is *paused*. Each sync is judged by itself, so that one which no longer fits stops nobody else.
 
+use std::collections::BTreeSet;
+
 use super::fingerprint::{Fingerprint, Meaning};
 use super::prepare::{self, PrepareError, Sinks};
-use crate::catalog::{self, Table};
+use crate::catalog::{self, Table, TableId};
 use crate::config::{Config, Problem, Sync};
 use crate::pg::{self, Disposition, describe, disposition};
 use crate::plan::{self, SyncPlan};
@@ -69,16 +71,42 @@ pub(super) async fn assess(
     state: &pg::Pool,
 ) -> Result<Assessment, PrepareError> {
     let mut client = source.get().await?;
-    let digest = digest(&client, config).await?;
     let stored = stored_routes(state).await?;
+    for _ in 0..TRIES {
+        let before = digest(&client, config).await?;
+        let standings = judge_all(&mut client, config, sinks, &stored).await?;
+        // Many questions are asked of the catalogue, one after the other: the answers go together if it stood still.
+        if digest(&client, config).await? == before {
+            return Ok(Assessment {
+                digest: before,
+                standings,
+            });
+        }
+    }
+    Err(PrepareError::Moving)
+}
+
+/// How often it is tried to see a catalogue that keeps changing at one moment.
+const TRIES: usize = 3;
+
+async fn judge_all(
+    client: &mut pg::Client,
+    config: &Config,
+    sinks: &Sinks<'_>,
+    stored: &[Route],
+) -> Result<Vec<Standing>, PrepareError> {
     let mut standings = Vec::new();
     for sync in &config.syncs {
         let mut alone = config.clone();
         alone.syncs = vec![sync.clone()];
-        let standing = judge(&mut client, &alone, sinks).await?;
-        standings.push(with_its_key(sync, standing, &stored));
+        let standing = judge(client, &alone, sinks).await?;
+        let mut standing = with_its_key(sync, standing, stored);
+        if let Standing::AtWork(planned) = &mut standing {
+            look_into_partitions(client, sync, planned, stored).await?;
+        }
+        standings.push(standing);
     }
-    Ok(Assessment { digest, standings })
+    Ok(standings)
 }
 
 /// Stands for the catalogue of all tables that the syncs name.
@@ -157,4 +185,33 @@ fn with_its_key(sync: &Sync, standing: Standing, stored: &[Route]) -> Standing {
     } else {
         Standing::AtWork(planned)
     }
+}
+
+/// Most new partitions that are looked into; any more count as filled.
+const PARTITIONS: usize = 100;
+
+/// Finds out which partitions are new and empty.
+async fn look_into_partitions(
+    client: &mut pg::Client,
+    sync: &Sync,
+    planned: &mut Planned,
+    stored: &[Route],
+) -> Result<(), PrepareError> {
+    let own = stored
+        .iter()
+        .filter(|route| route.sync == sync.name && !route.fingerprint.is_empty());
+    let new: BTreeSet<TableId> = own
+        .flat_map(|route| planned.fingerprint.new_partitions(&route.fingerprint))
+        .take(PARTITIONS)
+        .collect();
+    for partition in new {
+        match plan::is_empty(&***client, partition).await {
+            Ok(true) => planned.fingerprint.note_empty(partition),
+            Ok(false) => {}
+            // It may not be read by itself, or takes too long to read.
+            Err(error) if matches!(disposition(&error), Disposition::Statement | Disposition::Data) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }

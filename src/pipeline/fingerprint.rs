@@ -1,13 +1,13 @@
 //! What a sync was when it worked last, and what it means that it is another one now.
 //!
-//! A fingerprint has five parts, `key/document/deletes/ways/tables`, most of them hashes. The last is about what no row of
-//! the WAL tells: the tables and columns behind the names. A column that was retyped with `using`, two that have exchanged
+//! A fingerprint has six parts, `key/document/deletes/ways/tables/partitions`, most of them hashes. The last two are about
+//! what no row of the WAL tells: the tables and columns behind the names. A column that was retyped with `using`, two that have exchanged
 //! their names, a table that was dropped and made again under the same name, a partition that was attached: none of these
 //! writes a row that the stream would show, and each may change every document.
 
 use std::fmt::Write as _;
 
-use crate::catalog::Table;
+use crate::catalog::{Table, TableId};
 use crate::config::{Deletes, Sync};
 use crate::plan::{Finder, KeyColumn, ReadColumns, SyncPlan};
 
@@ -19,6 +19,10 @@ pub struct Fingerprint {
     deletes: String,
     ways: String,
     tables: String,
+    /// Of all tables, ascending.
+    partitions: Vec<TableId>,
+    /// Those among them that are known to hold nothing.
+    empty: Vec<TableId>,
 }
 
 /// What has changed of a sync.
@@ -54,6 +58,10 @@ impl Fingerprint {
     /// `tables` are those that the sync reads, among others.
     pub fn of<'a>(plan: &SyncPlan, sync: &Sync, tables: impl IntoIterator<Item = &'a Table>) -> Self {
         let key: Vec<String> = plan.shape.columns.iter().map(key_column).collect();
+        let tables: Vec<&Table> = tables.into_iter().collect();
+        let mut partitions: Vec<TableId> = tables.iter().flat_map(|table| table.partitions.clone()).collect();
+        partitions.sort_unstable();
+        partitions.dedup();
         Self {
             key: hash(&key.join(",")),
             document: hash(&document(plan, sync)),
@@ -63,7 +71,9 @@ impl Fingerprint {
             }
             .to_owned(),
             ways: hash(&ways(plan)),
-            tables: hash(&behind_the_names(plan, &tables.into_iter().collect::<Vec<_>>())),
+            tables: hash(&behind_the_names(plan, &tables)),
+            partitions,
+            empty: Vec::new(),
         }
     }
 
@@ -72,11 +82,31 @@ impl Fingerprint {
         [&*self.key, &*self.document, &*self.deletes, &*self.ways, &*self.tables].join("/")
     }
 
+    /// The partitions that whoever worked last did not know, as far as they may hold rows.
+    pub(super) fn new_partitions(&self, stored: &str) -> Vec<TableId> {
+        self.partitions_since(stored.split('/').nth(5).unwrap_or_default()).new
+    }
+
+    /// Takes note that a partition holds nothing: one that is made ahead of its rows changes no document.
+    pub(super) fn note_empty(&mut self, partition: TableId) {
+        self.empty.push(partition);
+    }
+
+    fn partitions_since(&self, stored: &str) -> Partitions {
+        let stored: Vec<TableId> = stored.split(',').filter_map(|id| id.parse().ok()).collect();
+        let known = self.partitions.iter().filter(|id| !stored.contains(id));
+        Partitions {
+            new: known.filter(|id| !self.empty.contains(id)).copied().collect(),
+            gone: stored.iter().any(|id| self.partitions.binary_search(id).is_err()),
+        }
+    }
+
     /// `stored`: the fingerprint of whoever worked last; `mapped`: whether all changes since then were mapped for it.
     pub fn compare(&self, stored: &str, mapped: bool) -> Meaning {
         let mut parts = stored.split('/');
         let mut next = || parts.next().unwrap_or_default();
         let (key, document, deletes, ways, tables) = (next(), next(), next(), next(), next());
+        let partitions = self.partitions_since(next());
         if stored.is_empty() {
             return Meaning::New;
         }
@@ -87,7 +117,10 @@ impl Fingerprint {
             (document != self.document, Part::Document),
             (deletes != self.deletes, Part::Deletes),
             (ways != self.ways, Part::Ways),
-            (tables != self.tables, Part::Tables),
+            (
+                tables != self.tables || partitions.gone || !partitions.new.is_empty(),
+                Part::Tables,
+            ),
             (!mapped, Part::Unmapped),
         ]
         .into_iter()
@@ -99,6 +132,12 @@ impl Fingerprint {
             Some(_) => Meaning::ReMap(changed),
         }
     }
+}
+
+/// What has become of partitions.
+struct Partitions {
+    new: Vec<TableId>,
+    gone: bool,
 }
 
 impl Part {
@@ -216,21 +255,27 @@ mod tests {
             deletes,
             ways,
             tables,
+            partitions: vec![5, 7],
+            empty: vec![7],
         };
         for (stored, mapped, meaning) in [
             ("", false, Meaning::New),
-            ("k/d/publish/w/t", true, Meaning::Nothing),
-            ("k/d/publish/w/t", false, Meaning::ReMap(vec![Part::Unmapped])),
-            ("k/d/publish/w/x", true, Meaning::ReMap(vec![Part::Tables])),
-            ("k/d/publish/x/t", true, Meaning::ReMap(vec![Part::Ways])),
-            ("k/x/publish/w/t", true, Meaning::ReBuild(vec![Part::Document])),
-            ("k/d/ignore/w/t", true, Meaning::ReBuild(vec![Part::Deletes])),
+            ("k/d/publish/w/t/5,7", true, Meaning::Nothing),
+            ("k/d/publish/w/t/5,7", false, Meaning::ReMap(vec![Part::Unmapped])),
+            ("k/d/publish/w/x/5,7", true, Meaning::ReMap(vec![Part::Tables])),
+            ("k/d/publish/x/t/5,7", true, Meaning::ReMap(vec![Part::Ways])),
+            ("k/x/publish/w/t/5,7", true, Meaning::ReBuild(vec![Part::Document])),
+            ("k/d/ignore/w/t/5,7", true, Meaning::ReBuild(vec![Part::Deletes])),
+            // A partition is new and empty, is new and holds rows, is gone.
+            ("k/d/publish/w/t/5", true, Meaning::Nothing),
+            ("k/d/publish/w/t/7", true, Meaning::ReMap(vec![Part::Tables])),
+            ("k/d/publish/w/t/3,5,7", true, Meaning::ReMap(vec![Part::Tables])),
             (
-                "k/x/publish/x/x",
+                "k/x/publish/x/x/",
                 false,
                 Meaning::ReBuild(vec![Part::Document, Part::Ways, Part::Tables, Part::Unmapped]),
             ),
-            ("x/x/x/x/x", true, Meaning::OtherKey),
+            ("x/x/x/x/x/", true, Meaning::OtherKey),
         ] {
             assert_eq!(own.compare(stored, mapped), meaning, "{stored} {mapped}");
         }

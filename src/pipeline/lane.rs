@@ -31,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 use super::engine::{Engine, RouteAtWork, Routes};
 use crate::build::Digest;
 use crate::config::Sync;
+use crate::failpoint;
 use crate::plan::{self, AfterPublish};
 use crate::publish::Delivery;
 use crate::queue::{ClaimError, Job, Worker};
@@ -172,6 +173,11 @@ impl<'a> Outlet<'a> {
 }
 
 impl Claimed {
+    /// Whether something may have been sent that nobody recorded.
+    fn is_uncertain(&self) -> bool {
+        self.job.uncertain && !failpoint::is_off("uncertainty-guard")
+    }
+
     fn end(self, ending: Ending, attempt: Option<Attempt>) -> Ended {
         let job = &self.job;
         let held = Held {
@@ -180,7 +186,7 @@ impl Claimed {
             touched: job.touched,
             attempts: job.attempts,
             version: job.version,
-            uncertain: job.uncertain,
+            uncertain: self.is_uncertain(),
         };
         Ended {
             settlement: Settlement {

@@ -32,6 +32,8 @@ pub enum PrepareError {
     Postgres(#[from] pg::Error),
     #[error("the state database does not answer: {0}")]
     State(String),
+    #[error("the tables are being changed at this moment")]
+    Moving,
 }
 
 impl Prepared {
@@ -50,18 +52,18 @@ pub async fn prepare(config: &Config, source: &pg::Pool) -> Result<Prepared, Pre
     let mut elsewhere = Vec::new();
     let sinks = build_sinks(config, &mut elsewhere);
     elsewhere.extend(wal::inspect(&**client, config).await?);
+    let fits_elsewhere = elsewhere.iter().all(|problem| problem.warning);
     let Fitting {
         catalog,
         plans,
-        mut problems,
+        problems,
     } = fit(&mut client, config, &by_name(&sinks)).await?;
-    let fits_elsewhere = elsewhere.iter().all(|problem| problem.warning);
-    problems.extend(elsewhere);
+    elsewhere.extend(problems);
     Ok(Prepared {
         catalog,
         plans: plans.into(),
         sinks,
-        problems,
+        problems: elsewhere,
         fits_elsewhere,
     })
 }

@@ -2,17 +2,21 @@
 //! in one commit. A crash costs one step. Each route has a visitor of its own, so that a visit which cannot go on, or a sink
 //! that is down, holds up nobody else.
 
+mod cursors;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::backoff::Backoff;
 use super::engine::{Engine, RouteAtWork, Routes, chain};
-use super::lookup::{self, LookupError};
+use super::lookup::{LookupError, Question};
 use crate::failpoint;
 use crate::mapping::SubjectKey;
 use crate::pg::{self, Snapshot};
 use crate::plan::Finder;
 use crate::queue::{self, Entry, Kind, Priority, Visit, VisitId};
+
+use cursors::Cursors;
 
 /// Subjects in one step.
 const STEP_SUBJECTS: usize = 2_000;
@@ -53,7 +57,11 @@ enum Round {
 pub(super) async fn run(engine: Arc<Engine>, routes: Routes, index: usize) {
     let route = &routes[index];
     let component = format!("visits of {} for {}", route.sync_name, route.sink_name);
-    let visitor = Visitor { engine: &engine, route };
+    let mut visitor = Visitor {
+        engine: &engine,
+        route,
+        cursors: Cursors::new(&engine.source_dsn),
+    };
     let mut backoff = Backoff::new();
     while !engine.stop.is_cancelled() {
         let wait = match visitor.round().await {
@@ -84,11 +92,12 @@ pub(super) async fn run(engine: Arc<Engine>, routes: Routes, index: usize) {
 struct Visitor<'a> {
     engine: &'a Engine,
     route: &'a RouteAtWork,
+    cursors: Cursors<'a>,
 }
 
 impl Visitor<'_> {
     /// One step of every visit whose time has come.
-    async fn round(&self) -> Result<Round, VisitError> {
+    async fn round(&mut self) -> Result<Round, VisitError> {
         let state = self.engine.state.get().await?;
         if !queue::has_visits(&state, self.route.id).await? {
             return Ok(Round::Idle);
@@ -109,15 +118,20 @@ impl Visitor<'_> {
     }
 
     /// Returns whether the visit got on.
-    async fn step(&self, source: &pg::Client, id: VisitId) -> Result<bool, VisitError> {
+    async fn step(&mut self, source: &pg::Client, id: VisitId) -> Result<bool, VisitError> {
         let mut state = self.engine.state.get().await?;
         let Some(visit) = queue::read_visit(&state, id).await? else {
             return Ok(false);
         };
+        let is_lookup = matches!(visit.kind, Kind::Lookup { .. });
+        if is_lookup && visit.priority == Priority::Bulk && !self.cursors.have_room(id) {
+            return Ok(false);
+        }
         let component = format!("a visit of {}", self.route.sync_name);
         let found = match self.find(source, &state, &visit).await {
             Ok(found) => found,
             Err(LookupError::Connection(error)) => return Err(error.into()),
+            Err(LookupError::Unreachable(error)) => return Err(error.into()),
             Err(LookupError::Statement(error)) => {
                 self.engine.hints.look();
                 if self.engine.health.ill(&component, error.clone()) {
@@ -159,29 +173,42 @@ impl Visitor<'_> {
     }
 
     /// The subjects of the next step.
-    async fn find(&self, source: &pg::Client, state: &pg::Client, visit: &Visit) -> Result<Found, LookupError> {
+    async fn find(&mut self, source: &pg::Client, state: &pg::Client, visit: &Visit) -> Result<Found, LookupError> {
         let plan = &self.engine.plans[self.route.sync];
+        let all = Question {
+            lookup: &plan.page,
+            shape: &plan.shape,
+            arity: 0,
+            values: &[],
+        };
         let last_key = visit.last_key.as_ref();
-        let (lookup, arity, values) = match &visit.kind {
+        let keys = match &visit.kind {
             Kind::Subjects(keys) => return Ok(Found::all(keys.clone())),
             Kind::Known => {
                 let most = i64::try_from(STEP_SUBJECTS).unwrap_or(i64::MAX);
                 let known = queue::known_page(state, self.route.id, last_key, most).await;
-                return known.map(Found::page).map_err(LookupError::Connection);
+                known.map_err(LookupError::Connection)?
             }
-            Kind::All => (&plan.page, 0, [].as_slice()),
+            Kind::All => all.page(source, last_key, STEP_SUBJECTS).await?,
             Kind::Lookup { node, values } => {
                 let listener = plan.listeners.iter().find(|listener| listener.node == *node);
                 match listener.map(|listener| (&listener.finder, listener.columns.len())) {
-                    Some((Finder::Lookup(lookup), arity)) => (lookup, arity, values.as_slice()),
+                    Some((Finder::Lookup(lookup), arity)) => {
+                        let question = Question {
+                            lookup,
+                            shape: &plan.shape,
+                            arity,
+                            values,
+                        };
+                        self.cursors.page(visit, &question, STEP_SUBJECTS).await?
+                    }
                     Some((Finder::Key, _)) => return Ok(Found::all(values.clone())),
-                    Some((Finder::All, _)) => (&plan.page, 0, [].as_slice()),
+                    Some((Finder::All, _)) => all.page(source, last_key, STEP_SUBJECTS).await?,
                     // The configuration no longer has the node, so no document depends on the change.
                     None => return Ok(Found::all(Vec::new())),
                 }
             }
         };
-        let keys = lookup::page(source, lookup, &plan.shape, arity, values, last_key, STEP_SUBJECTS).await?;
         Ok(Found::page(keys))
     }
 }

@@ -11,8 +11,10 @@
 
 mod after_publish;
 mod changes;
+mod cursor;
 mod document;
 mod draft;
+mod emptiness;
 mod examine;
 mod link;
 mod names;
@@ -33,7 +35,9 @@ use crate::catalog::Catalog;
 use crate::config::{Config, Node, Problem, Sync, TableName};
 
 pub use after_publish::{AfterPublish, Parameter, after_publish, probe_after_publish};
+pub use cursor::Cursor;
 pub use draft::{Draft, DraftSink, Refusal, Wish, draft};
+pub use emptiness::is_empty;
 pub use examine::{examine, fixes};
 pub use path::{Finder, Listener, Lookup};
 pub use picture::{HotSpot, Picture, grouped, link_columns, pictures, wrapped};

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::{GenericClient, Row};
 
+use super::mend::publication_fixes;
 use super::publication::{Bounds, column_list, read_bounds};
 use super::{Exposure, Publication, read_publication};
 use crate::catalog::{Table, TableId};
@@ -46,7 +47,7 @@ pub async fn inspect_tables(
             .as_ref()
             .is_some_and(|publication| publication.covers(&inspection.whole_tables()))
         {
-            inspection.uncovered(publication.is_some());
+            inspection.uncovered(publication.as_ref());
         }
         if let Some(publication) = &publication {
             let bounds = read_bounds(client, exposures).await?;
@@ -135,26 +136,25 @@ impl<'a> Inspection<'a> {
         problem.sql = Some(format!("grant create on database {} to {role};", identifier(database)));
     }
 
-    fn uncovered(&mut self, exists: bool) {
-        let tables = self.exposures.iter().map(|exposure| exposure.table);
-        let list: Vec<String> = tables.map(Table::sql_name).collect();
-        let name = identifier(&self.config.source.publication);
-        let (verb, tables) = if exists {
-            ("alter", "set table")
+    fn uncovered(&mut self, publication: Option<&Publication>) {
+        let tables: Vec<&Table> = self.exposures.iter().map(|exposure| exposure.table).collect();
+        let source = &self.config.source.publication;
+        let name = identifier(source);
+        let fixes = publication_fixes(publication, source, &tables);
+        let sql = if fixes.is_empty() {
+            // Rows or columns of a table are left out, so what it shows has to be said anew.
+            let list: Vec<String> = tables.iter().map(|table| table.sql_name()).collect();
+            format!("alter publication {name} set table {};", list.join(", "))
         } else {
-            ("create", "for table")
+            let statements: Vec<String> = fixes.iter().map(|fix| format!("{};", fix.statement)).collect();
+            statements.join("\n")
         };
-        let problem = self.problem(format!(
-            "publication {name} does not show every table that the syncs read"
-        ));
+        let summary = format!("publication {name} does not show every table that the syncs read");
+        let problem = self.problem(summary);
         problem
             .help
             .push("with manage = true it would be kept in step".to_owned());
-        problem.sql = Some(format!(
-            "{verb} publication {name} {tables} {};\n\
-             alter publication {name} set (publish = 'insert, update, delete, truncate', publish_via_partition_root = true);",
-            list.join(", ")
-        ));
+        problem.sql = Some(sql);
     }
 
     /// What is to be shown, whatever the columns.

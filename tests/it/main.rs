@@ -8,6 +8,7 @@
 mod against;
 mod check;
 mod documents;
+mod fan_out;
 mod fix;
 mod guarantees;
 mod harness;

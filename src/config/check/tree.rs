@@ -70,6 +70,18 @@ fn check_keys(raw: &RawNode, report: &mut Report) {
             problem.help(format!("wanted is a number from 1 to {LIMIT_MAX}"))
         });
     }
+    if raw.cardinality == Cardinality::Many && raw.document.is_absent() {
+        let order_by = raw.order_by.given().map(|at| ("order_by", &at.place));
+        let limit = raw.limit.given().map(|at| ("limit", &at.place));
+        for (key, place) in order_by.into_iter().chain(limit) {
+            let problem = Problem::at(place, format!("`{key}` has no effect without a `document`"));
+            report.push(
+                problem
+                    .help("an `aggregate` takes all rows; for their order see array_agg(… order by …)")
+                    .warning(),
+            );
+        }
+    }
     if raw.cardinality != Cardinality::Many {
         if let Some(limit) = raw.limit.given() {
             report.push(misplaced(

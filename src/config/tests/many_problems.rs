@@ -189,3 +189,31 @@ limits = 1
     7 errors
     "#);
 }
+
+#[test]
+fn order_and_limit_are_of_elements() {
+    let text = format!(
+        "{BASE}[syncs.orders]\ntable = 'orders'\nsink = 'out'\n[syncs.orders.many.lines]\norder_by = 'id'\nlimit = 3\n\
+         aggregate = {{ n = 'count(*)' }}\n"
+    );
+    let Loaded { file, report, .. } = loaded(&text);
+    insta::assert_snapshot!(report.render(&file, false), @r"
+    warning: `order_by` has no effect without a `document`
+     --> config.toml:9:12
+      |
+    9 | order_by = 'id'
+      |            ^^^^
+      |
+      = help: an `aggregate` takes all rows; for their order see array_agg(… order by …)
+
+    warning: `limit` has no effect without a `document`
+      --> config.toml:10:9
+       |
+    10 | limit = 3
+       |         ^
+       |
+       = help: an `aggregate` takes all rows; for their order see array_agg(… order by …)
+
+    2 warnings
+    ");
+}

@@ -51,6 +51,8 @@ pub struct RouteComparison {
 #[derive(Debug, Serialize)]
 pub struct Cost {
     pub requests: u64,
+    /// Whether there was nothing to compare with, so that every subject counts.
+    pub at_most: bool,
     pub seconds: f64,
     /// Requests at the same time.
     pub concurrency: usize,
@@ -119,18 +121,31 @@ pub async fn compare(
             };
             if !matches!(meaning, Meaning::Nothing | Meaning::OtherKey) {
                 let runs = before.and_then(|route| running.get(&route.id));
+                let visits = visits(sync, &meaning);
+                let latency = match before {
+                    Some(route) => record::latency(&**state, route.id).await?,
+                    None => None,
+                };
+                let shared = prepared.sinks.get(sink);
                 match sampler.take(&databases.source, runs).await? {
                     Ok(sample) => {
-                        let latency = match before {
-                            Some(route) => record::latency(&**state, route.id).await?,
-                            None => None,
-                        };
-                        let visits = visits(sync, &meaning);
-                        let cost = |sink| cost(sync, &visits, &sample, sink, latency);
-                        route.cost = prepared.sinks.get(sink).map(cost);
+                        let requests = requests(sync, &visits, &sample);
+                        route.cost = shared.map(|sink| cost(requests, false, sink, latency));
                         route.sample = Some(sample);
                     }
-                    Err(error) => route.error = Some(error),
+                    Err(error) => {
+                        let all = prepared.catalog.find(&sync.root.table);
+                        let all = all.map(|table| prepared.catalog.rows(table)).unwrap_or_default();
+                        #[expect(
+                            clippy::cast_possible_truncation,
+                            clippy::cast_sign_loss,
+                            reason = "an estimate of a count"
+                        )]
+                        let requests = all.round() as u64;
+                        let known = requests > 0 && !visits.is_empty();
+                        route.cost = shared.filter(|_| known).map(|sink| cost(requests, true, sink, latency));
+                        route.error = Some(error);
+                    }
                 }
             }
             syncs.push(route);
@@ -165,7 +180,8 @@ fn name(meaning: &Meaning) -> &'static str {
     }
 }
 
-fn cost(sync: &Sync, visits: &[Kind], sample: &Sample, sink: &Sink, latency: Option<Duration>) -> Cost {
+/// Of the subjects that are visited those that come out otherwise.
+fn requests(sync: &Sync, visits: &[Kind], sample: &Sample) -> u64 {
     let mut sent = 0;
     if !visits.is_empty() {
         sent += sample.changed;
@@ -176,7 +192,10 @@ fn cost(sync: &Sync, visits: &[Kind], sample: &Sample, sink: &Sink, latency: Opt
     if visits.contains(&Kind::Known) && sync.deletes == Deletes::Publish {
         sent += sample.gone;
     }
-    let requests = sample.extrapolated(sent);
+    sample.extrapolated(sent)
+}
+
+fn cost(requests: u64, at_most: bool, sink: &Sink, latency: Option<Duration>) -> Cost {
     let each = latency.unwrap_or(match sink {
         Sink::Http(_) => LATENCY_ASSUMED,
         Sink::Stdout(_) => Duration::ZERO,
@@ -186,6 +205,7 @@ fn cost(sync: &Sync, visits: &[Kind], sample: &Sample, sink: &Sink, latency: Opt
     let seconds = requests as f64 * each.as_secs_f64() / concurrency as f64;
     Cost {
         requests,
+        at_most,
         seconds,
         concurrency,
         latency_seconds: each.as_secs_f64(),

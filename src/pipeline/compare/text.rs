@@ -88,8 +88,9 @@ fn applying(cost: &Cost) -> String {
     } else {
         "assumed, as none is on record"
     };
+    let about = if cost.at_most { "at most about" } else { "about" };
     format!(
-        "about {} requests, {} at {} at a time and {:.0} ms each ({source})",
+        "{about} {} requests, {} at {} at a time and {:.0} ms each ({source})",
         grouped(cost.requests),
         duration(cost.seconds),
         cost.concurrency,

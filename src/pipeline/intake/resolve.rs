@@ -13,12 +13,15 @@ use crate::failpoint;
 use crate::mapping::{Batch, SubjectKey, Sweep, SyncIndex, Touch};
 use crate::pg::{self, Snapshot};
 use crate::pipeline::engine::{Engine, Routes};
-use crate::pipeline::lookup::{self, LookupError};
+use crate::pipeline::lookup::{LookupError, Question};
 use crate::plan::{Finder, Listener};
 use crate::queue::{self, Entry, Kind, NewVisit, Priority, RouteId};
 
-/// Most subjects that a look-up may find within a batch; the rest becomes a visit of low priority.
-const LOOKUP_ROWS: usize = 2_000;
+/// Most rows that a look-up may find within a batch; if there are more, it becomes a visit of low priority.
+const LOOKUP_ROWS: usize = 10_000;
+
+/// Most look-ups for the values of one listener, as they are halved to part those that find much from the others.
+const LOOKUPS_MAX: usize = 32;
 
 /// Most values in one look-up, and most values or subjects in one visit.
 const VALUES: usize = 2_000;
@@ -176,39 +179,58 @@ impl Resolver<'_> {
         let Finder::Lookup(lookup) = &listener.finder else {
             return Ok(());
         };
-        let shape = &self.engine.plans[sync].shape;
         let quick = self.engine.quick_source.get().await?;
-        let arity = listener.columns.len();
-        let (found, rest) = match lookup::page(&quick, lookup, shape, arity, values, None, LOOKUP_ROWS).await {
-            Ok(found) => {
-                let rest = (found.len() == LOOKUP_ROWS).then(|| found.last().cloned());
-                (found, rest)
-            }
-            // The stream does not wait for a look-up that takes too long or cannot work at present.
-            Err(LookupError::Statement(error)) => {
-                tracing::warn!(
-                    sync = %self.engine.plans[sync].name, node = listener.node, error,
-                    "a look-up failed; it is put aside and tried again"
-                );
-                (Vec::new(), Some(None))
-            }
-            Err(LookupError::Connection(error)) => return Err(error.into()),
-        };
-        if let Some(last_key) = rest {
-            let kind = Kind::Lookup {
-                node: listener.node.clone(),
-                values: values.to_vec(),
+        let mut parts = vec![values];
+        let mut asked = 0;
+        while let Some(values) = parts.pop() {
+            let question = Question {
+                lookup,
+                shape: &self.engine.plans[sync].shape,
+                arity: listener.columns.len(),
+                values,
             };
-            self.visit(sync, &kind, None, |visit| NewVisit {
-                last_key: last_key.clone(),
-                priority: Priority::Bulk,
-                changed_at: Some(changed_at),
-                ..visit
-            });
+            asked += 1;
+            match question.few(&quick, LOOKUP_ROWS).await {
+                Ok(Some(found)) => {
+                    let subjects = self.resolved.subjects.entry(sync).or_default();
+                    subjects.extend(found.into_iter().map(|key| (key, changed_at)));
+                }
+                // One hot value among ordinary ones must not make these wait.
+                Ok(None) if values.len() > 1 && asked < LOOKUPS_MAX => {
+                    let (front, back) = values.split_at(values.len() / 2);
+                    parts.extend([back, front]);
+                }
+                Ok(None) => self.put_aside(sync, listener, values, changed_at),
+                // The stream does not wait for a look-up that takes too long or cannot work at present.
+                Err(LookupError::Statement(error)) => {
+                    self.engine.hints.look();
+                    tracing::warn!(
+                        sync = %self.engine.plans[sync].name, node = listener.node, error,
+                        "a look-up failed; it is put aside and tried again"
+                    );
+                    self.put_aside(sync, listener, values, changed_at);
+                    for values in parts.drain(..) {
+                        self.put_aside(sync, listener, values, changed_at);
+                    }
+                }
+                Err(LookupError::Connection(error)) => return Err(error.into()),
+                Err(LookupError::Unreachable(error)) => return Err(error.into()),
+            }
         }
-        let subjects = self.resolved.subjects.entry(sync).or_default();
-        subjects.extend(found.into_iter().map(|key| (key, changed_at)));
         Ok(())
+    }
+
+    /// Leaves a look-up to the visitors, below live changes.
+    fn put_aside(&mut self, sync: SyncIndex, listener: &Listener, values: &[SubjectKey], changed_at: SystemTime) {
+        let kind = Kind::Lookup {
+            node: listener.node.clone(),
+            values: values.to_vec(),
+        };
+        self.visit(sync, &kind, None, |visit| NewVisit {
+            priority: Priority::Bulk,
+            changed_at: Some(changed_at),
+            ..visit
+        });
     }
 
     fn sweep(&mut self, sync: SyncIndex, sweep: Sweep, touch: &Touch) {

@@ -50,7 +50,11 @@ pub(super) async fn run(lane: &Lane, taps: Vec<Tap<'_>>) -> Result<(), ClaimErro
     let stop = &lane.engine.stop;
     while !stop.is_cancelled() {
         let wait = match feeder.feed().await {
-            Ok(Fed::More) => continue,
+            Ok(Fed::More) => {
+                lane.engine.health.well(&component);
+                backoff.reset();
+                continue;
+            }
             Ok(Fed::Drained(wait)) => {
                 lane.engine.health.well(&component);
                 backoff.reset();
@@ -174,10 +178,9 @@ impl Feeder<'_> {
     async fn build(&mut self, mut subjects: Vec<Subject>) -> bool {
         let sync = &self.lane.engine.plans[self.lane.sync].name;
         let component = format!("builds of {sync}");
-        // Outlets with different histories ask for different subjects.
-        let most = self.lane.engine.config.engine.batch;
         while !subjects.is_empty() {
-            let rest = subjects.split_off(subjects.len().min(most));
+            // Outlets with different histories ask for different subjects: more together than one build is to have.
+            let rest = subjects.split_off(subjects.len().min(self.size));
             let part = std::mem::replace(&mut subjects, rest);
             let jobs = part.iter().flat_map(|subject| &subject.jobs);
             let urgent = jobs.map(|(_, claimed)| claimed.job.priority).min();

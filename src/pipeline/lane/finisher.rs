@@ -74,8 +74,8 @@ impl Finisher<'_> {
 
     /// Says why it cannot be done; waits while the source is away.
     async fn follow(&self, part: &[Accepted]) -> Result<(), String> {
-        let health = &self.outlet.lane.engine.health;
-        let component = format!("after_publish of {}", self.outlet.route.sync_name);
+        let (health, route) = (&self.outlet.lane.engine.health, self.outlet.route);
+        let component = format!("after_publish of {} into {}", route.sync_name, route.sink_name);
         loop {
             match self.run(part).await {
                 Ok(()) => {
@@ -89,7 +89,7 @@ impl Finisher<'_> {
                 Err(error) => {
                     if health.ill(&component, chain(&error)) {
                         tracing::error!(
-                            sync = %self.outlet.route.sync_name, error = chain(&error),
+                            sync = %route.sync_name, error = chain(&error),
                             "cannot run what follows deliveries; trying again"
                         );
                     }

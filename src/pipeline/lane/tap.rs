@@ -10,7 +10,6 @@ use tokio::sync::mpsc::Sender;
 use super::{Claimed, Ended, Outlet, Parcel};
 use crate::build::{Built, Digest};
 use crate::diff::{self, Accepted, Operation, Reason, Verdict, verdict};
-use crate::failpoint;
 use crate::metrics as names;
 use crate::pipeline::breaker::Passage;
 use crate::publish::{Delivery, Failure, FailureClass, NextStep, Outcome, next_step};
@@ -91,9 +90,8 @@ impl<'a> Tap<'a> {
         let accepted = job.accepted.map(|digest| Accepted {
             digest: digest.map(Digest::from_bytes),
         });
-        let uncertain = job.uncertain && !failpoint::is_off("uncertainty-guard");
         let deletes = self.outlet.sync().deletes;
-        match verdict(compared, deletes, accepted, uncertain, false) {
+        match verdict(compared, deletes, accepted, claimed.is_uncertain(), false) {
             Verdict::Suppress(reason) => {
                 let forget = accepted.is_some_and(|accepted| accepted.digest == Some(Digest::GONE));
                 self.suppress(claimed, reason, forget && reason == Reason::Equal).await;

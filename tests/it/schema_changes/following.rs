@@ -167,13 +167,27 @@ async fn rows_of_partitions_attached_and_detached_are_noticed() {
         )
         .await;
     let documents = "select '/items/' || id, to_jsonb(i) from items i";
-    let _engine = world.synced(&world.config(&items(&world, ""))).await;
+    let engine = world.synced(&world.config(&items(&world, ""))).await;
     world
         .sql("alter table items attach partition items_2 for values from (100) to (200)")
         .await;
     world.converges(documents, "/items/").await;
     world.sql("update items set name = 'changed' where id = 102").await;
     world.converges(documents, "/items/").await;
+    world.settled().await;
+    // One that is made ahead of its rows changes no document.
+    let before = generations(&engine);
+    world.receiver().clear_journal();
+    world
+        .sql("create table items_3 partition of items for values from (200) to (300)")
+        .await;
+    let noticed = async || (generations(&engine) > before).then_some(());
+    eventually(DEADLINE, "another generation", noticed).await;
+    world.sql("insert into items values (201, 'new')").await;
+    world.settled().await;
+    world.assert_converged(documents, "/items/").await;
+    assert_eq!(world.requests(), ["PUT /items/201"]);
+
     world.sql("alter table items detach partition items_1").await;
     world.converges(documents, "/items/").await;
 }

@@ -1,0 +1,142 @@
+//! A change of a row that many subjects depend on.
+
+use walsift::demo::Paths;
+
+use crate::world::{DEADLINE, Engine, SHOP, SHOP_ORDERS, World};
+
+/// More than a look-up may find within the stream, and many pages of a visit.
+const ORDERS: u32 = 15_000;
+
+/// A customer with [`ORDERS`] orders and one with a single order; nothing has been sent of any of them.
+async fn hot_customer() -> (World, String) {
+    let world = World::with_shop().await;
+    world
+        .sql(&format!(
+            "insert into customers (first_name, last_name) values ('Ada', 'Byron'), ('Mary', 'Shelley');
+             insert into orders (customer_id) select 1 from generate_series(1, {ORDERS});
+             insert into orders (customer_id) values (2);
+             analyze"
+        ))
+        .await;
+    let body = SHOP.replace(
+        "[syncs.orders]\n",
+        "[engine]\nbatch = 100\n[syncs.orders]\ninitial = \"none\"\n",
+    );
+    (world, body)
+}
+
+/// Waits until the sink holds so many.
+async fn held(world: &World, count: usize) {
+    let enough = |ledger: &walsift::demo::Ledger| ledger.held().len() >= count;
+    world.receiver().wait_until(DEADLINE, enough).await.unwrap();
+}
+
+async fn ready(world: &World, engine: &Engine) {
+    world.settled().await;
+    assert_eq!(engine.metric("walsift_published_total", &[]).await, 0);
+}
+
+#[tokio::test]
+async fn live_changes_go_out_at_once_while_a_fan_out_runs() {
+    let (world, body) = hot_customer().await;
+    let engine = world.engine(&world.config(&body));
+    ready(&world, &engine).await;
+    world
+        .sql("update customers set last_name = 'Lovelace' where id = 1")
+        .await;
+    held(&world, 3_000).await;
+
+    let path = format!("/orders/{}", ORDERS + 1);
+    for round in 0..3 {
+        let before = world.receiver().look(|ledger| ledger.journal().len());
+        world
+            .sql(&format!(
+                "update orders set status = 'live {round}' where customer_id = 2"
+            ))
+            .await;
+        let arrived = |ledger: &walsift::demo::Ledger| {
+            let since = ledger.journal().iter().skip(before);
+            since.filter(|request| request.path == path).count() > 0
+        };
+        world.receiver().wait_until(DEADLINE, arrived).await.unwrap();
+        let ahead = world.receiver().look(|ledger| {
+            let mut since = ledger.journal().iter().skip(before);
+            since.position(|request| request.path == path).unwrap()
+        });
+        // How long that takes is up to the machine; it is what was in hand already, and what went out while it was on its way.
+        assert!(ahead < 2_000, "{ahead} others went first");
+    }
+    assert!(world.receiver().look(|ledger| ledger.held().len()) < ORDERS as usize);
+
+    // Once more: it folds into what waits.
+    world.sql("update customers set last_name = 'King' where id = 1").await;
+    world.settled().await;
+    world.assert_converged(SHOP_ORDERS, "/orders/").await;
+}
+
+#[tokio::test]
+async fn a_fan_out_goes_on_where_it_was_when_the_process_was_killed() {
+    let (world, body) = hot_customer().await;
+    let config = world.config(&body);
+    let mut engine = world.engine(&config);
+    ready(&world, &engine).await;
+    world
+        .sql("update customers set last_name = 'Lovelace' where id = 1")
+        .await;
+    held(&world, 1_000).await;
+    engine.kill9();
+    let last_key: Option<String> = world.value("select last_key from walsift.visit").await;
+    assert!(last_key.is_some());
+    // What moves meanwhile is not missed either.
+    world
+        .sql("update orders set customer_id = 1 where customer_id = 2")
+        .await;
+
+    let _engine = world.engine(&config);
+    world.settled().await;
+    world.assert_converged(SHOP_ORDERS, "/orders/").await;
+}
+
+/// Keys of several columns, in an order of their own; and one hot value among many others in one transaction.
+#[tokio::test]
+async fn a_hot_row_does_not_hold_up_the_others_of_its_transaction() {
+    let world = World::new().await;
+    world
+        .sql(
+            "create table kinds (id int primary key, name text);
+             create table parts (region text, n int, kind_id int references kinds, primary key (region, n));
+             insert into kinds select n, 'k' from generate_series(1, 300) n;
+             insert into parts select 'r' || n % 3, n, 1 from generate_series(1, 12000) n;
+             insert into parts select 'x', n, n from generate_series(2, 300) n;
+             create index on parts (kind_id);
+             analyze",
+        )
+        .await;
+    let config = world.config(&format!(
+        "[sinks.shop_api]
+         type = \"http\"
+         url = \"{}/parts/{{region}}/{{n}}\"
+         [syncs.parts]
+         table = \"parts\"
+         sink = \"shop_api\"
+         initial = \"none\"
+         document = {{ kind = \"kind.name\" }}
+         [syncs.parts.one.kind]
+         table = \"kinds\"",
+        world.receiver().url()
+    ));
+    let _engine = world.synced(&config).await;
+    world
+        .receiver()
+        .rule(Paths::prefix("/parts/r"), walsift::demo::Behaviour::answer(503));
+    world.sql("update kinds set name = 'l'").await;
+    // All but the hot one's.
+    held(&world, 299).await;
+    world
+        .wait_until_true("select count(*) = 1 from walsift.visit where kind = 'lookup' and argument = '[\"1\"]'")
+        .await;
+    world.receiver().clear_rules();
+    world.settled().await;
+    let oracle = "select '/parts/' || p.region || '/' || p.n, jsonb_build_object('kind', k.name) from parts p join kinds k on k.id = p.kind_id";
+    world.assert_converged(oracle, "/parts/").await;
+}
