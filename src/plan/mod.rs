@@ -26,6 +26,7 @@ mod question;
 mod relevance;
 mod sample;
 mod shape;
+mod statement;
 mod tree;
 
 use std::collections::BTreeSet;
