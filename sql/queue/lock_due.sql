@@ -1,6 +1,6 @@
 -- Locks jobs that are due and that nobody holds, the most urgent first; of each priority the longest waiting. None at all
 -- while another shape of the document is being sent: that is for processes with the newer configuration.
--- $1 smallint route, $2 bigint most, $3 text fingerprint of this process
+-- $1 smallint route, $2 bigint most, $3 text fingerprint of this process, $4 bigint most of the lowest priority
 select j.id
   from route r
  cross join (values (0::smallint), (1::smallint), (2::smallint), (3::smallint)) as p(priority)
@@ -13,9 +13,9 @@ select j.id
        and (worker is null
             or not exists (select from worker w where w.id = job.worker and w.expires_at > now()))
      order by run_at
-     limit $2
+     limit case p.priority when 3 then least($2::bigint, $4::bigint) else $2::bigint end
        for update skip locked
  ) as j
  where r.id = $1
    and r.fingerprint = $3
- limit $2
+ limit $2::bigint

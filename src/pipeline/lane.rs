@@ -20,6 +20,7 @@ mod publisher;
 mod settler;
 mod stock;
 mod tap;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -39,8 +40,11 @@ use crate::record::{Attempt, Ending, Held, Settlement};
 use stock::{Stock, Stored};
 use tap::Tap;
 
-/// Batches that an outlet may have in hand: one is delivered while the next is built.
-const BATCHES_IN_HAND: usize = 2;
+/// Batches of a visit of many subjects that an outlet may have in hand: one is delivered while the next is built.
+const BULK_BATCHES: usize = 2;
+
+/// Batches that it may have in hand in all: beside those there is always room for live changes.
+const BATCHES_IN_HAND: usize = BULK_BATCHES + 1;
 
 /// What all stages of a lane share.
 struct Lane {
@@ -57,6 +61,8 @@ struct Outlet<'a> {
     route: &'a RouteAtWork,
     /// Jobs that may still be claimed; as many may be in hand as fit into any channel of the outlet.
     places: Arc<Semaphore>,
+    /// The same for jobs of visits of many subjects, which take up one of either.
+    bulk_places: Arc<Semaphore>,
     stock: Arc<Stock>,
 }
 
@@ -64,6 +70,7 @@ struct Outlet<'a> {
 struct Claimed {
     job: Job,
     _place: OwnedSemaphorePermit,
+    _bulk_place: Option<OwnedSemaphorePermit>,
 }
 
 /// A document that is to be sent.
@@ -143,6 +150,7 @@ impl<'a> Outlet<'a> {
             lane,
             route,
             places: Arc::new(Semaphore::new(lane.most_in_hand())),
+            bulk_places: Arc::new(Semaphore::new(BULK_BATCHES * lane.engine.config.engine.batch)),
             stock: Arc::new(Stock::new(share)),
         }
     }

@@ -55,6 +55,8 @@ pub struct Demand<'a> {
     /// Of the shape that the worker builds.
     pub fingerprint: &'a str,
     pub most: usize,
+    /// Most of them that are of the lowest priority, [`Priority::Bulk`].
+    pub most_bulk: usize,
 }
 
 /// Claims jobs that are due, for each demand up to as many as it asks for. All or, on an error, none.
@@ -67,8 +69,10 @@ pub async fn claim(
     let lock = tx.prepare_cached(include_str!("../../sql/queue/lock_due.sql")).await?;
     // They go out together and their answers come back together.
     let locked = demands.iter().map(async |demand| {
-        let most = i64::try_from(demand.most).unwrap_or(i64::MAX);
-        tx.query(&lock, &[&demand.route.0, &most, &demand.fingerprint]).await
+        let limit = |most: usize| i64::try_from(most).unwrap_or(i64::MAX);
+        let (most, most_bulk) = (limit(demand.most), limit(demand.most_bulk));
+        tx.query(&lock, &[&demand.route.0, &most, &demand.fingerprint, &most_bulk])
+            .await
     });
     let due = try_join_all(locked).await?;
     let due: Vec<i64> = due.iter().flatten().map(|row| row.get("id")).collect();

@@ -1,6 +1,8 @@
 //! A change of a row that many subjects depend on.
 
-use walsift::demo::Paths;
+use std::time::Duration;
+
+use walsift::demo::{Behaviour, Paths};
 
 use crate::world::{DEADLINE, Engine, SHOP, SHOP_ORDERS, World};
 
@@ -74,6 +76,35 @@ async fn live_changes_go_out_at_once_while_a_fan_out_runs() {
     world.assert_converged(SHOP_ORDERS, "/orders/").await;
 }
 
+/// A sink that takes one after the other has hundreds waiting for it, all claimed and built; a live change goes first.
+#[tokio::test]
+async fn a_live_change_overtakes_what_waits_for_a_slow_sink() {
+    let (world, body) = hot_customer().await;
+    let engine = world.engine(&world.config(&format!("{body}\n[sinks.shop_api]\nconcurrency = 1")));
+    ready(&world, &engine).await;
+    world
+        .receiver()
+        .rule(Paths::All, Behaviour::Slow(Duration::from_millis(5)));
+    world
+        .sql("update customers set last_name = 'Lovelace' where id = 1")
+        .await;
+    held(&world, 300).await;
+
+    let path = format!("/orders/{}", ORDERS + 1);
+    let before = world.receiver().look(|ledger| ledger.journal().len());
+    world
+        .sql("update orders set status = 'live' where customer_id = 2")
+        .await;
+    let arrived =
+        |ledger: &walsift::demo::Ledger| ledger.journal().iter().skip(before).any(|request| request.path == path);
+    world.receiver().wait_until(DEADLINE, arrived).await.unwrap();
+    let ahead = world.receiver().look(|ledger| {
+        let mut since = ledger.journal().iter().skip(before);
+        since.position(|request| request.path == path).unwrap()
+    });
+    assert!(ahead < 100, "{ahead} others went first");
+}
+
 #[tokio::test]
 async fn a_fan_out_goes_on_where_it_was_when_the_process_was_killed() {
     let (world, body) = hot_customer().await;
@@ -128,7 +159,7 @@ async fn a_hot_row_does_not_hold_up_the_others_of_its_transaction() {
     let _engine = world.synced(&config).await;
     world
         .receiver()
-        .rule(Paths::prefix("/parts/r"), walsift::demo::Behaviour::answer(503));
+        .rule(Paths::prefix("/parts/r"), Behaviour::answer(503));
     world.sql("update kinds set name = 'l'").await;
     // All but the hot one's.
     held(&world, 299).await;

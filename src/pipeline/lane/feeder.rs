@@ -127,7 +127,7 @@ impl Feeder<'_> {
         let (mut wait, mut full) = (PERIOD, false);
         for (at, tap) in self.taps.iter().enumerate() {
             match tap.appetite(now, self.size, self.average_bytes) {
-                Appetite::For(places) => hungry.push((at, places)),
+                Appetite::For(places, bulk_places) => hungry.push((at, places, bulk_places)),
                 Appetite::Full => full = true,
                 Appetite::NotBefore(rest) => wait = wait.min(rest),
             }
@@ -138,10 +138,11 @@ impl Feeder<'_> {
         }
         let demands: Vec<Demand<'_>> = hungry
             .iter()
-            .map(|(at, places)| Demand {
+            .map(|(at, places, bulk_places)| Demand {
                 route: self.taps[*at].outlet.route.id,
                 fingerprint: &self.taps[*at].outlet.route.fingerprint,
                 most: places.num_permits(),
+                most_bulk: bulk_places.num_permits(),
             })
             .collect();
         let mut state = self.lane.engine.state.get().await?;
@@ -154,13 +155,18 @@ impl Feeder<'_> {
         drop(state);
         failpoint::die_at("claim-after-commit");
         let mut subjects = Subjects::default();
-        for ((at, mut places), jobs) in hungry.into_iter().zip(claimed) {
+        for ((at, mut places, mut bulk_places), jobs) in hungry.into_iter().zip(claimed) {
             if !jobs.is_empty() {
                 self.taps[at].has_fed(Instant::now());
             }
             for job in jobs {
                 let place = places.split(1).expect("no more jobs than places");
-                let claimed = Claimed { job, _place: place };
+                let is_bulk = job.priority == Priority::Bulk;
+                let claimed = Claimed {
+                    job,
+                    _place: place,
+                    _bulk_place: is_bulk.then(|| bulk_places.split(1)).flatten(),
+                };
                 match self.taps[at].too_early(&claimed.job) {
                     Some(after) => self.taps[at].end(claimed, Ending::Released { after }, None).await,
                     None => subjects.add(at, claimed),

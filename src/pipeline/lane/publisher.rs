@@ -6,6 +6,7 @@ use futures_util::{StreamExt, stream};
 use metrics::counter;
 use tokio::sync::mpsc::{Receiver, Sender};
 
+use super::waiting::Waiting;
 use super::{Accepted, Delivered, Ended, Outlet, Parcel};
 use crate::config::History;
 use crate::failpoint;
@@ -21,7 +22,8 @@ pub(super) async fn run(
     ended: Sender<Ended>,
     accepted: Option<Sender<Accepted>>,
 ) {
-    let parcels = stream::unfold(parcels, |mut parcels| async { Some((parcels.recv().await?, parcels)) });
+    let waiting = Waiting::new(parcels);
+    let parcels = stream::unfold(waiting, |mut waiting| async { Some((waiting.next().await?, waiting)) });
     // As many again stand at the gate as may be under way: a place that becomes free must find the more urgent waiting.
     let abreast = 2 * outlet.route.sink.sink.concurrency();
     let mut endings = Box::pin(parcels.map(|parcel| deliver(outlet, parcel)).buffer_unordered(abreast));

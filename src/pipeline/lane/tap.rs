@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use metrics::counter;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::Sender;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Claimed, Ended, Outlet, Parcel};
 use crate::build::{Built, Digest};
@@ -29,8 +29,8 @@ pub(super) struct Tap<'a> {
 
 /// What can be claimed for an outlet.
 pub(super) enum Appetite {
-    /// As many jobs as there are places.
-    For(OwnedSemaphorePermit),
+    /// As many jobs as there are places, and of them no more of visits of many subjects than there are places for those.
+    For(OwnedSemaphorePermit, OwnedSemaphorePermit),
     /// Nothing before something in hand has come to its end.
     Full,
     NotBefore(Duration),
@@ -61,10 +61,18 @@ impl<'a> Tap<'a> {
         if worth == 0 || free < worth.min(size) {
             return Appetite::Full;
         }
-        let places = u32::try_from(worth.min(free)).unwrap_or(u32::MAX);
-        match self.outlet.places.clone().try_acquire_many_owned(places) {
-            Ok(places) => Appetite::For(places),
-            Err(_) => Appetite::Full,
+        let free_for_bulk = self.outlet.bulk_places.available_permits();
+        let bulk = if free_for_bulk < worth.min(size) {
+            0
+        } else {
+            worth.min(free_for_bulk)
+        };
+        match (
+            take(&self.outlet.places, worth.min(free)),
+            take(&self.outlet.bulk_places, bulk),
+        ) {
+            (Some(places), Some(bulk_places)) => Appetite::For(places, bulk_places),
+            _ => Appetite::Full,
         }
     }
 
@@ -186,6 +194,11 @@ impl<'a> Tap<'a> {
     pub async fn end(&self, claimed: Claimed, ending: Ending, attempt: Option<Attempt>) {
         let _ = self.ended.send(claimed.end(ending, attempt)).await;
     }
+}
+
+fn take(places: &Arc<Semaphore>, count: usize) -> Option<OwnedSemaphorePermit> {
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    places.clone().try_acquire_many_owned(count).ok()
 }
 
 /// The same number for the same document tried again, otherwise a new one. After a lost worker always a new one: it may

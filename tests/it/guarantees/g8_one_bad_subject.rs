@@ -140,7 +140,7 @@ async fn g8_a_sync_whose_statement_breaks_does_not_stop_the_other() {
     world.sql("update customers set last_name = 'Lovelace'").await;
     let converged = async || world.divergence(SHOP_ORDERS, "/orders/").await.is_none().then_some(());
     eventually(DEADLINE, "the orders converged", converged).await;
-    let ill = async || (engine.admin("/readyz").await.1.contains("builds of parts")).then_some(());
+    let ill = async || (engine.admin("/readyz").await.1.contains("sync parts")).then_some(());
     eventually(DEADLINE, "somebody is told", ill).await;
     world.sql("update orders set status = 'still going'").await;
     eventually(DEADLINE, "the orders converged again", converged).await;

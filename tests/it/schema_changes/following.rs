@@ -177,7 +177,11 @@ async fn rows_of_partitions_attached_and_detached_are_noticed() {
     world.settled().await;
     // One that is made ahead of its rows changes no document.
     let before = generations(&engine);
-    let built = async || engine.metric("walsift_subjects_built_total", &[("sync", "items")]).await;
+    let built = async || {
+        engine
+            .metric("walsift_subjects_built_total", &[("sync", "items")])
+            .await
+    };
     let built_before = built().await;
     world.receiver().clear_journal();
     world
