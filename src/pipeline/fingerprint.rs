@@ -58,7 +58,12 @@ impl Fingerprint {
     /// `tables` are those that the sync reads, among others.
     pub fn of<'a>(plan: &SyncPlan, sync: &Sync, tables: impl IntoIterator<Item = &'a Table>) -> Self {
         let key: Vec<String> = plan.shape.columns.iter().map(key_column).collect();
-        let tables: Vec<&Table> = tables.into_iter().collect();
+        // Others have partitions of their own.
+        let is_read = |table: &&Table| {
+            let mut reads = plan.reads.iter();
+            reads.any(|read| read.schema == table.schema && read.table == table.name)
+        };
+        let tables: Vec<&Table> = tables.into_iter().filter(is_read).collect();
         let mut partitions: Vec<TableId> = tables.iter().flat_map(|table| table.partitions.clone()).collect();
         partitions.sort_unstable();
         partitions.dedup();
@@ -79,7 +84,10 @@ impl Fingerprint {
 
     /// As it is stored.
     pub fn text(&self) -> String {
-        [&*self.key, &*self.document, &*self.deletes, &*self.ways, &*self.tables].join("/")
+        let partitions: Vec<String> = self.partitions.iter().map(TableId::to_string).collect();
+        let parts = [&self.key, &self.document, &self.deletes, &self.ways, &self.tables];
+        let parts: Vec<&str> = parts.into_iter().map(String::as_str).collect();
+        format!("{}/{}", parts.join("/"), partitions.join(","))
     }
 
     /// The partitions that whoever worked last did not know, as far as they may hold rows.
@@ -224,11 +232,7 @@ fn behind_the_names(plan: &SyncPlan, tables: &[&Table]) -> String {
             .iter()
             .find(|table| table.schema == read.schema && table.name == read.table);
         let Some(table) = found else { continue };
-        let _ = writeln!(
-            text,
-            "{:?} {:?} {} {:?}",
-            read.schema, read.table, table.id, table.partitions
-        );
+        let _ = writeln!(text, "{:?} {:?} {}", read.schema, read.table, table.id);
         for column in &table.columns {
             let counts = match &read.columns {
                 ReadColumns::All => true,
