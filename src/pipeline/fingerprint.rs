@@ -85,9 +85,15 @@ impl Fingerprint {
     /// As it is stored.
     pub fn text(&self) -> String {
         let partitions: Vec<String> = self.partitions.iter().map(TableId::to_string).collect();
-        let parts = [&self.key, &self.document, &self.deletes, &self.ways, &self.tables];
-        let parts: Vec<&str> = parts.into_iter().map(String::as_str).collect();
-        format!("{}/{}", parts.join("/"), partitions.join(","))
+        [
+            &*self.key,
+            &*self.document,
+            &*self.deletes,
+            &*self.ways,
+            &*self.tables,
+            &partitions.join(","),
+        ]
+        .join("/")
     }
 
     /// The partitions that whoever worked last did not know, as far as they may hold rows.

@@ -26,6 +26,7 @@ mod question;
 mod relevance;
 mod sample;
 mod shape;
+mod statement;
 mod tree;
 
 use std::collections::BTreeSet;
@@ -159,7 +160,16 @@ impl Trunk<'_> {
             None => path::listeners(&self.root, &self.shape),
             Some(_) => Vec::new(),
         };
-        found.extend(changes::listeners(&self.root, &self.shape, &self.watching));
+        let watched = changes::listeners(&self.root, &self.shape, &self.watching);
+        let on_root = |heard: &Heard<'_>| heard.table.id == self.root.table.id;
+        // A row that is gone is found by its key alone, whatever else its table is watched for.
+        if self.sync.sql.is_some()
+            && watched.iter().any(on_root)
+            && !watched.iter().any(|heard| heard.listener.is_root())
+        {
+            found.push(path::root_listener(&self.root, &self.shape));
+        }
+        found.extend(watched);
         for at in 0..found.len() {
             // A query of a table reads the rows of those that inherit from it as well.
             for heir in found[at].table.heirs.iter().filter_map(|&id| self.catalog.table(id)) {

@@ -5,6 +5,7 @@
 //! a subject too many is built and found equal, a subject too few would be lost.
 
 use super::KeyShape;
+use super::statement::statement;
 use super::tree::{Branch, Link, same_text};
 use crate::catalog::{Column, Table};
 use crate::config::Place;
@@ -318,31 +319,6 @@ pub(super) fn query_lookup(sql: &str, shape: &KeyShape, taken: usize) -> Lookup 
     paged(&from, "k", &names, shape, taken)
 }
 
-/// A statement of the user's that can stand in parentheses, if the parenthesis closes on a line of its own.
-pub(super) fn statement(sql: &str) -> &str {
-    let mut sql = sql.trim_end();
-    // Not one at the end of a literal: there the quote is still open.
-    while let Some((statement, rest)) = sql.rsplit_once(';')
-        && is_comment(rest)
-        && statement.matches('\'').count() % 2 == 0
-    {
-        sql = statement.trim_end();
-    }
-    sql
-}
-
-/// Whether a text has nothing to say to Postgres.
-fn is_comment(text: &str) -> bool {
-    let text = text.trim_start();
-    if let Some(line) = text.strip_prefix("--") {
-        return line.split_once('\n').is_none_or(|(_, rest)| is_comment(rest));
-    }
-    if let Some(comment) = text.strip_prefix("/*") {
-        return comment.split_once("*/").is_some_and(|(_, rest)| is_comment(rest));
-    }
-    text.is_empty()
-}
-
 /// See [`super::SyncPlan::page`].
 pub(super) fn page(root: &Branch<'_>, shape: &KeyShape) -> Lookup {
     paged(
@@ -430,24 +406,4 @@ pub(super) fn entries<'a>(root: &'a Branch<'a>, shape: &KeyShape) -> Vec<Entry<'
         }
     }
     entries
-}
-
-#[cfg(test)]
-mod tests {
-    use super::statement;
-
-    #[test]
-    fn a_statement_ends_before_its_semicolon_whatever_comments_follow() {
-        for (written, wanted) in [
-            ("select 1", "select 1"),
-            ("select 1 ;\n; ", "select 1"),
-            ("select 1; -- done", "select 1"),
-            ("select 1;\n-- it's done;\n/* so; */ ;", "select 1"),
-            ("select 1 -- to go; on", "select 1 -- to go; on"),
-            ("select ';'", "select ';'"),
-            ("select ';--'", "select ';--'"),
-        ] {
-            assert_eq!(statement(written), wanted, "{written}");
-        }
-    }
 }

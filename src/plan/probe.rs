@@ -6,8 +6,8 @@
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{GenericClient, Statement};
 
-use super::path::statement;
 use super::question::questions;
+use super::statement::statement;
 use super::{Finder, SyncPlan, Trunk, grow};
 use crate::catalog::Catalog;
 use crate::config::{Config, Expression, Place, Problem, Sync, Way};

@@ -339,7 +339,7 @@ async fn make_function(tx: &Transaction<'_>, trunk: &Trunk<'_>, sql: &str) -> Re
         "create function pg_temp.{}({}) returns setof record language sql begin atomic\n{}\n;end",
         identifier(FUNCTION),
         types.join(", "),
-        super::path::statement(sql),
+        super::statement::statement(sql),
     ))
     .await
 }

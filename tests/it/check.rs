@@ -367,7 +367,7 @@ async fn a_root_without_a_key_needs_one_named() {
     1 | [syncs.logs]
       | ^^^^^^^^^^^^
       |
-      = help: the columns must be not null and have a unique index
+      = help: the columns must be not null and have a unique index that is not deferrable
 
     1 error
     "#);
@@ -471,6 +471,24 @@ async fn a_table_without_any_replica_identity_is_refused_before_writes_to_it_fai
     "#);
     run(&world, &remedy(&text)).await;
     assert_eq!(passed(&world, &config).await, OK);
+}
+
+#[tokio::test]
+async fn a_deferrable_key_is_no_replica_identity() {
+    let world = World::with_shop().await;
+    world
+        .sql("create table notes (order_id int primary key deferrable references orders, body text)")
+        .await;
+    let config = format!("{SHOP}\n[syncs.orders.many.notes]\ndocument = \"body\"\n");
+    let text = refused(&world, &config).await;
+    assert!(text.contains("`notes` has no replica identity"), "{text}");
+    run(&world, &remedy(&text)).await;
+    assert_eq!(passed(&world, &config).await, OK);
+    let _engine = world.synced(&world.config(&config)).await;
+    world
+        .sql("insert into orders (id, customer_id) select 1, id from customers limit 1; insert into notes select id, 'a' from orders")
+        .await;
+    world.sql("update notes set body = 'b'; delete from notes").await;
 }
 
 #[tokio::test]
@@ -677,8 +695,7 @@ async fn a_publication_kept_by_others_must_show_every_table() {
        |
        = help: with manage = true it would be kept in step
 
-        create publication "ours" for table "public"."customers", "public"."products", "public"."orders", "public"."order_lines";
-        alter publication "ours" set (publish = 'insert, update, delete, truncate', publish_via_partition_root = true);
+        create publication "ours" for table "public"."customers", "public"."products", "public"."orders", "public"."order_lines" with (publish = 'insert, update, delete, truncate', publish_via_partition_root = true);
 
     1 error
     "#);
@@ -687,8 +704,7 @@ async fn a_publication_kept_by_others_must_show_every_table() {
     world.sql("alter publication ours drop table products").await;
     let text = refused(&world, &config).await;
     assert_snapshot!(remedy(&text), @r#"
-    alter publication "ours" set table "public"."customers", "public"."products", "public"."orders", "public"."order_lines";
-    alter publication "ours" set (publish = 'insert, update, delete, truncate', publish_via_partition_root = true);
+    alter publication "ours" add table "public"."products";
     "#);
     run(&world, &remedy(&text)).await;
     assert_eq!(passed(&world, &config).await, OK);

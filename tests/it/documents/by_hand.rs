@@ -166,3 +166,33 @@ sales = ["shop", "day"]
         ["DELETE b/2026-01-02"]
     );
 }
+
+#[tokio::test]
+async fn a_row_that_is_gone_is_found_however_its_table_is_watched() {
+    let people = Mirror::open(
+        "create table people (id int primary key, boss_id int references people on delete cascade, name text);
+         create index on people (boss_id);
+         insert into people values (1, null, 'a'), (2, 1, 'b'), (3, 2, 'c')",
+        r#"
+table = "people"
+sql = """
+select p.id, json_build_object('boss', b.name, 'it''s', p.name) as document
+  from people p left join people b on b.id = p.boss_id
+ where p.id = any($1); -- that's all"""
+[syncs.d.changes]
+people = "all"
+"#,
+        "select p.id::text, json_build_object('boss', b.name, 'it''s', p.name) from people p left join people b on b.id = p.boss_id",
+    )
+    .await;
+    assert_eq!(
+        people.after("update people set name = 'z' where id = 1").await,
+        ["PUT 1", "PUT 2"]
+    );
+    assert_eq!(
+        people.after("delete from people where id = 2").await,
+        ["DELETE 2", "DELETE 3"]
+    );
+    assert_eq!(people.after("update people set id = 4").await, ["DELETE 1", "PUT 4"]);
+    assert_eq!(people.after("truncate people").await, ["DELETE 4"]);
+}

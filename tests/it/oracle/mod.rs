@@ -6,6 +6,10 @@
 //!                          └─▶ the same in naive SQL ─▶ documents, subject by subject ───────────┴─▶ equal?
 //! ```
 //!
+//! The schemas are of three to seven tables: chains, diamonds, trees within a table, one-to-one, m:n with and without a key, rows
+//! whose key is part of another's, partitions, generated columns, keys that are deferrable or not the primary one, names that
+//! need quotes or look like ours. Trees hold every key of a node; some are handed over as a statement by hand.
+//!
 //! Writes come in rounds. After each the receiver holds, for every sync and sink, just what the naive reading of the tree
 //! yields; and as long as nothing fails nobody is sent twice in a row what he has accepted.
 //!
@@ -15,6 +19,7 @@
 //! `WALSIFT_ORACLE_SEEDS=1000..1200` runs these seeds, and not the few of the suite; all of them, however many fail.
 
 mod configuration;
+mod gardener;
 mod kinds;
 mod naive;
 mod schema;
@@ -31,9 +36,10 @@ use futures_util::FutureExt;
 use serde_json::Value;
 use walsift::demo::{Behaviour, Paths};
 
+use self::gardener::Gardener;
 use self::kinds::{chance, pick};
 use self::schema::Schema;
-use self::tree::{Gardener, Sync};
+use self::tree::Sync;
 use self::verdict::{assert_held, assert_only_differences};
 use self::writes::{Script, Writer};
 use crate::world::World;
@@ -44,17 +50,17 @@ const ROUNDS: usize = 12;
 /// Of each session, in one round: in a long one later writes hide what was made of earlier ones.
 const TRANSACTIONS: [usize; 5] = [1, 1, 2, 4, 10];
 
-/// Checks until nothing is proposed any more: an index for a foreign key may show only once an identity is settled.
+/// Checks until nothing is proposed any more.
 const CHECKS_MAX: usize = 4;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn generated_documents_converge() {
-    all(1..9, Weather::Fair).await;
+    all(1..6, Weather::Fair).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn generated_documents_converge_while_engines_die_and_the_receiver_fails() {
-    all(101..105, Weather::Foul).await;
+    all(101..104, Weather::Foul).await;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -90,8 +90,8 @@ fn same(one: &Value, other: &Value) -> bool {
     }
 }
 
-/// Panics if somebody was sent what he had accepted just before, a delete without ever having had a document included, or if two requests for one subject
-/// were under way at once. Only where no request fails and nobody dies.
+/// Panics if somebody was sent what he had accepted just before, or the delete of what he never had, or if two requests for
+/// one subject were under way at once. Only where no request fails and nobody dies.
 pub fn assert_only_differences(receiver: &Receiver) {
     receiver.look(|ledger| {
         let mut last: HashMap<&str, Option<Value>> = HashMap::new();

@@ -177,6 +177,12 @@ async fn rows_of_partitions_attached_and_detached_are_noticed() {
     world.settled().await;
     // One that is made ahead of its rows changes no document.
     let before = generations(&engine);
+    let built = async || {
+        engine
+            .metric("walsift_subjects_built_total", &[("sync", "items")])
+            .await
+    };
+    let built_before = built().await;
     world.receiver().clear_journal();
     world
         .sql("create table items_3 partition of items for values from (200) to (300)")
@@ -187,6 +193,7 @@ async fn rows_of_partitions_attached_and_detached_are_noticed() {
     world.settled().await;
     world.assert_converged(documents, "/items/").await;
     assert_eq!(world.requests(), ["PUT /items/201"]);
+    assert_eq!(built().await - built_before, 1);
 
     world.sql("alter table items detach partition items_1").await;
     world.converges(documents, "/items/").await;
