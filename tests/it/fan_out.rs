@@ -97,6 +97,47 @@ async fn a_fan_out_goes_on_where_it_was_when_the_process_was_killed() {
     world.assert_converged(SHOP_ORDERS, "/orders/").await;
 }
 
+/// Whoever leads to a hot row only after its subjects were asked for must be found by the next change of it, even if the first
+/// visit has not come anywhere yet.
+#[tokio::test]
+async fn who_comes_to_a_hot_row_while_its_fan_out_begins_is_not_missed() {
+    let (world, body) = hot_customer().await;
+    let engine = world.engine(&world.config(&body));
+    ready(&world, &engine).await;
+    // The first step has to wait for this: it finds its subjects and cannot write them down.
+    let mut client = world.connect().await;
+    let obstacle = client.transaction().await.unwrap();
+    obstacle
+        .batch_execute(
+            "insert into walsift.job (route, key, priority, run_at, created_at)
+             select id, '1', 3, now(), now() from walsift.route",
+        )
+        .await
+        .unwrap();
+    world
+        .sql("update customers set last_name = 'Lovelace' where id = 1")
+        .await;
+    world
+        .wait_until_true(
+            "select count(*) > 0 from pg_stat_activity
+              where datname = current_database() and wait_event_type = 'Lock' and query like '%insert into job%'",
+        )
+        .await;
+    world.sql("insert into orders (customer_id) values (1)").await;
+    held(&world, 1).await;
+    world.sql("update customers set last_name = 'King' where id = 1").await;
+    world
+        .wait_until_true("select count(*) = 2 from walsift.visit where kind = 'lookup'")
+        .await;
+    obstacle.rollback().await.unwrap();
+    // The one that nobody has asked for so far.
+    world
+        .sql("update customers set last_name = 'Godwin' where id = 2")
+        .await;
+    world.settled().await;
+    world.assert_converged(SHOP_ORDERS, "/orders/").await;
+}
+
 /// Keys of several columns, in an order of their own; and one hot value among many others in one transaction.
 #[tokio::test]
 async fn a_hot_row_does_not_hold_up_the_others_of_its_transaction() {
