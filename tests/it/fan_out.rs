@@ -181,3 +181,49 @@ async fn a_hot_row_does_not_hold_up_the_others_of_its_transaction() {
     let oracle = "select '/parts/' || p.region || '/' || p.n, jsonb_build_object('kind', k.name) from parts p join kinds k on k.id = p.kind_id";
     world.assert_converged(oracle, "/parts/").await;
 }
+
+/// No row is hot, but all of them together lead to more subjects than the stream may hold in memory.
+#[tokio::test]
+async fn what_many_rows_lead_to_does_not_have_to_fit_into_memory() {
+    let world = World::new().await;
+    world
+        .sql(
+            "create table kinds (id int primary key, name text);
+             create table parts (id int primary key, kind_id int references kinds);
+             insert into kinds select n, 'k' from generate_series(0, 1999) n;
+             insert into parts select n, n % 2000 from generate_series(1, 30000) n;
+             create index on parts (kind_id);
+             analyze",
+        )
+        .await;
+    let config = world.config(&format!(
+        "[engine]
+         memory = \"16MiB\"
+         [sinks.shop_api]
+         type = \"http\"
+         url = \"{}/parts/{{id}}\"
+         [syncs.parts]
+         table = \"parts\"
+         sink = \"shop_api\"
+         initial = \"none\"
+         document = {{ kind = \"kind.name\" }}
+         [syncs.parts.one.kind]
+         table = \"kinds\"",
+        world.receiver().url()
+    ));
+    let _engine = world.synced(&config).await;
+    world
+        .receiver()
+        .rule(Paths::prefix("/parts/"), walsift::demo::Behaviour::answer(503));
+    world.sql("update kinds set name = 'l'").await;
+    world
+        .wait_until_true("select count(*) > 0 from walsift.job where priority = 3")
+        .await;
+    let at_once: i64 = world.value("select count(*) from walsift.job where priority = 1").await;
+    assert!((16_384..30_000).contains(&at_once), "{at_once} at once");
+    world.receiver().clear_rules();
+    world.settled().await;
+    let oracle =
+        "select '/parts/' || p.id, jsonb_build_object('kind', k.name) from parts p join kinds k on k.id = p.kind_id";
+    world.assert_converged(oracle, "/parts/").await;
+}
