@@ -145,6 +145,8 @@ create table visit (
     horizon    bigint,
     -- The last key visited, as it stands in a job.
     last_key   text        collate "C",
+    -- Its subjects are being asked for, or have been.
+    begun      boolean     not null default false,
     priority   smallint    not null check (priority between 0 and 3),
     changed_at timestamptz,
     created_at timestamptz not null,

@@ -17,7 +17,7 @@ select distinct s.nspname::text as schema, t.relname::text as name
   join pg_namespace s on s.oid = t.relnamespace
  where c.relreplident = 'n'
     or (c.relreplident = 'd'
-        and not exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary and i.indisvalid))
+        and not exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary and i.indimmediate and i.indisvalid))
     or (c.relreplident = 'i'
         and not exists (select from pg_index i where i.indrelid = c.oid and i.indisreplident and i.indisvalid))
  order by 1, 2

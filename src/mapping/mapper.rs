@@ -1,6 +1,6 @@
 //! One change → what it touches.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::batch::{Batch, ListenerIndex, Origin, Sweep, SyncIndex, Unheard};
@@ -19,12 +19,15 @@ pub enum Change<'a> {
     Delete { old: OldTuple<'a> },
 }
 
+/// Schema and name of a table.
+type Name = (String, String);
+
 /// Knows, for one session of the stream, how the rows of each relation lead to subjects.
 #[derive(Debug)]
 pub struct Mapper {
     plans: Arc<[SyncPlan]>,
-    /// Schema and name of those whose rows lie in partitions.
-    partitioned: HashSet<(String, String)>,
+    /// Those whose rows lie in partitions, each with its partitions among the tables.
+    partitioned: HashMap<Name, Vec<Name>>,
     ears: HashMap<u32, Vec<Ear>>,
     /// By prefix.
     messages: HashMap<String, Vec<SyncIndex>>,
@@ -79,9 +82,14 @@ enum Found {
 impl Mapper {
     /// `tables` are those that the plans are about.
     pub fn new(plans: Arc<[SyncPlan]>, tables: &[Table]) -> Self {
+        let name = |table: &Table| (table.schema.clone(), table.name.clone());
         let partitioned = tables
             .iter()
             .filter(|table| matches!(table.kind, TableKind::Partitioned));
+        let partitions = |of: &Table| {
+            let below = tables.iter().filter(|table| is_below(table, of));
+            below.map(name).collect::<Vec<Name>>()
+        };
         let mut messages: HashMap<String, Vec<SyncIndex>> = HashMap::new();
         for (sync, plan) in plans.iter().enumerate() {
             for prefix in &plan.messages {
@@ -89,9 +97,7 @@ impl Mapper {
             }
         }
         Self {
-            partitioned: partitioned
-                .map(|table| (table.schema.clone(), table.name.clone()))
-                .collect(),
+            partitioned: partitioned.map(|table| (name(table), partitions(table))).collect(),
             ears: HashMap::new(),
             messages,
             plans,
@@ -102,10 +108,13 @@ impl Mapper {
     pub fn describe(&mut self, relation: &Relation) {
         let name = (relation.schema.clone(), relation.name.clone());
         // What is said of its identity is the root's, what old rows carry is up to their partition.
-        let trusted = !self.partitioned.contains(&name);
+        let trusted = !self.partitioned.contains_key(&name);
+        // The rows of a partition are shown under the name of its root, if that is published, too.
+        let mut names = self.partitioned.get(&name).cloned().unwrap_or_default();
+        names.push(name);
         let mut ears = Vec::new();
         for (sync, plan) in self.plans.iter().enumerate() {
-            let bindings = bind(sync, plan, relation);
+            let bindings = bind(sync, plan, relation, &names);
             if !bindings.is_empty() {
                 let relevance = if trusted {
                     Relevance::of(plan, relation)
@@ -204,10 +213,19 @@ impl Ear {
     }
 }
 
-fn bind(sync: SyncIndex, plan: &SyncPlan, relation: &Relation) -> Vec<Binding> {
+/// Whether a table is a partition of another one, at whatever depth.
+fn is_below(table: &Table, root: &Table) -> bool {
+    let holds_rows_of = |id| root.partitions.contains(id);
+    let leaves_are = !table.partitions.is_empty() && table.partitions.iter().all(holds_rows_of);
+    holds_rows_of(&table.id) || (table.id != root.id && leaves_are)
+}
+
+/// The listeners to tables of these names, whose rows the relation shows.
+fn bind(sync: SyncIndex, plan: &SyncPlan, relation: &Relation, names: &[Name]) -> Vec<Binding> {
     let mut bindings = Vec::new();
     for (index, listener) in plan.listeners.iter().enumerate() {
-        if listener.schema != relation.schema || listener.table != relation.name {
+        let is_it = |(schema, table): &Name| *schema == listener.schema && *table == listener.table;
+        if !names.iter().any(is_it) {
             continue;
         }
         let columns = locate(relation, &listener.columns);

@@ -58,7 +58,12 @@ impl Fingerprint {
     /// `tables` are those that the sync reads, among others.
     pub fn of<'a>(plan: &SyncPlan, sync: &Sync, tables: impl IntoIterator<Item = &'a Table>) -> Self {
         let key: Vec<String> = plan.shape.columns.iter().map(key_column).collect();
-        let tables: Vec<&Table> = tables.into_iter().collect();
+        // Others have partitions of their own.
+        let is_read = |table: &&Table| {
+            let mut reads = plan.reads.iter();
+            reads.any(|read| read.schema == table.schema && read.table == table.name)
+        };
+        let tables: Vec<&Table> = tables.into_iter().filter(is_read).collect();
         let mut partitions: Vec<TableId> = tables.iter().flat_map(|table| table.partitions.clone()).collect();
         partitions.sort_unstable();
         partitions.dedup();

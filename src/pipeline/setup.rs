@@ -7,13 +7,14 @@
 //! each step may be repeated.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::engine::{Engine, Routes};
 use super::fingerprint::{Meaning, Part};
 use super::publication;
 use crate::config::{Config, Deletes, Initial, OnLostSlot, Sync};
 use crate::failpoint;
-use crate::pg::{self, Snapshot};
+use crate::pg::{self, Session, Snapshot};
 use crate::queue::{self, Kind, NewVisit, Priority, Progress, Route, RouteId, Running};
 use crate::record::{self, MigrateError};
 use crate::wal::{self, Lsn, Slot};
@@ -107,8 +108,8 @@ async fn find_beginning(
             // A slot without progress is one that was made just before a crash, or by hand: nothing was read from it.
             let lsn = match slot {
                 Some(slot) if !slot.lost => slot.confirmed,
-                Some(_) => remake(source, name).await?,
-                None => make(source, name).await?,
+                Some(_) => remake(engine, source).await?,
+                None => make(engine).await?,
             };
             return Ok((at(lsn), false));
         }
@@ -121,9 +122,9 @@ async fn find_beginning(
         "changes may have been missed: every subject will be visited"
     );
     let lsn = match slot {
-        Some(slot) if slot.lost => remake(source, name).await?,
+        Some(slot) if slot.lost => remake(engine, source).await?,
         Some(slot) => slot.confirmed,
-        None => make(source, name).await?,
+        None => make(engine).await?,
     };
     Ok((at(lsn), false))
 }
@@ -150,22 +151,24 @@ fn gap(before: Progress, slot: &Slot, system_identifier: i64) -> Option<String> 
     }
 }
 
-async fn make(source: &pg::Client, name: &str) -> Result<Lsn, SetupError> {
-    tracing::info!(
-        slot = name,
-        "making the slot; this waits for running transactions to end"
-    );
-    source.batch_execute("set statement_timeout = 0").await?;
-    let made = wal::create_slot(&***source, name).await;
-    source.batch_execute("reset statement_timeout").await?;
-    let lsn = made?;
-    tracing::info!(slot = name, lsn = %lsn, "slot made");
+/// In a session of its own: it has to wait for whatever runs now, however long, and may be given up at any moment.
+async fn make(engine: &Engine) -> Result<Lsn, SetupError> {
+    let slot = &engine.config.source.slot;
+    tracing::info!(slot, "making the slot; this waits for running transactions to end");
+    let session = Session {
+        search_path: None,
+        statement_timeout: Duration::ZERO,
+    };
+    let client = pg::connect(&engine.source_dsn, &session).await?;
+    client.batch_execute("set lock_timeout = 0").await?;
+    let lsn = wal::create_slot(&client, slot).await?;
+    tracing::info!(slot, lsn = %lsn, "slot made");
     Ok(lsn)
 }
 
-async fn remake(source: &pg::Client, name: &str) -> Result<Lsn, SetupError> {
-    wal::drop_slot(&***source, name).await?;
-    make(source, name).await
+async fn remake(engine: &Engine, source: &pg::Client) -> Result<Lsn, SetupError> {
+    wal::drop_slot(&***source, &engine.config.source.slot).await?;
+    make(engine).await
 }
 
 /// For the process that holds the slot: visits whatever no reader has mapped changes for, and takes over the mapping.

@@ -99,12 +99,20 @@ impl Visitor<'_> {
     /// One step of every visit whose time has come.
     async fn round(&mut self) -> Result<Round, VisitError> {
         let state = self.engine.state.get().await?;
-        if !queue::has_visits(&state, self.route.id).await? {
+        if !queue::has_visits(&state, self.route.id, &self.route.fingerprint).await? {
+            self.cursors.clear();
             return Ok(Round::Idle);
+        }
+        // Another process may have taken the last step of some.
+        for id in self.cursors.full() {
+            if queue::read_visit(&state, id).await?.is_none() {
+                self.cursors.forget(id).await;
+            }
         }
         let source = self.engine.source.get().await?;
         let snapshot = Snapshot::current(&**source).await?;
-        let ready = queue::ready_visits(&state, self.route.id, &snapshot, ROUND_VISITS).await?;
+        let ready =
+            queue::ready_visits(&state, self.route.id, &self.route.fingerprint, &snapshot, ROUND_VISITS).await?;
         let backlog = queue::backlog(&state, self.route.id, Priority::Bulk, BACKLOG_JOBS).await?;
         drop(state);
         let mut round = Round::Held;
@@ -126,6 +134,9 @@ impl Visitor<'_> {
         let is_lookup = matches!(visit.kind, Kind::Lookup { .. });
         if is_lookup && visit.priority == Priority::Bulk && !self.cursors.have_room(id) {
             return Ok(false);
+        }
+        if !visit.begun && !matches!(visit.kind, Kind::Subjects(_)) {
+            queue::begin_visit(&state, id).await?;
         }
         let component = format!("a visit of {}", self.route.sync_name);
         let found = match self.find(source, &state, &visit).await {

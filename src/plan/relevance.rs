@@ -122,12 +122,14 @@ impl<'a> Survey<'a> {
         });
     }
 
-    /// One that Postgres takes for no view: all of its tables count.
+    /// One that Postgres takes for no view, say as it gives a row to a function: all of its tables count, and nothing tells what
+    /// else it reads.
     fn add_opaque(&mut self, question: &Question<'a>) {
         let own = question.tables().iter().map(|table| table.id).collect();
         self.add(&question.expression.place, own);
         if let Some(reading) = self.readings.last_mut() {
             reading.whole_rows = true;
+            reading.functions.push("this expression".to_owned());
         }
     }
 

@@ -91,6 +91,8 @@ pub struct Visit {
     pub id: VisitId,
     pub kind: Kind,
     pub last_key: Option<SubjectKey>,
+    /// See [`begin_visit`].
+    pub begun: bool,
     pub priority: Priority,
     pub changed_at: Option<SystemTime>,
 }
@@ -127,10 +129,12 @@ pub async fn insert_visit(tx: &Transaction<'_>, visit: &NewVisit) -> Result<(), 
     Ok(())
 }
 
-/// Up to `most` visits of a route that may go on at a snapshot of the source, the most urgent first.
+/// Up to `most` visits of a route that may go on at a snapshot of the source, the most urgent first. None if the route is at
+/// work under another `fingerprint`.
 pub async fn ready_visits(
     client: &pg::Client,
     route: RouteId,
+    fingerprint: &str,
     snapshot: &Snapshot,
     most: i64,
 ) -> Result<Vec<Ready>, pg::Error> {
@@ -138,7 +142,7 @@ pub async fn ready_visits(
         .prepare_cached(include_str!("../../sql/queue/visits.sql"))
         .await?;
     let rows = client
-        .query(&statement, &[&route.0, &snapshot.to_string(), &most])
+        .query(&statement, &[&route.0, &fingerprint, &snapshot.to_string(), &most])
         .await?;
     let ready = |row: &tokio_postgres::Row| Ready {
         id: VisitId(row.get("id")),
@@ -147,13 +151,13 @@ pub async fn ready_visits(
     Ok(rows.iter().map(ready).collect())
 }
 
-/// Whether a route has visits, ready or not.
-pub async fn has_visits(client: &pg::Client, route: RouteId) -> Result<bool, pg::Error> {
+/// Whether a route at work under `fingerprint` has visits, ready or not.
+pub async fn has_visits(client: &pg::Client, route: RouteId, fingerprint: &str) -> Result<bool, pg::Error> {
     let statement = client
         .prepare_cached(include_str!("../../sql/queue/count_visits.sql"))
         .await?;
     Ok(client
-        .query_one(&statement, &[&route.0, &1_i64])
+        .query_one(&statement, &[&route.0, &fingerprint, &1_i64])
         .await?
         .get::<_, i64>("waiting")
         > 0)
@@ -171,10 +175,21 @@ pub async fn read_visit(client: &pg::Client, id: VisitId) -> Result<Option<Visit
             id,
             kind: Kind::from_stored(row.get("kind"), row.get("node"), argument.as_ref()),
             last_key: row.get::<_, Option<&str>>("last_key").map(SubjectKey::from_stored),
+            begun: row.get("begun"),
             priority: Priority::from_number(row.get("priority")),
             changed_at: row.get("changed_at"),
         }
     }))
+}
+
+/// To be called before the source is asked for the first time. What changes from then on may not be found by this visit any
+/// more, so it no longer stands for another one.
+pub async fn begin_visit(client: &pg::Client, id: VisitId) -> Result<(), pg::Error> {
+    let statement = client
+        .prepare_cached(include_str!("../../sql/queue/begin_visit.sql"))
+        .await?;
+    client.execute(&statement, &[&id.0]).await?;
+    Ok(())
 }
 
 /// Locks a visit to write down a step. `false` if another process has it or has taken that step.

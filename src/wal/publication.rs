@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::GenericClient;
 
+use super::withdrawal::unidentified;
 use crate::catalog::{Table, TableId};
 use crate::pg::{self, identifier};
 
@@ -176,6 +177,7 @@ impl Bounds {
 /// What has to be done so that a publication shows just certain tables.
 #[derive(Debug)]
 pub struct Amendment {
+    publication: String,
     /// Those whose changes it did not show so far, or not so that they led to subjects.
     pub missing: Vec<TableId>,
     /// Postgres rejects the application's own updates and deletes as long as the publication is as it is.
@@ -195,7 +197,7 @@ pub async fn amendment(
     let publication = read_publication(client, name).await?;
     let lists = wanted_lists(client, exposures, column_lists).await?;
     let tables: Vec<String> = exposures.iter().map(|exposure| entry(exposure, &lists)).collect();
-    let (tables, name) = (tables.join(", "), identifier(name));
+    let (tables, publication_name, name) = (tables.join(", "), name.to_owned(), identifier(name));
     let options = "publish = 'insert, update, delete, truncate', publish_via_partition_root = true";
     let does_harm = match &publication {
         Some(publication) => harms(client, publication, exposures).await?,
@@ -221,6 +223,7 @@ pub async fn amendment(
         }
     };
     Ok(Some(Amendment {
+        publication: publication_name,
         missing,
         does_harm,
         lists,
@@ -263,12 +266,14 @@ pub(super) fn column_list<'a>(columns: impl IntoIterator<Item = &'a String>) -> 
 
 impl Amendment {
     /// Every table must have a replica identity, or Postgres would from then on reject the application's updates and
-    /// deletes. `false`: a table has got another one meanwhile, and nothing was done.
+    /// deletes. `false`: a table has got another one meanwhile or has none any more, and nothing was done.
     pub async fn apply(&self, client: &mut pg::Client, exposures: &[Exposure<'_>]) -> Result<bool, pg::Error> {
         let tx = client.transaction().await?;
         tx.batch_execute(&self.statement).await?;
         // The statement has locked the tables against a change of their identity.
-        if wanted_lists(&*tx, exposures, self.column_lists).await? != self.lists {
+        if wanted_lists(&*tx, exposures, self.column_lists).await? != self.lists
+            || !unidentified(&*tx, &self.publication).await?.is_empty()
+        {
             tx.rollback().await?;
             return Ok(false);
         }

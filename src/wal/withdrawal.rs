@@ -7,12 +7,7 @@ use crate::pg::{self, identifier, qualified};
 /// Stops publishing the tables that have lost their replica identity, so that Postgres takes the application's updates and
 /// deletes again. Whoever reads them has been paused by then, and visits everything before it goes on.
 pub async fn withdraw_unidentified(client: &impl GenericClient, publication: &str) -> Result<(), pg::Error> {
-    let sql = include_str!("../../sql/source/unidentified.sql");
-    let rows = client.query(sql, &[&publication]).await?;
-    let tables: Vec<String> = rows
-        .iter()
-        .map(|row| qualified(row.get("schema"), row.get("name")))
-        .collect();
+    let tables = unidentified(client, publication).await?;
     if tables.is_empty() {
         return Ok(());
     }
@@ -25,4 +20,12 @@ pub async fn withdraw_unidentified(client: &impl GenericClient, publication: &st
         "tables have lost their replica identity and are no longer published: postgres would reject updates and deletes"
     );
     Ok(())
+}
+
+/// The published tables without a replica identity, quoted.
+pub(super) async fn unidentified(client: &impl GenericClient, publication: &str) -> Result<Vec<String>, pg::Error> {
+    let sql = include_str!("../../sql/source/unidentified.sql");
+    let rows = client.query(sql, &[&publication]).await?;
+    let name = |row: &tokio_postgres::Row| qualified(row.get("schema"), row.get("name"));
+    Ok(rows.iter().map(name).collect())
 }

@@ -128,6 +128,47 @@ async fn a_fan_out_goes_on_where_it_was_when_the_process_was_killed() {
     world.assert_converged(SHOP_ORDERS, "/orders/").await;
 }
 
+/// Whoever leads to a hot row only after its subjects were asked for must be found by the next change of it, even if the first
+/// visit has not come anywhere yet.
+#[tokio::test]
+async fn who_comes_to_a_hot_row_while_its_fan_out_begins_is_not_missed() {
+    let (world, body) = hot_customer().await;
+    let engine = world.engine(&world.config(&body));
+    ready(&world, &engine).await;
+    // The first step has to wait for this: it finds its subjects and cannot write them down.
+    let mut client = world.connect().await;
+    let obstacle = client.transaction().await.unwrap();
+    obstacle
+        .batch_execute(
+            "insert into walsift.job (route, key, priority, run_at, created_at)
+             select id, '1', 3, now(), now() from walsift.route",
+        )
+        .await
+        .unwrap();
+    world
+        .sql("update customers set last_name = 'Lovelace' where id = 1")
+        .await;
+    world
+        .wait_until_true(
+            "select count(*) > 0 from pg_stat_activity
+              where datname = current_database() and wait_event_type = 'Lock' and query like '%insert into job%'",
+        )
+        .await;
+    world.sql("insert into orders (customer_id) values (1)").await;
+    held(&world, 1).await;
+    world.sql("update customers set last_name = 'King' where id = 1").await;
+    world
+        .wait_until_true("select count(*) = 2 from walsift.visit where kind = 'lookup'")
+        .await;
+    obstacle.rollback().await.unwrap();
+    // The one that nobody has asked for so far.
+    world
+        .sql("update customers set last_name = 'Godwin' where id = 2")
+        .await;
+    world.settled().await;
+    world.assert_converged(SHOP_ORDERS, "/orders/").await;
+}
+
 /// Keys of several columns, in an order of their own; and one hot value among many others in one transaction.
 #[tokio::test]
 async fn a_hot_row_does_not_hold_up_the_others_of_its_transaction() {
@@ -169,5 +210,51 @@ async fn a_hot_row_does_not_hold_up_the_others_of_its_transaction() {
     world.receiver().clear_rules();
     world.settled().await;
     let oracle = "select '/parts/' || p.region || '/' || p.n, jsonb_build_object('kind', k.name) from parts p join kinds k on k.id = p.kind_id";
+    world.assert_converged(oracle, "/parts/").await;
+}
+
+/// No row is hot, but all of them together lead to more subjects than the stream may hold in memory.
+#[tokio::test]
+async fn what_many_rows_lead_to_does_not_have_to_fit_into_memory() {
+    let world = World::new().await;
+    world
+        .sql(
+            "create table kinds (id int primary key, name text);
+             create table parts (id int primary key, kind_id int references kinds);
+             insert into kinds select n, 'k' from generate_series(0, 1999) n;
+             insert into parts select n, n % 2000 from generate_series(1, 30000) n;
+             create index on parts (kind_id);
+             analyze",
+        )
+        .await;
+    let config = world.config(&format!(
+        "[engine]
+         memory = \"16MiB\"
+         [sinks.shop_api]
+         type = \"http\"
+         url = \"{}/parts/{{id}}\"
+         [syncs.parts]
+         table = \"parts\"
+         sink = \"shop_api\"
+         initial = \"none\"
+         document = {{ kind = \"kind.name\" }}
+         [syncs.parts.one.kind]
+         table = \"kinds\"",
+        world.receiver().url()
+    ));
+    let _engine = world.synced(&config).await;
+    world
+        .receiver()
+        .rule(Paths::prefix("/parts/"), walsift::demo::Behaviour::answer(503));
+    world.sql("update kinds set name = 'l'").await;
+    world
+        .wait_until_true("select count(*) > 0 from walsift.job where priority = 3")
+        .await;
+    let at_once: i64 = world.value("select count(*) from walsift.job where priority = 1").await;
+    assert!((16_384..30_000).contains(&at_once), "{at_once} at once");
+    world.receiver().clear_rules();
+    world.settled().await;
+    let oracle =
+        "select '/parts/' || p.id, jsonb_build_object('kind', k.name) from parts p join kinds k on k.id = p.kind_id";
     world.assert_converged(oracle, "/parts/").await;
 }

@@ -169,6 +169,31 @@ async fn reads_of_functions_cannot_be_seen() {
     "#);
 }
 
+/// Of a row that is given away nothing is known, so the other tables of the document count with all their columns as well.
+#[tokio::test]
+async fn reads_of_functions_of_a_row_cannot_be_seen_either() {
+    let world = World::new().await;
+    world.sql(SHOP).await;
+    world
+        .sql(
+            "create function tier(orders) returns text stable language sql as 'select tier from customers where id = $1.customer_id'",
+        )
+        .await;
+    let said = reads(
+        &world,
+        "table = 'orders'
+         document = { tier = \"tier(orders)\", name = \"customer.name\" }
+         [syncs.d.one.customer]
+         table = \"customers\"",
+    )
+    .await;
+    assert_snapshot!(said, @r#"
+    public.orders: all
+    public.customers: all
+    warning at syncs.d.document.tier: what this expression reads cannot be seen, so every change of a row counts
+    "#);
+}
+
 #[tokio::test]
 async fn reads_of_a_statement_by_hand_must_all_be_listened_to() {
     let world = World::new().await;

@@ -26,6 +26,9 @@ const LOOKUPS_MAX: usize = 32;
 /// Most values in one look-up, and most values or subjects in one visit.
 const VALUES: usize = 2_000;
 
+/// About what a subject takes in memory from when it was found until it is written.
+const SUBJECT_BYTES: usize = 256;
+
 /// How often, and how long each time, a batch waits for its transactions to become visible before they are set aside.
 /// A commit that waits for a healthy standby takes milliseconds.
 const VISIBLE_TRIES: usize = 4;
@@ -55,6 +58,7 @@ pub(super) async fn resolve(engine: &Engine, routes: &Routes, batch: Batch) -> R
         engine,
         routes,
         sight,
+        room: engine.config.engine.memory_bytes / 4 / SUBJECT_BYTES,
         resolved: &mut resolved,
     };
     at_work.subjects(batch.subjects);
@@ -109,6 +113,8 @@ struct Resolver<'a> {
     engine: &'a Engine,
     routes: &'a Routes,
     sight: Sight,
+    /// How many subjects look-ups may still find: the values of a batch may lead to many times as many as there are values.
+    room: usize,
     resolved: &'a mut Resolved,
 }
 
@@ -183,6 +189,10 @@ impl Resolver<'_> {
         let mut parts = vec![values];
         let mut asked = 0;
         while let Some(values) = parts.pop() {
+            if self.room == 0 {
+                self.put_aside(sync, listener, values, changed_at);
+                continue;
+            }
             let question = Question {
                 lookup,
                 shape: &self.engine.plans[sync].shape,
@@ -192,6 +202,7 @@ impl Resolver<'_> {
             asked += 1;
             match question.few(&quick, LOOKUP_ROWS).await {
                 Ok(Some(found)) => {
+                    self.room = self.room.saturating_sub(found.len());
                     let subjects = self.resolved.subjects.entry(sync).or_default();
                     subjects.extend(found.into_iter().map(|key| (key, changed_at)));
                 }

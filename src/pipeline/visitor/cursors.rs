@@ -38,6 +38,32 @@ impl<'a> Cursors<'a> {
         }
     }
 
+    /// The visits being read, where there is room for no more.
+    pub fn full(&self) -> Vec<VisitId> {
+        if self.open.len() < OPEN_MAX {
+            return Vec::new();
+        }
+        self.open.keys().copied().collect()
+    }
+
+    /// Closes all of them.
+    pub fn clear(&mut self) {
+        self.open.clear();
+        self.session = None;
+    }
+
+    /// Closes the cursor of a visit that is over: another process has taken its last step.
+    pub async fn forget(&mut self, visit: VisitId) {
+        if self.open.remove(&visit).is_none() {
+            return;
+        }
+        if let Some(session) = &self.session
+            && session.batch_execute(&cursor(visit).close()).await.is_err()
+        {
+            self.session = None;
+        }
+    }
+
     /// Whether a visit is being read, or may begin to be.
     pub fn have_room(&self, visit: VisitId) -> bool {
         self.open.contains_key(&visit) || self.open.len() < OPEN_MAX
@@ -72,7 +98,7 @@ impl<'a> Cursors<'a> {
         question: &Question<'_>,
         most: usize,
     ) -> Result<Vec<SubjectKey>, LookupError> {
-        let cursor = Cursor::new(&format!("visit_{}", visit.id.0));
+        let cursor = cursor(visit.id);
         if self.session.as_ref().is_none_or(tokio_postgres::Client::is_closed) {
             self.open.clear();
             let session = Session {
@@ -105,4 +131,8 @@ impl<'a> Cursors<'a> {
         }
         Ok(rows.iter().map(|row| question.key(row)).collect())
     }
+}
+
+fn cursor(visit: VisitId) -> Cursor {
+    Cursor::new(&format!("visit_{}", visit.0))
 }

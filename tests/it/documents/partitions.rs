@@ -1,6 +1,7 @@
 //! Partitioned tables, which the stream shows under the name of their root.
 
 use super::{Mirror, NOTHING};
+use crate::world::World;
 
 #[tokio::test]
 async fn a_partitioned_root_is_one_table() {
@@ -152,4 +153,41 @@ on = { id = "country_id" }
         cities.after("truncate cities").await,
         ["DELETE 1", "DELETE 2", "DELETE 3", "DELETE 5"]
     );
+}
+
+/// The stream shows its rows under the name of the root as soon as that is published, too.
+#[tokio::test]
+async fn a_partition_has_a_sync_of_its_own_beside_its_root() {
+    let world = World::new().await;
+    world
+        .sql(
+            "create table items (id int primary key, name text) partition by range (id);
+             create table items_low partition of items for values from (0) to (100);
+             create table items_high partition of items for values from (100) to (1000) partition by range (id);
+             create table items_top partition of items_high for values from (100) to (1000);
+             insert into items select n, 'item' from generate_series(1, 200, 50) n",
+        )
+        .await;
+    let url = world.receiver().url();
+    let sync = |table: &str| {
+        format!(
+            "[sinks.{table}]\ntype = \"http\"\nurl = \"{url}/{table}/{{id}}\"
+             [syncs.{table}]\ntable = \"{table}\"\nsink = \"{table}\"\n"
+        )
+    };
+    let tables = ["items", "items_low", "items_high"];
+    let config = world.config(&tables.map(sync).concat());
+    let _engine = world.synced(&config).await;
+    world
+        .sql(
+            "update items set name = 'changed';
+             insert into items values (2, 'new'), (102, 'new');
+             delete from items where id in (51, 151)",
+        )
+        .await;
+    world.settled().await;
+    for table in tables {
+        let documents = format!("select '/{table}/' || id, to_jsonb(t) from {table} t");
+        world.assert_converged(&documents, &format!("/{table}/")).await;
+    }
 }

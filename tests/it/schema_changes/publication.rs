@@ -46,6 +46,25 @@ async fn a_table_without_a_replica_identity_is_published_no_longer() {
     world.assert_converged(SHOP_ORDERS, "/orders/").await;
 }
 
+/// Postgres does not take it for a replica identity.
+#[tokio::test]
+async fn a_table_with_a_deferrable_key_is_published_no_longer() {
+    let world = World::new().await;
+    world
+        .sql("create table items (id bigint primary key, name text); insert into items values (1, 'one')")
+        .await;
+    let _engine = world.synced(&world.config(&super::items(&world, ""))).await;
+    world
+        .sql("alter table items drop constraint items_pkey, add primary key (id) deferrable")
+        .await;
+    world.paused("items").await;
+    let written = async || {
+        let client = world.client().await;
+        client.batch_execute("update items set name = 'ours'").await.ok()
+    };
+    eventually(DEADLINE, "a write that is not rejected", written).await;
+}
+
 #[tokio::test]
 async fn all_tables_without_a_replica_identity_leave_an_empty_publication() {
     let world = World::new().await;
