@@ -198,9 +198,7 @@ async fn a_hot_row_does_not_hold_up_the_others_of_its_transaction() {
         world.receiver().url()
     ));
     let _engine = world.synced(&config).await;
-    world
-        .receiver()
-        .rule(Paths::prefix("/parts/r"), Behaviour::answer(503));
+    world.receiver().rule(Paths::prefix("/parts/r"), Behaviour::answer(503));
     world.sql("update kinds set name = 'l'").await;
     // All but the hot one's.
     held(&world, 299).await;
