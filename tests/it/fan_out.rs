@@ -198,9 +198,7 @@ async fn a_hot_row_does_not_hold_up_the_others_of_its_transaction() {
         world.receiver().url()
     ));
     let _engine = world.synced(&config).await;
-    world
-        .receiver()
-        .rule(Paths::prefix("/parts/r"), Behaviour::answer(503));
+    world.receiver().rule(Paths::prefix("/parts/r"), Behaviour::answer(503));
     world.sql("update kinds set name = 'l'").await;
     // All but the hot one's.
     held(&world, 299).await;
@@ -243,9 +241,7 @@ async fn what_many_rows_lead_to_does_not_have_to_fit_into_memory() {
         world.receiver().url()
     ));
     let _engine = world.synced(&config).await;
-    world
-        .receiver()
-        .rule(Paths::prefix("/parts/"), walsift::demo::Behaviour::answer(503));
+    world.receiver().rule(Paths::prefix("/parts/"), Behaviour::answer(503));
     world.sql("update kinds set name = 'l'").await;
     world
         .wait_until_true("select count(*) > 0 from walsift.job where priority = 3")
