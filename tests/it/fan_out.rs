@@ -241,9 +241,7 @@ async fn what_many_rows_lead_to_does_not_have_to_fit_into_memory() {
         world.receiver().url()
     ));
     let _engine = world.synced(&config).await;
-    world
-        .receiver()
-        .rule(Paths::prefix("/parts/"), walsift::demo::Behaviour::answer(503));
+    world.receiver().rule(Paths::prefix("/parts/"), Behaviour::answer(503));
     world.sql("update kinds set name = 'l'").await;
     world
         .wait_until_true("select count(*) > 0 from walsift.job where priority = 3")
