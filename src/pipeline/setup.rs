@@ -198,6 +198,9 @@ pub(super) async fn take_over(engine: &Engine, routes: &Routes) -> Result<(), Se
             let (sync, sink) = (&*route.sync_name, &*route.sink_name);
             tracing::info!(sync, sink, visits = ?visits, "{}", meaning.words());
         }
+        if visits.contains(&Kind::All) {
+            queue::delete_lookups(&tx, route.id).await?;
+        }
         for kind in visits {
             let visit = NewVisit {
                 route: route.id,

@@ -20,7 +20,7 @@ pub use refresh::refresh;
 pub use route::{Route, RouteId, ensure_routes, routes, set_at_work, set_paused, show_paused};
 pub use running::{Running, read_running, set_running};
 pub use visit::{
-    Kind, NewVisit, Ready, Visit, VisitId, advance_visit, backlog, begin_visit, defer_visit, delete_visit, has_visits,
-    insert_visit, known_page, lock_visit, read_visit, ready_visits,
+    Kind, NewVisit, Ready, Visit, VisitId, advance_visit, backlog, begin_visit, defer_visit, delete_lookups,
+    delete_visit, has_visits, insert_visit, known_page, lock_visit, read_visit, ready_visits,
 };
 pub use worker::{Lease, Owner, Worker, WorkerId};

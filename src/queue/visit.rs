@@ -217,6 +217,14 @@ pub async fn delete_visit(tx: &Transaction<'_>, id: VisitId) -> Result<(), pg::E
     Ok(())
 }
 
+/// Takes away the look-ups of a route, for which all subjects are visited from a later horizon. The ways that they were made
+/// for may be no more: a value that no longer suits its column would be looked up for ever.
+pub async fn delete_lookups(tx: &Transaction<'_>, route: RouteId) -> Result<(), pg::Error> {
+    let sql = include_str!("../../sql/queue/delete_lookups.sql");
+    tx.execute(sql, &[&route.0]).await?;
+    Ok(())
+}
+
 /// Puts off a visit that cannot go on.
 pub async fn defer_visit(client: &pg::Client, id: VisitId, by: Duration) -> Result<(), pg::Error> {
     let statement = client

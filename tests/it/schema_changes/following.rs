@@ -198,3 +198,26 @@ async fn rows_of_partitions_attached_and_detached_are_noticed() {
     world.sql("alter table items detach partition items_1").await;
     world.converges(documents, "/items/").await;
 }
+
+/// A value that was mapped by the old plan may suit no column of the new one.
+#[tokio::test]
+async fn a_look_up_that_can_never_work_again_is_given_up_for_a_visit_of_all() {
+    let world = World::with_shop().await;
+    world.stock_shop(3, 10).await;
+    let engine = world.synced(&world.config(SHOP)).await;
+    world
+        .sql(
+            "insert into walsift.visit (route, kind, node, argument, priority, created_at, run_at)
+             select id, 'lookup', 'customer', '[\"no number\"]', 1, now(), now() from walsift.route",
+        )
+        .await;
+    let is_stuck = async || (engine.admin("/readyz").await.0 != 200).then_some(());
+    eventually(DEADLINE, "the look-up fails", is_stuck).await;
+    world
+        .sql("alter table customers alter column last_name type varchar(200) using upper(last_name)")
+        .await;
+    world.settled().await;
+    world.converges(SHOP_ORDERS, "/orders/").await;
+    let is_well = async || (engine.admin("/readyz").await.0 == 200).then_some(());
+    eventually(DEADLINE, "all is well", is_well).await;
+}
