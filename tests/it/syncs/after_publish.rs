@@ -290,5 +290,7 @@ async fn its_own_changes_send_nothing_more() {
     assert_eq!(world.requests(), ["PUT /orders/2"]);
     let sent: String = world.value("select status from orders where id = 2").await;
     assert_eq!(sent, "paid, sent");
+    // It was written after what the wait before was about.
+    world.settled().await;
     assert!(other.body("/states/2").unwrap().contains("paid, sent"));
 }
