@@ -1,13 +1,14 @@
 //! The user's SQL for after a delivery, as a statement that Postgres takes.
 //!
 //! `$document` is no parameter to Postgres, and it cannot tell the type of one that is not used. So those that are used are
-//! numbered anew. What stands in quotes, dollar quotes and comments is left alone, see
-//! <https://www.postgresql.org/docs/current/sql-syntax-lexical.html>.
+//! numbered anew. What stands in quotes, dollar quotes and comments is left alone.
 
 use tokio_postgres::GenericClient;
 
+use super::lexer::{Token, tokens};
+use super::probe::{prepare, rejected};
 use crate::config::{Problem, Sync};
-use crate::pg::{self, Disposition, describe, disposition};
+use crate::pg;
 
 /// What runs on the source after an accepted delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,16 +52,8 @@ pub async fn probe_after_publish(
     let (Some(after), Some(expression)) = (after, &sync.after_publish) else {
         return Ok(None);
     };
-    match client.prepare(&after.sql).await {
-        Ok(_) => Ok(None),
-        Err(refusal) => match disposition(&refusal) {
-            Disposition::Statement | Disposition::Data => {
-                let summary = format!("postgres rejects this: {}", describe(&refusal));
-                Ok(Some(Problem::at(&expression.place, summary)))
-            }
-            Disposition::Connection | Disposition::Transient => Err(refusal),
-        },
-    }
+    let prepared = prepare(client, &after.sql).await?;
+    Ok(prepared.err().map(|rejection| rejected(&expression.place, &rejection)))
 }
 
 const DOCUMENT: &str = "document";
@@ -71,34 +64,20 @@ fn rewrite(sql: &str, arity: usize) -> Result<AfterPublish, String> {
         sql: String::with_capacity(sql.len()),
         parameters: Vec::new(),
     };
-    let mut rest = sql;
-    let mut before = None;
-    while let Some(first) = rest.chars().next() {
-        let in_word = before.is_some_and(is_word);
-        let length = match first {
-            '\'' => quoted(rest, '\'', is_escape_string(&after.sql)),
-            '"' => quoted(rest, '"', false),
-            '-' if rest.starts_with("--") => rest.find('\n').unwrap_or(rest.len()),
-            '/' if rest.starts_with("/*") => comment(rest),
-            '$' if !in_word => match dollar(rest) {
-                Dollar::Quoted(length) => length,
-                Dollar::Parameter(name) => {
-                    let parameter = parameter(name, arity).ok_or_else(|| format!("${name}"))?;
-                    let number = after.number(parameter);
-                    after.sql.push('$');
-                    after.sql.push_str(&number.to_string());
-                    rest = &rest[1 + name.len()..];
-                    before = name.chars().last();
-                    continue;
-                }
-                Dollar::Else => 1,
-            },
-            other => other.len_utf8(),
-        };
-        let (token, next) = rest.split_at(length);
-        after.sql.push_str(token);
-        before = token.chars().last();
-        rest = next;
+    for token in tokens(sql) {
+        match token {
+            Token::Comment(text) | Token::Other(text) => after.sql.push_str(text),
+            Token::Parameter(name) if name == DOCUMENT || name.starts_with(|c: char| c.is_ascii_digit()) => {
+                let parameter = parameter(name, arity).ok_or_else(|| format!("${name}"))?;
+                let number = after.number(parameter);
+                after.sql.push('$');
+                after.sql.push_str(&number.to_string());
+            }
+            Token::Parameter(name) => {
+                after.sql.push('$');
+                after.sql.push_str(name);
+            }
+        }
     }
     Ok(after)
 }
@@ -110,79 +89,6 @@ impl AfterPublish {
             self.parameters.push(parameter);
             self.parameters.len() - 1
         })
-    }
-}
-
-fn is_word(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '_' | '$') || !c.is_ascii()
-}
-
-/// Whether what stands before a quote makes it one in which a backslash escapes.
-fn is_escape_string(before: &str) -> bool {
-    let mut before = before.chars().rev();
-    matches!(before.next(), Some('e' | 'E')) && !before.next().is_some_and(is_word)
-}
-
-/// Length of a quoted token. A doubled quote looks like two tokens side by side, which does no harm.
-fn quoted(text: &str, quote: char, escapes: bool) -> usize {
-    let mut chars = text.char_indices().skip(1);
-    while let Some((at, c)) = chars.next() {
-        if c == quote {
-            return at + 1;
-        }
-        if c == '\\' && escapes {
-            chars.next();
-        }
-    }
-    text.len()
-}
-
-/// Length of a comment; they nest.
-fn comment(text: &str) -> usize {
-    let (mut depth, mut at) = (0_usize, 0);
-    while at < text.len() {
-        let rest = &text.as_bytes()[at..];
-        if rest.starts_with(b"/*") {
-            (depth, at) = (depth + 1, at + 2);
-        } else if rest.starts_with(b"*/") {
-            (depth, at) = (depth - 1, at + 2);
-            if depth == 0 {
-                return at;
-            }
-        } else {
-            at += 1;
-        }
-    }
-    text.len()
-}
-
-/// What a `$` begins.
-enum Dollar<'a> {
-    /// Length of the whole.
-    Quoted(usize),
-    /// Name or number.
-    Parameter(&'a str),
-    Else,
-}
-
-fn dollar(text: &str) -> Dollar<'_> {
-    let after = &text[1..];
-    let word = |c: char| is_word(c) && c != '$';
-    let tag = &after[..after.find(|c| !word(c)).unwrap_or(after.len())];
-    let begins_with_digit = tag.starts_with(|c: char| c.is_ascii_digit());
-    if !begins_with_digit && after[tag.len()..].starts_with('$') {
-        let delimiter = &text[..tag.len() + 2];
-        let end = text[delimiter.len()..].find(delimiter);
-        return Dollar::Quoted(end.map_or(text.len(), |at| at + 2 * delimiter.len()));
-    }
-    if begins_with_digit {
-        let digits = tag.find(|c: char| !c.is_ascii_digit()).unwrap_or(tag.len());
-        return Dollar::Parameter(&tag[..digits]);
-    }
-    if tag == DOCUMENT {
-        Dollar::Parameter(tag)
-    } else {
-        Dollar::Else
     }
 }
 

@@ -16,6 +16,7 @@ mod document;
 mod draft;
 mod emptiness;
 mod examine;
+mod lexer;
 mod link;
 mod names;
 mod order;

@@ -128,12 +128,12 @@ async fn probe_plan(client: &impl GenericClient, place: &Place, plan: &SyncPlan)
     Ok(problems)
 }
 
-fn rejected(place: &Place, rejection: &str) -> Problem {
+pub(super) fn rejected(place: &Place, rejection: &str) -> Problem {
     Problem::at(place, format!("postgres rejects this: {rejection}"))
 }
 
 /// The statement, or what the server says of it; an error that is not about the statement is passed on.
-async fn prepare(client: &impl GenericClient, sql: &str) -> Result<Result<Statement, String>, pg::Error> {
+pub(super) async fn prepare(client: &impl GenericClient, sql: &str) -> Result<Result<Statement, String>, pg::Error> {
     match client.prepare(sql).await {
         Ok(statement) => Ok(Ok(statement)),
         Err(refusal) => match disposition(&refusal) {

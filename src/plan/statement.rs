@@ -1,35 +1,23 @@
 //! Statements and queries of the user's, as parts of ours.
 
-/// A statement of the user's that can stand in parentheses, if the parenthesis closes on a line of its own.
-pub(super) fn statement(sql: &str) -> &str {
-    match end(sql) {
-        Some(end) => sql.get(..end).unwrap_or(sql),
-        None => sql.trim_end().trim_end_matches(';'),
-    }
-}
+use super::lexer::{Token, tokens};
 
-/// Where the last that says something ends: behind it are only semicolons and comments. `None` if a quote is still open,
-/// which it may only seem to be.
-fn end(sql: &str) -> Option<usize> {
+/// A statement of the user's that can stand in parentheses, if the parenthesis closes on a line of its own: it ends with the
+/// last that says something, behind which are only semicolons and comments.
+pub(super) fn statement(sql: &str) -> &str {
     let (mut end, mut at) = (0, 0);
-    while let Some(rest) = sql.get(at..).filter(|rest| !rest.is_empty()) {
-        let quote = rest.chars().next()?;
-        let length = if rest.starts_with("--") {
-            rest.find('\n').unwrap_or(rest.len())
-        } else if rest.starts_with("/*") {
-            rest.find("*/")? + 2
-        } else if matches!(quote, '\'' | '"') {
-            rest.get(1..)?.find(quote)? + 2
-        } else {
-            quote.len_utf8()
+    for token in tokens(sql) {
+        let (length, silent) = match token {
+            Token::Comment(text) => (text.len(), true),
+            Token::Parameter(name) => (1 + name.len(), false),
+            Token::Other(text) => (text.len(), text == ";" || text.chars().all(char::is_whitespace)),
         };
-        let silent = rest.starts_with("--") || rest.starts_with("/*") || quote == ';' || quote.is_whitespace();
         at += length;
         if !silent {
             end = at;
         }
     }
-    Some(end)
+    &sql[..end]
 }
 
 #[cfg(test)]
