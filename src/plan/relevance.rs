@@ -145,7 +145,11 @@ impl<'a> Survey<'a> {
         let names: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&views, &[FUNCTION].as_slice()];
         for row in tx.query(include_str!("../../sql/catalog/reads.sql"), &names).await? {
             let reading = &mut self.readings[positions[row.get::<_, &str>("name")]];
-            let table: TableId = row.get("table_oid");
+            reading.whole_rows |= row.get::<_, bool>("whole_rows");
+            reading.functions.extend(row.get::<_, Option<String>>("function"));
+            let Some(table) = row.get::<_, Option<TableId>>("table_oid") else {
+                continue;
+            };
             let original = copies.get(&table);
             reading.columns.push(ReadColumn {
                 table: original.copied().unwrap_or(table),
@@ -153,11 +157,6 @@ impl<'a> Survey<'a> {
                 column: row.get("column_name"),
                 own: original.is_some(),
             });
-        }
-        for row in tx.query(include_str!("../../sql/catalog/opaque.sql"), &names).await? {
-            let reading = &mut self.readings[positions[row.get::<_, &str>("name")]];
-            reading.whole_rows |= row.get::<_, bool>("whole_rows");
-            reading.functions.extend(row.get::<_, Vec<String>>("functions"));
         }
         Ok(())
     }
