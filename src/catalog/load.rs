@@ -30,20 +30,16 @@ pub async fn load(client: &impl GenericClient, names: &[TableName]) -> Result<Ca
     }
     let ids: Vec<TableId> = catalog.tables.keys().copied().collect();
     for row in client
-        .query(include_str!("../../sql/catalog/partitions.sql"), &[&ids])
+        .query(include_str!("../../sql/catalog/descendants.sql"), &[&ids])
         .await?
     {
         let id: TableId = row.get("oid");
-        of(&mut catalog.tables, &row).partitions.push(id);
-        let kind = kind(client, &row).await?;
-        catalog.tables.entry(id).or_insert_with(|| table(id, kind, &row));
-    }
-    for row in client
-        .query(include_str!("../../sql/catalog/heirs.sql"), &[&ids])
-        .await?
-    {
-        let id: TableId = row.get("oid");
-        of(&mut catalog.tables, &row).heirs.push(id);
+        let above = of(&mut catalog.tables, &row);
+        if row.get("is_partition") {
+            above.partitions.push(id);
+        } else {
+            above.heirs.push(id);
+        }
         let kind = kind(client, &row).await?;
         catalog.tables.entry(id).or_insert_with(|| table(id, kind, &row));
     }
