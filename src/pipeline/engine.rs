@@ -19,6 +19,7 @@ use super::fingerprint::Fingerprint;
 use super::gate::Gate;
 use super::generation::Ground;
 use super::health::Health;
+use super::reading::Reading;
 use super::schema::Hints;
 use super::{delivery, intake, pruner, refresher, rescuer, setup, visitor, watch};
 use crate::catalog::Table;
@@ -45,8 +46,10 @@ pub struct Engine {
     pub(super) hints: Hints,
     pub(super) sinks: BTreeMap<String, Arc<SharedSink>>,
     pub source_dsn: pg::Dsn,
-    /// Sessions on the source: catalogue, look-ups, builds.
+    /// Sessions on the source: catalogue and look-ups.
     pub source: pg::Pool,
+    /// Sessions for building documents.
+    pub(super) reading: Arc<Reading>,
     /// Sessions on the source for what the stream waits for.
     pub quick_source: pg::Pool,
     /// Sessions on the state database.
@@ -146,6 +149,7 @@ impl Engine {
             sinks: ground.shared_sinks.clone(),
             source_dsn: databases.source_dsn.clone(),
             source: databases.source.clone(),
+            reading: databases.reading.clone(),
             quick_source: databases.quick_source.clone(),
             state: databases.state.clone(),
             health: Arc::new(ground.health.shared()),

@@ -139,7 +139,7 @@ pub async fn run(ground: Ground, mut assessment: Assessment) -> Result<(), Broke
             tasks.ended().await;
             watch::write_tally(&engine).await;
         });
-        ground.databases.source.forget_statements();
+        ground.databases.forget_statements();
         ground.databases.quick_source.forget_statements();
     }
 }
