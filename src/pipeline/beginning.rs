@@ -65,9 +65,8 @@ pub(super) async fn find(
             reason = gap.to_string(),
             "changes may have been missed: every subject will be visited"
         );
-        // Whatever happened to the source may have happened to the state.
-        queue::skip_versions(state).await?;
     }
+    // Nothing is written to the state before: making a slot waits for every transaction that has written.
     let lsn = match slot {
         Some(slot) if slot.is_lost() => {
             wal::drop_slot(&***source, name).await?;
@@ -77,6 +76,10 @@ pub(super) async fn find(
         Some(slot) => slot.confirmed,
         None => make(engine).await?,
     };
+    if before.is_some() {
+        // Whatever happened to the source may have happened to the state.
+        queue::skip_versions(state).await?;
+    }
     let progress = Progress { server, lsn };
     queue::replace_progress(state, name, progress).await?;
     Ok(progress)
