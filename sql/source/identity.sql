@@ -1,3 +1,5 @@
--- The first eight digits of a WAL file's name are the timeline; the control file names it only from the next checkpoint on.
+-- Right after a promotion only the recovery half of the control file names the new timeline, and the other half from the next
+-- checkpoint on.
 select (select system_identifier from pg_control_system()) as system_identifier,
-       ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int as timeline
+       greatest((select timeline_id from pg_control_checkpoint()),
+                (select min_recovery_end_timeline from pg_control_recovery())) as timeline

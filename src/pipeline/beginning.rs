@@ -28,6 +28,9 @@ pub(super) enum Gap {
         "the source went on from {at} of timeline {timeline}, and had been read to {read}: some of what was read is lost"
     )]
     Forked { timeline: u32, at: Lsn, read: Lsn },
+    // Its documents may show what the new timeline does not have.
+    #[error("the source went on on timeline {0}, and the state, which is elsewhere, did not go back with it")]
+    Elsewhere(u32),
     #[error("slot {0} is gone")]
     Gone(String),
     #[error("the server has given up the slot: {0}")]
@@ -55,7 +58,12 @@ pub(super) async fn find(
         .await?
         .map(|(progress, _)| progress);
     if let Some(before) = before {
-        let Some(gap) = gap(name, before, slot.as_ref(), server, forks) else {
+        let followed = before.server.timeline != 0 && before.server.timeline != server.timeline;
+        let gap = match gap(name, before, slot.as_ref(), server, forks) {
+            None if followed && wal::read_identity(&**state).await? != server => Some(Gap::Elsewhere(server.timeline)),
+            gap => gap,
+        };
+        let Some(gap) = gap else {
             return go_on(state, name, before, server).await;
         };
         if engine.config.source.on_lost_slot == OnLostSlot::Stop {

@@ -20,6 +20,7 @@ use super::gate::Gate;
 use super::generation::Ground;
 use super::health::Health;
 use super::reading::Reading;
+use super::recent::Recent;
 use super::schema::Hints;
 use super::{delivery, intake, pruner, refresher, rescuer, setup, visitor, watch};
 use crate::catalog::Table;
@@ -56,6 +57,7 @@ pub struct Engine {
     pub state: pg::Pool,
     pub health: Arc<Health>,
     pub stop: CancellationToken,
+    pub(super) recent: Arc<Recent>,
     pub(super) tally: Mutex<Tally>,
     /// Builds that may run at the same time.
     pub(super) builders: Arc<Gate>,
@@ -153,6 +155,7 @@ impl Engine {
             quick_source: databases.quick_source.clone(),
             state: databases.state.clone(),
             health: Arc::new(ground.health.shared()),
+            recent: ground.recent.clone(),
             stop,
             tally: Mutex::default(),
             builders: Gate::new(config.engine.workers),

@@ -38,7 +38,7 @@ use messages::Complaints;
 const BATCH_CHANGES: usize = 50_000;
 
 /// How long a standby waits before it looks whether the slot is free.
-const STANDBY_PERIOD: Duration = Duration::from_secs(1);
+const STANDBY_PERIOD: Duration = Duration::from_millis(250);
 
 #[derive(Debug, thiserror::Error)]
 enum IntakeError {

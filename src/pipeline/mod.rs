@@ -29,6 +29,7 @@ mod prepare;
 mod pruner;
 mod publication;
 mod reading;
+mod recent;
 mod refresher;
 mod rescuer;
 mod schema;

@@ -147,7 +147,7 @@ impl Feeder<'_> {
             })
             .collect();
         let mut state = self.lane.engine.state.get().await?;
-        let claimed = queue::claim(&mut state, &demands, self.lane.worker.id).await?;
+        let claimed = queue::claim(&mut state, &demands, &self.lane.worker).await?;
         if claimed.iter().all(Vec::is_empty) {
             let routes: Vec<_> = demands.iter().map(|demand| demand.route).collect();
             let due = queue::next_due(&state, &routes).await?;
