@@ -25,7 +25,7 @@ use crate::metrics as names;
 use crate::pg;
 use crate::queue::{self, Progress};
 use crate::wal::{
-    self, DecodeError, Event, Lsn, Message, PgWireStream, Relations, StreamError, StreamSettings, TlsMode, TlsSettings,
+    self, DecodeError, Event, Lsn, Message, WalStream, Relations, StreamError, Reading, Session,
     UnknownRelation, WalSource,
 };
 
@@ -99,7 +99,7 @@ pub(super) async fn run(engine: Arc<Engine>, routes: Routes) {
 struct Intake<'a> {
     engine: &'a Engine,
     routes: &'a Routes,
-    stream: PgWireStream,
+    stream: WalStream,
     mapper: Mapper,
     relations: Relations,
     batch: Batch,
@@ -140,7 +140,7 @@ impl<'a> Intake<'a> {
         };
         let stream = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            stream = PgWireStream::open(settings(engine, start.lsn)) => stream?,
+            stream = open(engine, start.lsn) => stream?,
         };
         // The slot is ours: nobody else maps changes from here on.
         setup::take_over(engine, routes).await?;
@@ -363,31 +363,31 @@ fn heartbeat(period: Duration) -> Interval {
     heartbeat
 }
 
-fn settings(engine: &Engine, start: Lsn) -> StreamSettings {
+/// Logs in and takes the slot.
+async fn open(engine: &Engine, start: Lsn) -> Result<WalStream, StreamError> {
     let dsn = &engine.source_dsn;
     let source = &engine.config.source;
-    let mut settings = StreamSettings::new(
-        &dsn.host(),
-        dsn.user(),
-        dsn.database(),
-        &source.slot,
-        &source.publication,
-    );
-    settings.port = dsn.port();
-    settings.password = dsn.password().map(SecretString::from);
-    settings.tls = TlsSettings {
-        mode: match dsn.tls.mode {
-            pg::SslMode::Disable => TlsMode::Disable,
-            pg::SslMode::Prefer => TlsMode::Prefer,
-            pg::SslMode::Require => TlsMode::Require,
-            // The transport checks the name for both.
-            pg::SslMode::VerifyCa | pg::SslMode::VerifyFull => TlsMode::VerifyFull,
-        },
-        root_cert: dsn.tls.root_cert.clone(),
-        client_cert: dsn.tls.client_cert.clone(),
-        client_key: dsn.tls.client_key.clone(),
+    let login = wal::Login {
+        user: dsn.user().to_owned(),
+        password: dsn.password().map(SecretString::from),
+        database: dsn.database().to_owned(),
+        application_name: "walsift".to_owned(),
+        options: None,
+        channel_binding: wal::ChannelBinding::default(),
     };
-    settings.start = start;
-    settings.buffer_bytes = engine.config.engine.memory_bytes / 4;
-    settings
+    let reading = Reading {
+        slot: source.slot.clone(),
+        publication: source.publication.clone(),
+        start,
+        buffer_bytes: engine.config.engine.memory_bytes / 4,
+    };
+    let limit = Duration::from_secs(10);
+    if dsn.host().starts_with('/') {
+        let path = format!("{}/.s.PGSQL.{}", dsn.host(), dsn.port());
+        let socket = tokio::net::UnixStream::connect(path).await.map_err(StreamError::Connection)?;
+        Session::open(socket, None, &login, limit).await?.start(&reading).await
+    } else {
+        let socket = tokio::net::TcpStream::connect((dsn.host(), dsn.port())).await.map_err(StreamError::Connection)?;
+        Session::open(socket, None, &login, limit).await?.start(&reading).await
+    }
 }

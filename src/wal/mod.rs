@@ -1,7 +1,7 @@
 //! The write-ahead log: replication stream, pgoutput, relations, slot, publication. Does not know what a subject is.
 //!
 //! ```text
-//! PgWireStream ─▶ Event::Data ─▶ Message ─▶ Relations
+//! WalStream ─▶ Event::Data ─▶ Message ─▶ Relations
 //! ```
 //!
 //! Promise: what the server sent, in its order, as typed values borrowed from its bytes; and nothing confirmed to it
@@ -27,5 +27,7 @@ pub use publication::{Amendment, Exposure, Publication, Published, amendment, re
 pub use relation::{Column, Relation, Relations, ReplicaIdentity, UnknownRelation};
 pub use server::{inspect, inspect_tables};
 pub use slot::{Slot, create_slot, drop_slot, read_slot, system_identifier};
-pub use stream::{Event, PgWireStream, StreamError, StreamSettings, TlsMode, TlsSettings, WalSource};
+pub use stream::{
+    ChannelBinding, Event, Identity, Login, Reading, ServerError, Session, StreamError, Switch, WalSource, WalStream,
+};
 pub use withdrawal::withdraw_unidentified;
