@@ -97,7 +97,10 @@ impl Bench {
                  create publication bench for table item",
             )
             .await?;
-        let file = client.query_one("select pg_read_file('postmaster.pid')", &[]).await?.get::<_, String>(0);
+        let file = client
+            .query_one("select pg_read_file('postmaster.pid')", &[])
+            .await?
+            .get::<_, String>(0);
         let programs = Command::new("pg_config").arg("--bindir").output()?.stdout;
         Ok(Self {
             client,
@@ -127,8 +130,14 @@ impl Bench {
             ))
             .await?;
         // The last commits may not be on disk yet.
-        self.client.batch_execute("set synchronous_commit = on; create table flushed (); drop table flushed").await?;
-        Ok(self.client.query_one("select pg_current_wal_flush_lsn()", &[]).await?.get(0))
+        self.client
+            .batch_execute("set synchronous_commit = on; create table flushed (); drop table flushed")
+            .await?;
+        Ok(self
+            .client
+            .query_one("select pg_current_wal_flush_lsn()", &[])
+            .await?
+            .get(0))
     }
 
     async fn read(&self, reader: Reader, way: Way, end: PgLsn) -> Result<Sample> {
@@ -150,14 +159,34 @@ impl Bench {
             own: self.cpu("self", reader)? - own,
             server: self.server_cpu_after(server).await? - server,
         };
-        self.client.batch_execute("select pg_drop_replication_slot('copy')").await?;
+        self.client
+            .batch_execute("select pg_drop_replication_slot('copy')")
+            .await?;
         Ok(sample)
     }
 
     async fn pg_recvlogical(&self, dsn: &Dsn, end: PgLsn) -> Result<()> {
         let mut command = Command::new(self.programs.join("pg_recvlogical"));
-        command.args(["-h", &dsn.host(), "-p", &dsn.port().to_string(), "-U", dsn.user(), "-d", dsn.database()]);
-        command.args(["--slot", "copy", "--start", "--no-loop", "--endpos", &end.to_string(), "-f", "/dev/null"]);
+        command.args([
+            "-h",
+            &dsn.host(),
+            "-p",
+            &dsn.port().to_string(),
+            "-U",
+            dsn.user(),
+            "-d",
+            dsn.database(),
+        ]);
+        command.args([
+            "--slot",
+            "copy",
+            "--start",
+            "--no-loop",
+            "--endpos",
+            &end.to_string(),
+            "-f",
+            "/dev/null",
+        ]);
         command.args(["-o", "proto_version=1", "-o", "publication_names=bench"]);
         command.stdin(Stdio::null());
         let status = tokio::task::spawn_blocking(move || command.status()).await??;
@@ -223,10 +252,16 @@ async fn open(dsn: &Dsn) -> Result<WalStream> {
     let limit = Duration::from_secs(10);
     if dsn.host().starts_with('/') {
         let socket = UnixStream::connect(format!("{}/.s.PGSQL.{}", dsn.host(), dsn.port())).await?;
-        Ok(Session::open(socket, None, &login, limit).await?.start(&reading).await?)
+        Ok(Session::open(socket, None, &login, limit)
+            .await?
+            .start(&reading)
+            .await?)
     } else {
         let socket = TcpStream::connect((dsn.host(), dsn.port())).await?;
         socket.set_nodelay(true)?;
-        Ok(Session::open(socket, None, &login, limit).await?.start(&reading).await?)
+        Ok(Session::open(socket, None, &login, limit)
+            .await?
+            .start(&reading)
+            .await?)
     }
 }

@@ -25,8 +25,8 @@ use crate::metrics as names;
 use crate::pg;
 use crate::queue::{self, Progress};
 use crate::wal::{
-    self, DecodeError, Event, Lsn, Message, WalStream, Relations, StreamError, Reading, Session,
-    UnknownRelation, WalSource,
+    self, DecodeError, Event, Lsn, Message, Reading, Relations, Session, StreamError, UnknownRelation, WalSource,
+    WalStream,
 };
 
 mod messages;
@@ -384,10 +384,14 @@ async fn open(engine: &Engine, start: Lsn) -> Result<WalStream, StreamError> {
     let limit = Duration::from_secs(10);
     if dsn.host().starts_with('/') {
         let path = format!("{}/.s.PGSQL.{}", dsn.host(), dsn.port());
-        let socket = tokio::net::UnixStream::connect(path).await.map_err(StreamError::Connection)?;
+        let socket = tokio::net::UnixStream::connect(path)
+            .await
+            .map_err(StreamError::Connection)?;
         Session::open(socket, None, &login, limit).await?.start(&reading).await
     } else {
-        let socket = tokio::net::TcpStream::connect((dsn.host(), dsn.port())).await.map_err(StreamError::Connection)?;
+        let socket = tokio::net::TcpStream::connect((dsn.host(), dsn.port()))
+            .await
+            .map_err(StreamError::Connection)?;
         Session::open(socket, None, &login, limit).await?.start(&reading).await
     }
 }

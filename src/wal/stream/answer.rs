@@ -150,7 +150,10 @@ mod tests {
             panic!("no refusal")
         };
         assert_eq!((error.sqlstate.as_str(), error.message.as_str()), ("55000", "nein"));
-        assert_eq!((error.detail.as_deref(), error.hint.as_deref()), (Some("so \u{fffd}"), Some("anders")));
+        assert_eq!(
+            (error.detail.as_deref(), error.hint.as_deref()),
+            (Some("so \u{fffd}"), Some("anders"))
+        );
     }
 
     proptest! {

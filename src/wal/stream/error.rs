@@ -147,7 +147,10 @@ mod tests {
             "can no longer access replication slot \"walsift\"",
             "cannot read from logical replication slot \"walsift\"",
         ] {
-            assert!(matches!(said("55000", words), StreamError::SlotUnusable { .. }), "{words}");
+            assert!(
+                matches!(said("55000", words), StreamError::SlotUnusable { .. }),
+                "{words}"
+            );
         }
         let too_low = said("55000", "logical decoding requires wal_level >= logical");
         assert!(matches!(too_low, StreamError::Server(_)));
@@ -166,7 +169,10 @@ mod tests {
     #[test]
     fn other_errors_keep_their_words_but_no_values() {
         let denied = said("42501", "permission denied (really)");
-        assert_eq!(denied.to_string(), "server: permission denied (really) (SQLSTATE 42501)");
+        assert_eq!(
+            denied.to_string(),
+            "server: permission denied (really) (SQLSTATE 42501)"
+        );
         let mut value = ServerError {
             sqlstate: "22P02".to_owned(),
             message: "invalid input syntax for type integer: \"secret\"".to_owned(),

@@ -50,7 +50,8 @@ where
         ("client_encoding", "UTF8"),
         ("options", options),
     ];
-    wire.send(|message| frontend::startup_message(parameters, message)).await
+    wire.send(|message| frontend::startup_message(parameters, message))
+        .await
 }
 
 /// Gives the proof that the server demands. `end_point` is what identifies its TLS certificate, absent without TLS.
@@ -100,7 +101,9 @@ impl Scram {
                 sasl::ChannelBinding::tls_server_end_point(end_point.to_vec()),
             ),
             _ if login.channel_binding == ChannelBinding::Require => {
-                return Err(refusal("channel binding is required, and cannot be had on this connection"));
+                return Err(refusal(
+                    "channel binding is required, and cannot be had on this connection",
+                ));
             }
             _ if !offers(SCRAM_SHA_256) => return Err(refusal("the server offers no mechanism that is known here")),
             // Says that we could have: a server that could have as well then knows that somebody took its offer away.
@@ -140,7 +143,9 @@ impl Scram {
 async fn demand<S: AsyncRead + AsyncWrite + Unpin>(wire: &mut Wire<S>) -> Result<Demand, StreamError> {
     match wire.answer().await? {
         Answer::Authentication(demand) => Ok(demand),
-        _ => Err(StreamError::Protocol("an answer out of turn while logging in".to_owned())),
+        _ => Err(StreamError::Protocol(
+            "an answer out of turn while logging in".to_owned(),
+        )),
     }
 }
 

@@ -114,3 +114,73 @@ impl Lateness {
         u64::try_from(late).is_ok_and(|late| Duration::from_micros(late) >= LATE)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Beats whenever that is due, for `seconds`; says when what was said, in ms.
+    fn beats(pulse: &mut Pulse, from: Instant, seconds: u64, listening: bool) -> Vec<(u128, Beat)> {
+        let mut beats = Vec::new();
+        while pulse.due() < from + Duration::from_secs(seconds) {
+            let due = pulse.due().max(from);
+            match pulse.beat(due, listening) {
+                Ok(Beat::Nothing) => {}
+                Ok(beat) => beats.push(((due - from).as_millis(), beat)),
+                Err(_) => break,
+            }
+        }
+        beats
+    }
+
+    #[test]
+    fn the_start_is_told_at_once_and_then_the_server_is_asked_until_it_is_dead() {
+        let now = Instant::now();
+        let mut pulse = Pulse::new(Rhythm::default(), now);
+        let said = beats(&mut pulse, now, 3600, true);
+        assert_eq!(said, [(0, Beat::Tell), (10_000, Beat::Ask), (20_000, Beat::Ask)]);
+        let dead_at = pulse.due();
+        assert_eq!(dead_at - now, Duration::from_secs(25));
+        assert!(matches!(pulse.beat(dead_at, true), Err(StreamError::Silent(_))));
+    }
+
+    #[test]
+    fn a_server_that_is_not_listened_to_does_not_die_but_is_still_spoken_to() {
+        let now = Instant::now();
+        let mut pulse = Pulse::new(Rhythm::default(), now);
+        let said = beats(&mut pulse, now, 3605, false);
+        assert_eq!(said.len(), 361);
+        // Once it is listened to again it has all its time.
+        let then = now + Duration::from_secs(3605);
+        pulse.hear(then);
+        let said = beats(&mut pulse, then, 3600, true);
+        assert_eq!(said, [(5000, Beat::Ask), (15_000, Beat::Ask)]);
+    }
+
+    #[test]
+    fn a_raised_position_is_told_at_once_or_with_those_that_follow() {
+        let now = Instant::now();
+        let mut pulse = Pulse::new(Rhythm::default(), now);
+        assert_eq!(pulse.beat(now, true).unwrap(), Beat::Tell);
+        let later = now + Duration::from_secs(1);
+        pulse.raise();
+        assert_eq!(beats(&mut pulse, later, 2, true), [(0, Beat::Tell)]);
+        pulse.raise();
+        pulse.raise();
+        assert_eq!(beats(&mut pulse, later, 2, true), [(200, Beat::Tell)]);
+    }
+
+    #[test]
+    fn a_stream_is_late_by_the_servers_clock() {
+        let mut lateness = Lateness::default();
+        assert!(!lateness.is_late(None, Some(1_000_000)));
+        assert!(!lateness.is_late(Some(1_000_000), Some(1_009_999)));
+        // The same transaction, later.
+        assert!(lateness.is_late(None, Some(1_010_000)));
+        // Nothing but a keepalive came.
+        assert!(!lateness.is_late(None, None));
+        // Committed by another clock.
+        assert!(!lateness.is_late(Some(2_000_000), Some(1_500_000)));
+        assert!(lateness.is_late(Some(i64::MIN), Some(i64::MAX)));
+    }
+}

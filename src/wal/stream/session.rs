@@ -112,12 +112,10 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Session<S> {
         let command = reading.command()?;
         let subject = reading.subject();
         let limit = self.limit;
-        within(limit, self.agree(&command))
-            .await
-            .map_err(|error| match error {
-                StreamError::Server(said) => subject.explain(said),
-                other => other,
-            })?;
+        within(limit, self.agree(&command)).await.map_err(|error| match error {
+            StreamError::Server(said) => subject.explain(said),
+            other => other,
+        })?;
         let Wire { socket, unread } = self.wire;
         Ok(WalStream::begin(socket, unread, reading, self.rhythm))
     }
@@ -178,7 +176,10 @@ fn identity(rows: &[Row]) -> Option<Identity> {
 
 /// From the server's file: one line for each predecessor, with its number, its end, and a reason; and comments.
 fn history(file: &str) -> Option<Vec<Switch>> {
-    let lines = file.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let lines = file
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
     let switch = |line: &str| {
         let mut words = line.split_whitespace();
         Some(Switch {
@@ -192,7 +193,9 @@ fn history(file: &str) -> Option<Vec<Switch>> {
 impl<S> fmt::Debug for Session<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parameters = &self.parameters;
-        f.debug_struct("Session").field("parameters", parameters).finish_non_exhaustive()
+        f.debug_struct("Session")
+            .field("parameters", parameters)
+            .finish_non_exhaustive()
     }
 }
 
@@ -203,8 +206,14 @@ mod tests {
     #[test]
     fn a_history_names_the_end_of_every_timeline() {
         let file = "1\t0/5000148\tno recovery target specified\n\n# by hand\n 2\t16/B374D848\tbefore 2026-01-01\n";
-        let switch = |timeline, lsn| Switch { timeline, lsn: Lsn(lsn) };
-        assert_eq!(history(file).unwrap(), [switch(1, 0x0500_0148), switch(2, 0x16_B374_D848)]);
+        let switch = |timeline, lsn| Switch {
+            timeline,
+            lsn: Lsn(lsn),
+        };
+        assert_eq!(
+            history(file).unwrap(),
+            [switch(1, 0x0500_0148), switch(2, 0x16_B374_D848)]
+        );
         assert_eq!(history("").unwrap(), []);
         assert_eq!(history("1\tnowhere\t"), None);
     }

@@ -130,7 +130,10 @@ mod tests {
     fn lengths_are_not_believed() {
         for length in [0, 3, 1 << 30, u32::MAX] {
             let bytes = [b"d".as_slice(), &length.to_be_bytes()].concat();
-            assert!(matches!(Header::read(&bytes), Err(StreamError::Protocol(_))), "{length}");
+            assert!(
+                matches!(Header::read(&bytes), Err(StreamError::Protocol(_))),
+                "{length}"
+            );
         }
         let largest = [b"d".as_slice(), &((1_u32 << 30) - 1).to_be_bytes()].concat();
         assert_eq!(Header::read(&largest).unwrap().unwrap().bytes, 1 << 30);
@@ -139,7 +142,11 @@ mod tests {
 
     #[test]
     fn a_length_alone_takes_up_no_room() {
-        let mut unread = BytesMut::from([b"d".as_slice(), &((1_u32 << 30) - 1).to_be_bytes()].concat().as_slice());
+        let mut unread = BytesMut::from(
+            [b"d".as_slice(), &((1_u32 << 30) - 1).to_be_bytes()]
+                .concat()
+                .as_slice(),
+        );
         make_room(&mut unread);
         assert!(unread.capacity() <= 2 * READ_BYTES, "{}", unread.capacity());
     }
