@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::{Counter, counter, gauge};
-use secrecy::SecretString;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::backoff::Backoff;
@@ -365,33 +364,12 @@ fn heartbeat(period: Duration) -> Interval {
 
 /// Logs in and takes the slot.
 async fn open(engine: &Engine, start: Lsn) -> Result<WalStream, StreamError> {
-    let dsn = &engine.source_dsn;
     let source = &engine.config.source;
-    let login = wal::Login {
-        user: dsn.user().to_owned(),
-        password: dsn.password().map(SecretString::from),
-        database: dsn.database().to_owned(),
-        application_name: "walsift".to_owned(),
-        options: None,
-        channel_binding: wal::ChannelBinding::default(),
-    };
     let reading = Reading {
         slot: source.slot.clone(),
         publication: source.publication.clone(),
         start,
         buffer_bytes: engine.config.engine.memory_bytes / 4,
     };
-    let limit = Duration::from_secs(10);
-    if dsn.host().starts_with('/') {
-        let path = format!("{}/.s.PGSQL.{}", dsn.host(), dsn.port());
-        let socket = tokio::net::UnixStream::connect(path)
-            .await
-            .map_err(StreamError::Connection)?;
-        Session::open(socket, None, &login, limit).await?.start(&reading).await
-    } else {
-        let socket = tokio::net::TcpStream::connect((dsn.host(), dsn.port()))
-            .await
-            .map_err(StreamError::Connection)?;
-        Session::open(socket, None, &login, limit).await?.start(&reading).await
-    }
+    Session::open(&engine.source_dsn).await?.start(&reading).await
 }

@@ -27,7 +27,5 @@ pub use publication::{Amendment, Exposure, Publication, Published, amendment, re
 pub use relation::{Column, Relation, Relations, ReplicaIdentity, UnknownRelation};
 pub use server::{inspect, inspect_tables};
 pub use slot::{Slot, create_slot, drop_slot, read_slot, system_identifier};
-pub use stream::{
-    ChannelBinding, Event, Identity, Login, Reading, ServerError, Session, StreamError, Switch, WalSource, WalStream,
-};
+pub use stream::{Event, Identity, Reading, ServerError, Session, StreamError, Switch, WalSource, WalStream};
 pub use withdrawal::withdraw_unidentified;

@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use super::super::pgoutput::DecodeError;
+use crate::pg::{self, LoginError};
 
 /// The session is over, or never was.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,8 @@ pub enum StreamError {
     /// The server said no for another reason.
     #[error("server: {0}")]
     Server(ServerError),
+    #[error(transparent)]
+    Connect(#[from] pg::ConnectError),
     #[error("connection failed")]
     Connection(#[source] io::Error),
     #[error("no replication session within {after:?}")]
@@ -107,6 +110,25 @@ pub(super) fn hung_up() -> StreamError {
 impl From<DecodeError> for StreamError {
     fn from(error: DecodeError) -> Self {
         Self::Protocol(error.to_string())
+    }
+}
+
+impl From<StreamError> for LoginError {
+    fn from(error: StreamError) -> Self {
+        match error {
+            StreamError::Server(said) => Self {
+                message: said.to_string(),
+                sqlstate: Some(said.sqlstate),
+            },
+            StreamError::Connection(source) => Self {
+                sqlstate: None,
+                message: format!("connection failed: {source}"),
+            },
+            other => Self {
+                sqlstate: None,
+                message: other.to_string(),
+            },
+        }
     }
 }
 

@@ -7,35 +7,13 @@ use bytes::BytesMut;
 use postgres_protocol::authentication::md5_hash;
 use postgres_protocol::authentication::sasl::{self, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, ScramSha256};
 use postgres_protocol::message::frontend;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::StreamError;
 use super::answer::{Answer, Demand};
 use super::wire::Wire;
-
-/// As whom to enter.
-#[derive(Debug, Clone)]
-pub struct Login {
-    pub user: String,
-    pub password: Option<SecretString>,
-    pub database: String,
-    pub application_name: String,
-    /// More `-c name=value` for the session. What this program depends on cannot be overridden.
-    pub options: Option<String>,
-    pub channel_binding: ChannelBinding,
-}
-
-/// Whether the proof of the password is bound to the TLS connection, so that nobody in between can pass it on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ChannelBinding {
-    Disable,
-    /// Where the server offers it.
-    #[default]
-    Prefer,
-    /// Or not at all.
-    Require,
-}
+use crate::pg::{ChannelBinding, Login};
 
 /// Sends the first message, with `options` in place of those of the login.
 pub(super) async fn introduce<S>(wire: &mut Wire<S>, login: &Login, options: &str) -> Result<(), StreamError>

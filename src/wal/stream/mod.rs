@@ -37,7 +37,6 @@ mod wire;
 mod tests;
 
 pub use error::{ServerError, StreamError};
-pub use login::{ChannelBinding, Login};
 pub use session::{Identity, Session, Switch};
 pub use settings::Reading;
 pub use source::{Event, WalSource};

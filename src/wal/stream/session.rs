@@ -12,13 +12,17 @@ use tokio::time::timeout;
 
 use super::super::Lsn;
 use super::answer::Answer;
-use super::login::{self, Login};
+use super::login;
 use super::settings::{Reading, Rhythm};
 use super::wire::Wire;
 use super::{StreamError, WalStream};
+use crate::pg::{self, Dsn, Login, LoginError, ServerTraits, Socket};
+
+/// Longest wait for an answer once logged in. None of them takes the server more than a moment.
+const ANSWER_MAX: Duration = Duration::from_mins(1);
 
 /// Logged in, in walsender mode. Dropped, it hangs up.
-pub struct Session<S> {
+pub struct Session<S = Socket> {
     wire: Wire<S>,
     parameters: HashMap<String, String>,
     limit: Duration,
@@ -47,19 +51,23 @@ pub struct Switch {
 
 type Row = Vec<Option<Bytes>>;
 
+impl Session {
+    /// With the server that is wanted, of those that are named.
+    pub async fn open(dsn: &Dsn) -> Result<Self, StreamError> {
+        let attempt = |socket: Socket, login: Login| async move {
+            let end_point = socket.tls_server_end_point().map(<[u8]>::to_vec);
+            let session = Self::enter(socket, end_point.as_deref(), &login, ANSWER_MAX, Rhythm::default()).await?;
+            let traits = ServerTraits::of(|name| session.parameter(name));
+            Ok::<_, LoginError>((session, traits))
+        };
+        Ok(pg::log_in(dsn, attempt).await?)
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Session<S> {
     /// Logs in, within `limit`, which then is the limit of every further step as well. `end_point` is what identifies
     /// the certificate of the server's end of the TLS connection; absent without TLS.
-    pub async fn open(
-        socket: S,
-        end_point: Option<&[u8]>,
-        login: &Login,
-        limit: Duration,
-    ) -> Result<Self, StreamError> {
-        Self::open_with(socket, end_point, login, limit, Rhythm::default()).await
-    }
-
-    pub(super) async fn open_with(
+    pub(super) async fn enter(
         socket: S,
         end_point: Option<&[u8]>,
         login: &Login,

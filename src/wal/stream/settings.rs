@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::Lsn;
 use super::StreamError;
 use super::error::Subject;
-use super::login::Login;
+use crate::pg::Login;
 
 /// What a stream shows, and from where.
 #[derive(Debug, Clone)]
@@ -94,8 +94,8 @@ impl Reading {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ChannelBinding;
     use super::*;
+    use crate::pg::ChannelBinding;
 
     fn reading(slot: &str, publication: &str) -> Reading {
         Reading {

@@ -80,7 +80,7 @@ async fn a_server_that_never_answers_costs_the_limit() {
         let mut server = Server(theirs);
         let login = login();
         let open = async {
-            let session = Session::open_with(ours, None, &login, SHORT, CALM).await?;
+            let session = Session::enter(ours, None, &login, SHORT, CALM).await?;
             session.start(&reading()).await
         };
         let stall = async {

@@ -203,7 +203,7 @@ async fn a_session_tells_who_the_server_is_before_it_streams() {
         server.write(b'Z', b"I").await;
     };
     let ask = async {
-        let mut session = Session::open_with(ours, None, &login(), PATIENCE, CALM).await.unwrap();
+        let mut session = Session::enter(ours, None, &login(), PATIENCE, CALM).await.unwrap();
         assert_eq!(session.parameter("in_hot_standby"), Some("off"));
         let identity = session.identify().await.unwrap();
         let expected = Identity {

@@ -3,8 +3,9 @@
 use tokio::io::duplex;
 use tokio::time::timeout;
 
-use super::super::{ChannelBinding, Login, Session, StreamError};
+use super::super::{Session, StreamError};
 use super::{CALM, PATIENCE, PIPE_BYTES, Server};
+use crate::pg::{ChannelBinding, Login};
 
 const SASL: [u8; 4] = [0, 0, 0, 10];
 
@@ -21,11 +22,7 @@ async fn logged_in(
         password: password.map(Into::into),
         ..super::login()
     };
-    let client = async {
-        Session::open_with(ours, end_point, &login, PATIENCE, CALM)
-            .await
-            .map(drop)
-    };
+    let client = async { Session::enter(ours, end_point, &login, PATIENCE, CALM).await.map(drop) };
     let mut server = Server(theirs);
     let server = async {
         server.greeted().await;

@@ -12,7 +12,8 @@ use tokio::time::timeout;
 
 use super::super::Lsn;
 use super::settings::Rhythm;
-use super::{ChannelBinding, Login, Reading, Session, StreamError, WalStream};
+use super::{Reading, Session, StreamError, WalStream};
+use crate::pg::{ChannelBinding, Login};
 
 /// How long a test waits for what takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -61,7 +62,7 @@ fn reading() -> Reading {
 async fn stream(reading: Reading, rhythm: Rhythm) -> (WalStream, Server) {
     let (ours, theirs) = duplex(PIPE_BYTES);
     let client = async {
-        let session = Session::open_with(ours, None, &login(), PATIENCE, rhythm).await?;
+        let session = Session::enter(ours, None, &login(), PATIENCE, rhythm).await?;
         session.start(&reading).await
     };
     let server = async {
@@ -81,7 +82,7 @@ async fn opened(serve: impl AsyncFnOnce(&mut Server)) -> Result<WalStream, Strea
     let mut server = Server(theirs);
     let reading = reading();
     let client = async {
-        let session = Session::open_with(ours, None, &login(), PATIENCE, CALM).await?;
+        let session = Session::enter(ours, None, &login(), PATIENCE, CALM).await?;
         session.start(&reading).await
     };
     let (opened, ()) = timeout(PATIENCE, async { tokio::join!(client, serve(&mut server)) })
