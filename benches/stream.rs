@@ -11,12 +11,11 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tokio::net::{TcpStream, UnixStream};
 use tokio_postgres::types::PgLsn;
 use tokio_postgres::{Client, NoTls};
 use walsift::demo::{Cluster, ClusterSettings};
 use walsift::pg::Dsn;
-use walsift::wal::{ChannelBinding, Event, Login, Lsn, Reading, Session, WalSource, WalStream};
+use walsift::wal::{Event, Lsn, Reading, Session, WalSource, WalStream};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -166,17 +165,10 @@ impl Bench {
     }
 
     async fn pg_recvlogical(&self, dsn: &Dsn, end: PgLsn) -> Result<()> {
+        let target = dsn.resolve()?;
+        let (host, port) = (&target.hosts[0].name, target.hosts[0].port.to_string());
         let mut command = Command::new(self.programs.join("pg_recvlogical"));
-        command.args([
-            "-h",
-            &dsn.host(),
-            "-p",
-            &dsn.port().to_string(),
-            "-U",
-            dsn.user(),
-            "-d",
-            dsn.database(),
-        ]);
+        command.args(["-h", host, "-p", &port, "-U", &target.user, "-d", &target.database]);
         command.args([
             "--slot",
             "copy",
@@ -235,33 +227,11 @@ async fn walsift(dsn: &Dsn, end: Lsn) -> Result<()> {
 }
 
 async fn open(dsn: &Dsn) -> Result<WalStream> {
-    let login = Login {
-        user: dsn.user().to_owned(),
-        password: None,
-        database: dsn.database().to_owned(),
-        application_name: "bench".to_owned(),
-        options: None,
-        channel_binding: ChannelBinding::Disable,
-    };
     let reading = Reading {
         slot: "copy".to_owned(),
         publication: "bench".to_owned(),
         start: Lsn::ZERO,
         buffer_bytes: 64 << 20,
     };
-    let limit = Duration::from_secs(10);
-    if dsn.host().starts_with('/') {
-        let socket = UnixStream::connect(format!("{}/.s.PGSQL.{}", dsn.host(), dsn.port())).await?;
-        Ok(Session::open(socket, None, &login, limit)
-            .await?
-            .start(&reading)
-            .await?)
-    } else {
-        let socket = TcpStream::connect((dsn.host(), dsn.port())).await?;
-        socket.set_nodelay(true)?;
-        Ok(Session::open(socket, None, &login, limit)
-            .await?
-            .start(&reading)
-            .await?)
-    }
+    Ok(Session::open(dsn).await?.start(&reading).await?)
 }

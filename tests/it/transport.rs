@@ -1,16 +1,11 @@
 //! The replication session against a real server.
 
-use std::time::Duration;
-
-use tokio::net::TcpStream;
 use tokio_postgres::types::PgLsn;
 use walsift::demo::{ClusterSettings, Shutdown};
-use walsift::pg::Dsn;
-use walsift::wal::{ChannelBinding, Event, Login, Lsn, Reading, Session, StreamError, Switch, WalSource, WalStream};
+use walsift::pg::{ConnectError, Failure};
+use walsift::wal::{Event, Lsn, Reading, Session, StreamError, Switch, WalSource, WalStream};
 
 use crate::world::{DEADLINE, World, eventually};
-
-const LIMIT: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn a_closed_stream_leaves_the_slot_free_and_what_was_confirmed_behind() {
@@ -141,29 +136,36 @@ async fn passwords_are_proved_as_the_server_demands() {
     std::fs::write(file, hba + "local all all trust\nhost all all all trust\n").unwrap();
     world.sql("select pg_reload_conf()").await;
     for method in ["scram_sha_256", "md5", "password"] {
-        let as_user = |password: &str| Login {
-            user: format!("by_{method}"),
-            password: Some(password.into()),
-            ..world.login()
+        let open = async |password: &str| {
+            let url = format!("{}?user=by_{method}&password={password}", world.url());
+            Session::open(&url.parse().unwrap()).await
         };
         // The server may take a moment to read its file.
         let refused = async || {
-            let error = world.session(&as_user("wrong")).await.err()?;
-            let StreamError::Server(said) = error else {
-                panic!("{method}: {error:?}")
-            };
-            assert_eq!(said.sqlstate, "28P01", "{said}");
+            let error = open("wrong").await.err()?;
+            assert_eq!(refusal(&error), Some("28P01"), "{method}: {error}");
             Some(())
         };
         eventually(DEADLINE, method, refused).await;
-        world.session(&as_user("gehëim")).await.unwrap();
+        open("geh%C3%ABim").await.unwrap();
+    }
+}
+
+/// The SQLSTATE with which the one host has refused the login.
+fn refusal(error: &StreamError) -> Option<&str> {
+    let StreamError::Connect(ConnectError::Refused { failures, .. }) = error else {
+        return None;
+    };
+    match &failures.first()?.failure {
+        Failure::Login(error) => error.sqlstate.as_deref(),
+        _ => None,
     }
 }
 
 #[tokio::test]
 async fn a_promoted_standby_tells_where_it_left_the_old_timeline() {
     let world = World::apart(ClusterSettings::default()).await;
-    let mut session = world.session(&world.login()).await.unwrap();
+    let mut session = world.session().await.unwrap();
     let before = session.identify().await.unwrap();
     let own: i64 = world.value("select system_identifier from pg_control_system()").await;
     assert_eq!((before.system_identifier, before.timeline), (own, 1));
@@ -174,11 +176,11 @@ async fn a_promoted_standby_tells_where_it_left_the_old_timeline() {
     let folder: String = world.value("select current_setting('data_directory')").await;
     world.sql(&format!("copy (select) to '{folder}/standby.signal'")).await;
     world.cluster().restart(Shutdown::Fast).await.unwrap();
-    let session = world.session(&world.login()).await.unwrap();
+    let session = world.session().await.unwrap();
     assert_eq!(session.parameter("in_hot_standby"), Some("on"));
     assert!(world.value::<bool>("select pg_promote()").await);
 
-    let mut session = world.session(&world.login()).await.unwrap();
+    let mut session = world.session().await.unwrap();
     let after = session.identify().await.unwrap();
     assert_eq!((after.system_identifier, after.timeline), (own, 2));
     let history = session.timeline_history(2).await.unwrap();
@@ -213,26 +215,8 @@ impl World {
         .await;
     }
 
-    fn dsn(&self) -> Dsn {
-        self.url().parse().unwrap()
-    }
-
-    fn login(&self) -> Login {
-        let dsn = self.dsn();
-        Login {
-            user: dsn.user().to_owned(),
-            password: None,
-            database: dsn.database().to_owned(),
-            application_name: "walsift".to_owned(),
-            options: None,
-            channel_binding: ChannelBinding::Prefer,
-        }
-    }
-
-    async fn session(&self, login: &Login) -> Result<Session<TcpStream>, StreamError> {
-        let dsn = self.dsn();
-        let socket = TcpStream::connect((dsn.host(), dsn.port())).await.unwrap();
-        Session::open(socket, None, login, LIMIT).await
+    async fn session(&self) -> Result<Session, StreamError> {
+        Session::open(&self.url().parse().unwrap()).await
     }
 
     /// From where the slot stands.
@@ -243,7 +227,7 @@ impl World {
             start: Lsn::ZERO,
             buffer_bytes: 1 << 20,
         };
-        self.session(&self.login()).await?.start(&reading).await
+        self.session().await?.start(&reading).await
     }
 
     /// Whether somebody reads the slot, and what is confirmed.

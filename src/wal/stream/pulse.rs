@@ -68,7 +68,8 @@ impl Pulse {
             silence_max,
             ..
         } = self.rhythm;
-        if !listening {
+        // Whoever comes that late has slept, and so did not listen.
+        if !listening || now >= self.due() + ask {
             self.heard_at = now;
         }
         if now >= self.heard_at + silence_max {
@@ -155,6 +156,19 @@ mod tests {
         pulse.hear(then);
         let said = beats(&mut pulse, then, 3600, true);
         assert_eq!(said, [(5000, Beat::Ask), (15_000, Beat::Ask)]);
+    }
+
+    #[test]
+    fn who_has_slept_does_not_take_the_server_for_dead() {
+        let now = Instant::now();
+        let mut pulse = Pulse::new(Rhythm::default(), now);
+        assert_eq!(pulse.beat(now, true).unwrap(), Beat::Tell);
+        let awake = now + Duration::from_secs(60);
+        assert_eq!(pulse.beat(awake, true).unwrap(), Beat::Ask);
+        assert_eq!(
+            beats(&mut pulse, awake, 3600, true),
+            [(10_000, Beat::Ask), (20_000, Beat::Ask)]
+        );
     }
 
     #[test]

@@ -88,8 +88,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Session<S> {
         let options = self.rhythm.session_options(login);
         login::introduce(&mut self.wire, login, &options).await?;
         login::authenticate(&mut self.wire, login, end_point).await?;
-        while self.answer().await? != Answer::Ready {}
-        Ok(())
+        self.ready().await
     }
 
     /// A setting that the server tells unasked, such as `server_version` or `in_hot_standby`.
@@ -136,20 +135,31 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Session<S> {
         }
     }
 
-    /// The rows that one replication command yields.
+    /// The rows that one replication command yields. After a refusal the session may be used on.
     async fn query(&mut self, command: &str) -> Result<Vec<Row>, StreamError> {
         within(self.limit, async {
             self.wire.send(|message| frontend::query(command, message)).await?;
             let mut rows = Vec::new();
             loop {
-                match self.answer().await? {
-                    Answer::Row(row) => rows.push(row),
-                    Answer::Ready => return Ok(rows),
-                    _ => {}
+                match self.answer().await {
+                    Ok(Answer::Row(row)) => rows.push(row),
+                    Ok(Answer::Ready) => return Ok(rows),
+                    Ok(_) => {}
+                    Err(refused @ StreamError::Server(_)) => {
+                        // Unless it was the last word.
+                        let _ = self.ready().await;
+                        return Err(refused);
+                    }
+                    Err(error) => return Err(error),
                 }
             }
         })
         .await
+    }
+
+    async fn ready(&mut self) -> Result<(), StreamError> {
+        while self.answer().await? != Answer::Ready {}
+        Ok(())
     }
 
     async fn answer(&mut self) -> Result<Answer, StreamError> {

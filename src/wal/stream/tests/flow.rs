@@ -197,7 +197,7 @@ async fn a_session_tells_who_the_server_is_before_it_streams() {
         server.write(b'Z', b"I").await;
         assert_eq!(server.asked().await, "TIMELINE_HISTORY 3");
         server
-            .write(b'D', b"\0\x02\0\0\0\x010\0\0\0\x171\t0/10\tx\n\n2\t0/20\tno\ty\n")
+            .write(b'D', b"\0\x02\0\0\0\x010\0\0\0\x161\t0/10\tx\n\n2\t0/20\tno\ty\n")
             .await;
         server.write(b'C', b"TIMELINE_HISTORY\0").await;
         server.write(b'Z', b"I").await;
