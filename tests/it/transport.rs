@@ -3,7 +3,7 @@
 use tokio_postgres::types::PgLsn;
 use walsift::demo::{ClusterSettings, Shutdown};
 use walsift::pg::{ConnectError, Failure};
-use walsift::wal::{Event, Lsn, Reading, Session, StreamError, Switch, WalSource, WalStream};
+use walsift::wal::{Event, Fork, Lsn, Reading, Session, StreamError, WalSource, WalStream};
 
 use crate::world::{DEADLINE, World, eventually};
 
@@ -184,13 +184,11 @@ async fn a_promoted_standby_tells_where_it_left_the_old_timeline() {
     let after = session.identify().await.unwrap();
     assert_eq!((after.system_identifier, after.timeline), (own, 2));
     let history = session.timeline_history(2).await.unwrap();
-    let [Switch { timeline: 1, lsn }] = history[..] else {
+    let [Fork { timeline: 1, at }] = history[..] else {
         panic!("{history:?}")
     };
-    assert!(
-        before.flushed <= lsn && lsn <= after.flushed,
-        "{before:?} {lsn} {after:?}"
-    );
+    let now: PgLsn = world.value("select pg_current_wal_lsn()").await;
+    assert!(Lsn::ZERO < at && at <= Lsn(now.into()), "{at}, {now}");
     let unknown = session.timeline_history(9).await.unwrap_err();
     assert!(matches!(unknown, StreamError::Server(_)), "{unknown:?}");
     // The session goes on.

@@ -360,6 +360,7 @@ changes = {{ invoices = ["id"] }}
     slot = "walsift"
     manage = true
     column_lists = false
+    failover = true
     on_lost_slot = "resync"
     heartbeat = "10s"
 

@@ -37,7 +37,7 @@ mod wire;
 mod tests;
 
 pub use error::{ServerError, StreamError};
-pub use session::{Identity, Session, Switch};
+pub use session::Session;
 pub use settings::Reading;
 pub use source::{Event, WalSource};
 pub use stream::WalStream;

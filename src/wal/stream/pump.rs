@@ -3,7 +3,7 @@
 //! Why a task: the server must be answered, and told what is confirmed, however long the events are left lying.
 
 use std::io;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
 use postgres_protocol::message::frontend;
@@ -21,8 +21,8 @@ use super::pulse::{Beat, Lateness, Pulse};
 use super::settings::Rhythm;
 use super::wire::{Header, make_room};
 
-/// How long what comes may gather between two reads while the stream is behind.
-const GULP: Duration = Duration::from_millis(1);
+/// A read that brings so much was worth its wake-up.
+const GULP_BYTES: usize = 16 << 10;
 
 pub(super) struct Pump<S> {
     input: ReadHalf<S>,
@@ -38,8 +38,8 @@ pub(super) struct Pump<S> {
     rhythm: Rhythm,
     pulse: Pulse,
     lateness: Lateness,
-    /// What waits shows that the stream is behind.
-    late: bool,
+    /// The stream is behind, and the last read has brought little.
+    may_gather: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite> Pump<S> {
@@ -63,7 +63,7 @@ impl<S: AsyncRead + AsyncWrite> Pump<S> {
             rhythm,
             pulse: Pulse::new(rhythm, Instant::now()),
             lateness: Lateness::default(),
-            late: false,
+            may_gather: false,
         }
     }
 
@@ -101,8 +101,8 @@ impl<S: AsyncRead + AsyncWrite> Pump<S> {
                 room = self.chunks.reserve(self.waiting.len()), if !self.waiting.is_empty() => {
                     let Ok(room) = room else { return Ok(Left) };
                     self.chunks.send(room, std::mem::take(&mut self.waiting));
-                    if self.late {
-                        sleep(GULP).await;
+                    if self.may_gather {
+                        sleep(self.rhythm.gather).await;
                     }
                     // Nobody listened for a while.
                     self.pulse.hear(Instant::now());
@@ -130,7 +130,8 @@ impl<S: AsyncRead + AsyncWrite> Pump<S> {
         if survey.asked {
             self.say(Beat::Tell);
         }
-        self.late = self.lateness.is_late(survey.committed_at, survey.sent_at);
+        let late = self.lateness.is_late(survey.committed_at, survey.sent_at);
+        self.may_gather = late && survey.bytes < GULP_BYTES && !self.rhythm.gather.is_zero();
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use postgres_protocol::message::frontend;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
-use super::super::Lsn;
+use super::super::{Fork, Identity};
 use super::answer::Answer;
 use super::login;
 use super::settings::{Reading, Rhythm};
@@ -29,26 +29,6 @@ pub struct Session<S = Socket> {
     rhythm: Rhythm,
 }
 
-/// Which server this is, and where it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// The same for a server and all its standbys. As `pg_control_system` has it, which knows no unsigned numbers.
-    pub system_identifier: i64,
-    /// Raised by one with every promotion.
-    pub timeline: u32,
-    /// Everything before it is on disk there.
-    pub flushed: Lsn,
-}
-
-/// Where one timeline was left for the next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Switch {
-    /// The one that was left.
-    pub timeline: u32,
-    /// Where it ends; nothing that is written on it from there on is known to its successors.
-    pub lsn: Lsn,
-}
-
 type Row = Vec<Option<Bytes>>;
 
 impl Session {
@@ -56,7 +36,11 @@ impl Session {
     pub async fn open(dsn: &Dsn) -> Result<Self, StreamError> {
         let attempt = |socket: Socket, login: Login| async move {
             let end_point = socket.tls_server_end_point().map(<[u8]>::to_vec);
-            let session = Self::enter(socket, end_point.as_deref(), &login, ANSWER_MAX, Rhythm::default()).await?;
+            let rhythm = match socket.is_unix() {
+                true => Rhythm::default().without_gathering(),
+                false => Rhythm::default(),
+            };
+            let session = Self::enter(socket, end_point.as_deref(), &login, ANSWER_MAX, rhythm).await?;
             let traits = ServerTraits::of(|name| session.parameter(name));
             Ok::<_, LoginError>((session, traits))
         };
@@ -103,7 +87,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Session<S> {
 
     /// The timelines that `timeline` goes back to, oldest first. An error (58P01) if the server has no such timeline, or
     /// no longer the file that tells.
-    pub async fn timeline_history(&mut self, timeline: u32) -> Result<Vec<Switch>, StreamError> {
+    pub async fn timeline_history(&mut self, timeline: u32) -> Result<Vec<Fork>, StreamError> {
         if timeline <= 1 {
             // The first has no predecessor, and no file.
             return Ok(Vec::new());
@@ -188,24 +172,23 @@ fn identity(rows: &[Row]) -> Option<Identity> {
     Some(Identity {
         system_identifier: text(row, 0)?.parse::<u64>().ok()?.cast_signed(),
         timeline: text(row, 1)?.parse().ok()?,
-        flushed: text(row, 2)?.parse().ok()?,
     })
 }
 
 /// From the server's file: one line for each predecessor, with its number, its end, and a reason; and comments.
-fn history(file: &str) -> Option<Vec<Switch>> {
+fn history(file: &str) -> Option<Vec<Fork>> {
     let lines = file
         .lines()
         .map(str::trim)
         .filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let switch = |line: &str| {
+    let fork = |line: &str| {
         let mut words = line.split_whitespace();
-        Some(Switch {
+        Some(Fork {
             timeline: words.next()?.parse().ok()?,
-            lsn: words.next()?.parse().ok()?,
+            at: words.next()?.parse().ok()?,
         })
     };
-    lines.map(switch).collect()
+    lines.map(fork).collect()
 }
 
 impl<S> fmt::Debug for Session<S> {
@@ -219,18 +202,19 @@ impl<S> fmt::Debug for Session<S> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::Lsn;
     use super::*;
 
     #[test]
     fn a_history_names_the_end_of_every_timeline() {
         let file = "1\t0/5000148\tno recovery target specified\n\n# by hand\n 2\t16/B374D848\tbefore 2026-01-01\n";
-        let switch = |timeline, lsn| Switch {
+        let fork = |timeline, at| Fork {
             timeline,
-            lsn: Lsn(lsn),
+            at: Lsn(at),
         };
         assert_eq!(
             history(file).unwrap(),
-            [switch(1, 0x0500_0148), switch(2, 0x16_B374_D848)]
+            [fork(1, 0x0500_0148), fork(2, 0x16_B374_D848)]
         );
         assert_eq!(history("").unwrap(), []);
         assert_eq!(history("1\tnowhere\t"), None);

@@ -31,6 +31,9 @@ pub(super) struct Rhythm {
     pub(super) silence_max: Duration,
     /// How long it bears with a silence of ours.
     pub(super) server_timeout: Duration,
+    /// How long what comes may gather between two reads while the stream is behind: every message that finds the reader
+    /// waiting costs both sides a wake-up.
+    pub(super) gather: Duration,
     /// Longest wait, at the end, for the server to let the slot go.
     pub(super) leave: Duration,
 }
@@ -42,12 +45,20 @@ impl Default for Rhythm {
             ask: Duration::from_secs(10),
             silence_max: Duration::from_secs(25),
             server_timeout: Duration::from_secs(30),
+            gather: Duration::from_millis(1),
             leave: Duration::from_secs(1),
         }
     }
 }
 
 impl Rhythm {
+    /// For a Unix socket: it holds a few hundred messages at most, however small, and while it is full the server has to
+    /// wait for its reader.
+    pub(super) fn without_gathering(self) -> Self {
+        let gather = Duration::ZERO;
+        Self { gather, ..self }
+    }
+
     /// The text forms of values must not depend on what a role or a database has set. The last of a name wins.
     pub(super) fn session_options(&self, login: &Login) -> String {
         format!(

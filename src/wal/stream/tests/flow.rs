@@ -6,9 +6,9 @@ use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::time::{Instant, timeout};
 
-use super::super::super::Lsn;
+use super::super::super::{Fork, Identity, Lsn};
 use super::super::settings::Rhythm;
-use super::super::{Event, Identity, Reading, Session, StreamError, Switch, WalSource};
+use super::super::{Event, Reading, Session, StreamError, WalSource};
 use super::{CALM, HASTY, PATIENCE, PIPE_BYTES, Server, data, keep_alive, login, reading, stream};
 
 #[tokio::test]
@@ -209,16 +209,15 @@ async fn a_session_tells_who_the_server_is_before_it_streams() {
         let expected = Identity {
             system_identifier: 18_000_000_000_000_000_001_u64.cast_signed(),
             timeline: 3,
-            flushed: Lsn(0x16_000B_374D),
         };
         assert_eq!(identity, expected);
         assert_eq!(session.timeline_history(1).await.unwrap(), []);
         let history = session.timeline_history(identity.timeline).await.unwrap();
-        let switch = |timeline, lsn| Switch {
+        let fork = |timeline, at| Fork {
             timeline,
-            lsn: Lsn(lsn),
+            at: Lsn(at),
         };
-        assert_eq!(history, [switch(1, 0x10), switch(2, 0x20)]);
+        assert_eq!(history, [fork(1, 0x10), fork(2, 0x20)]);
     };
     timeout(PATIENCE, async { tokio::join!(serve, ask) }).await.unwrap();
 }

@@ -27,6 +27,7 @@ const CALM: Rhythm = Rhythm {
     ask: Duration::from_secs(3600),
     silence_max: Duration::from_secs(7200),
     server_timeout: Duration::from_secs(3600),
+    gather: Duration::ZERO,
     leave: Duration::from_secs(3600),
 };
 
