@@ -45,6 +45,7 @@ pub struct Engine {
     pub(super) hints: Hints,
     pub(super) sinks: BTreeMap<String, Arc<SharedSink>>,
     pub source_dsn: pg::Dsn,
+    pub state_dsn: pg::Dsn,
     /// Sessions on the source: catalogue, look-ups, builds.
     pub source: pg::Pool,
     /// Sessions on the source for what the stream waits for.
@@ -145,6 +146,7 @@ impl Engine {
             hints: Hints::default(),
             sinks: ground.shared_sinks.clone(),
             source_dsn: databases.source_dsn.clone(),
+            state_dsn: databases.state_dsn.clone(),
             source: databases.source.clone(),
             quick_source: databases.quick_source.clone(),
             state: databases.state.clone(),
