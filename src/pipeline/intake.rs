@@ -24,8 +24,8 @@ use crate::metrics as names;
 use crate::pg;
 use crate::queue::{self, Progress};
 use crate::wal::{
-    self, DecodeError, Event, IDLE_STEP_BYTES, Lsn, Message, Reading, Relations, Session, StreamError, UnknownRelation, WalSource,
-    WalStream,
+    self, DecodeError, Event, IDLE_STEP_BYTES, Lsn, Message, Reading, Relations, Session, StreamError, UnknownRelation,
+    WalSource, WalStream,
 };
 
 mod messages;

@@ -7,6 +7,7 @@
 
 mod against;
 mod check;
+mod connections;
 mod documents;
 mod fan_out;
 mod fix;

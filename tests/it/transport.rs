@@ -2,7 +2,6 @@
 
 use tokio_postgres::types::PgLsn;
 use walsift::demo::{ClusterSettings, Shutdown};
-use walsift::pg::{ConnectError, Failure};
 use walsift::wal::{Event, Fork, Lsn, Reading, Session, StreamError, WalSource, WalStream};
 
 use crate::world::{DEADLINE, World, eventually};
@@ -112,54 +111,6 @@ async fn a_server_that_shuts_down_waits_for_the_last_confirmation() {
     let (halted, error) = tokio::join!(world.cluster().halt(Shutdown::Fast), read);
     halted.unwrap();
     assert!(matches!(error, StreamError::Dismissed), "{error:?}");
-}
-
-#[tokio::test]
-async fn passwords_are_proved_as_the_server_demands() {
-    let world = World::apart(ClusterSettings::default()).await;
-    world.make_slot().await;
-    let mut hba = String::new();
-    for (method, encryption) in [
-        ("scram-sha-256", "scram-sha-256"),
-        ("md5", "md5"),
-        ("password", "scram-sha-256"),
-    ] {
-        let user = format!("by_{}", method.replace('-', "_"));
-        world
-            .sql(&format!(
-                "set password_encryption = '{encryption}'; create role {user} login replication password 'gehëim'"
-            ))
-            .await;
-        hba.push_str(&format!("host all {user} all {method}\n"));
-    }
-    let file: String = world.value("select current_setting('hba_file')").await;
-    std::fs::write(file, hba + "local all all trust\nhost all all all trust\n").unwrap();
-    world.sql("select pg_reload_conf()").await;
-    for method in ["scram_sha_256", "md5", "password"] {
-        let open = async |password: &str| {
-            let url = format!("{}?user=by_{method}&password={password}", world.url());
-            Session::open(&url.parse().unwrap()).await
-        };
-        // The server may take a moment to read its file.
-        let refused = async || {
-            let error = open("wrong").await.err()?;
-            assert_eq!(refusal(&error), Some("28P01"), "{method}: {error}");
-            Some(())
-        };
-        eventually(DEADLINE, method, refused).await;
-        open("geh%C3%ABim").await.unwrap();
-    }
-}
-
-/// The SQLSTATE with which the one host has refused the login.
-fn refusal(error: &StreamError) -> Option<&str> {
-    let StreamError::Connect(ConnectError::Refused { failures, .. }) = error else {
-        return None;
-    };
-    match &failures.first()?.failure {
-        Failure::Login(error) => error.sqlstate.as_deref(),
-        _ => None,
-    }
 }
 
 #[tokio::test]

@@ -208,14 +208,8 @@ mod tests {
     #[test]
     fn a_history_names_the_end_of_every_timeline() {
         let file = "1\t0/5000148\tno recovery target specified\n\n# by hand\n 2\t16/B374D848\tbefore 2026-01-01\n";
-        let fork = |timeline, at| Fork {
-            timeline,
-            at: Lsn(at),
-        };
-        assert_eq!(
-            history(file).unwrap(),
-            [fork(1, 0x0500_0148), fork(2, 0x16_B374_D848)]
-        );
+        let fork = |timeline, at| Fork { timeline, at: Lsn(at) };
+        assert_eq!(history(file).unwrap(), [fork(1, 0x0500_0148), fork(2, 0x16_B374_D848)]);
         assert_eq!(history("").unwrap(), []);
         assert_eq!(history("1\tnowhere\t"), None);
     }

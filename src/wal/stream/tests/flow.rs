@@ -213,10 +213,7 @@ async fn a_session_tells_who_the_server_is_before_it_streams() {
         assert_eq!(identity, expected);
         assert_eq!(session.timeline_history(1).await.unwrap(), []);
         let history = session.timeline_history(identity.timeline).await.unwrap();
-        let fork = |timeline, at| Fork {
-            timeline,
-            at: Lsn(at),
-        };
+        let fork = |timeline, at| Fork { timeline, at: Lsn(at) };
         assert_eq!(history, [fork(1, 0x10), fork(2, 0x20)]);
     };
     timeout(PATIENCE, async { tokio::join!(serve, ask) }).await.unwrap();
