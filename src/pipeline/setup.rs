@@ -7,6 +7,7 @@
 //! each step may be repeated.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::beginning::{self, Gap};
 use super::engine::{Engine, Routes};
@@ -14,10 +15,13 @@ use super::fingerprint::{Meaning, Part};
 use super::publication;
 use crate::config::{Config, Deletes, Initial, Sync};
 use crate::failpoint;
-use crate::pg::{self, Snapshot};
+use crate::pg::{self, Session, Snapshot};
 use crate::queue::{self, Kind, NewVisit, Priority, Progress, Route, RouteId, Running};
 use crate::record::{self, MigrateError};
 use crate::wal;
+
+/// Longest that a migration of the state schema may take.
+const MIGRATION_TIMEOUT: Duration = Duration::from_mins(10);
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SetupError {
@@ -38,7 +42,12 @@ pub(super) enum SetupError {
 
 /// For every process: the state schema, and the routes of the configuration, those of paused syncs too.
 pub(super) async fn install(engine: &Engine) -> Result<Vec<Route>, SetupError> {
-    let mut state = engine.state.get().await?;
+    // A session of its own: a migration may have to look at every row.
+    let session = Session {
+        search_path: Some(engine.config.state.schema.clone()),
+        statement_timeout: MIGRATION_TIMEOUT,
+    };
+    let mut state = pg::connect(&engine.state_dsn, &session).await?;
     let tx = state.transaction().await?;
     record::migrate(&tx, &engine.config.state.schema).await?;
     let at_work = engine.config.syncs.iter().map(|sync| (&sync.name, &sync.sinks));
