@@ -48,6 +48,7 @@ impl Config {
             ("slot", text(&source.slot)),
             ("manage", source.manage.into()),
             ("column_lists", source.column_lists.into()),
+            ("failover", source.failover.into()),
             (
                 "on_lost_slot",
                 match source.on_lost_slot {
@@ -57,6 +58,14 @@ impl Config {
             ),
             ("heartbeat", format_duration(source.heartbeat).into()),
         ]));
+        if let Some(read) = &source.read {
+            let url = connection(&read.connection).remove("url");
+            printed.extend(url.map(|url| ("read_url".to_owned(), url)));
+            printed.extend(table([
+                ("read_wait", format_duration(read.wait).into()),
+                ("read_fallback", read.fallback.into()),
+            ]));
+        }
         printed
     }
 
