@@ -29,5 +29,6 @@ mod shop;
 mod statements;
 mod status;
 mod syncs;
+mod transport;
 #[allow(dead_code, reason = "a helper may be there before the first test that needs it")]
 mod world;

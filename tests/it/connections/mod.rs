@@ -6,4 +6,5 @@ mod liveness;
 mod logins;
 mod rotation;
 mod server;
+mod streams;
 mod tls;

@@ -28,14 +28,14 @@ host      all postgres     127.0.0.1/32 trust
 const ROLES: &str = "
 create role only_tls login;
 create role only_plain login;
-create role by_cert login;
+create role by_cert login replication;
 create role reader login;
 alter role reader set default_transaction_read_only = on;
 set password_encryption = 'scram-sha-256';
-create role by_scram login password 'it''s: \\ secret';
-create role by_password login password 'clear';
+create role by_scram login replication password 'it''s: \\ secret';
+create role by_password login replication password 'clear';
 set password_encryption = 'md5';
-create role by_md5 login password 'hashed';
+create role by_md5 login replication password 'hashed';
 ";
 
 /// A cluster with TLS, and files for its clients.
