@@ -27,5 +27,6 @@ mod shop;
 mod statements;
 mod status;
 mod syncs;
+mod torture;
 #[allow(dead_code, reason = "a helper may be there before the first test that needs it")]
 mod world;
