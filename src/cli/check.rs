@@ -113,6 +113,10 @@ async fn ask(config: &Config, databases: &Databases, of_file: &Report, with_fixe
         }
         Err(error) => return asked.not_ready(config, &error),
     }
+    match databases.reading.inspect(config).await {
+        Ok(problem) => asked.report.problems.extend(problem),
+        Err(error) => return asked.not_ready(config, &error.into()),
+    }
     match record::schema_problem(&databases.state, config).await {
         Ok(problem) => asked.report.problems.extend(problem),
         Err(error) => {

@@ -34,8 +34,8 @@ pub use file::{File, Position};
 pub use load::{LoadError, Loaded};
 pub use model::{
     Admin, Cardinality, Config, Deletes, Document, Engine, Expression, History, HttpSink, Initial, Member, Node,
-    OnLostSlot, Pointer, Precedence, Retention, Retry, Sink, SinkKind, Source, State, Sync, TableName, Through,
-    Watched, Way,
+    OnLostSlot, Pointer, Precedence, Replica, Retention, Retry, Sink, SinkKind, Source, State, Sync, TableName,
+    Through, Watched, Way,
 };
 pub use problem::{Place, Problem, Report};
 pub use schema::SCHEMA;

@@ -35,9 +35,23 @@ pub struct Source {
     pub manage: bool,
     /// Whether the publication leaves out columns that do not count.
     pub column_lists: bool,
+    /// Whether standbys keep a copy of the slot, where the server is able to.
+    pub failover: bool,
     pub on_lost_slot: OnLostSlot,
     /// How often the slot is moved when only other tables are written.
     pub heartbeat: Duration,
+    pub read: Option<Replica>,
+}
+
+/// Where documents are built in the source's place.
+#[derive(Debug, Clone)]
+pub struct Replica {
+    pub url: SecretString,
+    pub url_place: Place,
+    /// How long a build waits until the replica has what it must see.
+    pub wait: Duration,
+    /// Whether documents are built on the source while the replica is of no use.
+    pub fallback: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -42,12 +42,13 @@ impl Config {
 
     fn source(&self) -> Table {
         let source = &self.source;
-        table([
+        let mut printed = table([
             ("url", secret(&source.url, Secrecy::Connection)),
             ("publication", text(&source.publication)),
             ("slot", text(&source.slot)),
             ("manage", source.manage.into()),
             ("column_lists", source.column_lists.into()),
+            ("failover", source.failover.into()),
             (
                 "on_lost_slot",
                 match source.on_lost_slot {
@@ -56,7 +57,15 @@ impl Config {
                 },
             ),
             ("heartbeat", format_duration(source.heartbeat).into()),
-        ])
+        ]);
+        if let Some(read) = &source.read {
+            printed.extend(table([
+                ("read_url", secret(&read.url, Secrecy::Connection)),
+                ("read_wait", format_duration(read.wait).into()),
+                ("read_fallback", read.fallback.into()),
+            ]));
+        }
+        printed
     }
 
     fn state(&self) -> Table {

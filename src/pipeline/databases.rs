@@ -1,9 +1,11 @@
 //! The connections that a configuration asks for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
+use super::reading::Reading;
 use crate::config::{Config, Place, Problem};
 use crate::pg::{ConnectError, Dsn, Pool, Session};
 
@@ -12,6 +14,8 @@ use crate::pg::{ConnectError, Dsn, Pool, Session};
 pub struct Databases {
     pub source_dsn: Dsn,
     pub source: Pool,
+    /// Sessions for building documents.
+    pub reading: Arc<Reading>,
     /// Sessions on the source for what the stream waits for.
     pub quick_source: Pool,
     pub state: Pool,
@@ -55,12 +59,21 @@ impl Databases {
             let place = place.clone();
             move |error: ConnectError| Box::new(Problem::at(&place, error.to_string()))
         };
+        let source = source.map_err(unusable(&config.source.url_place))?;
+        let reading = Reading::open(config, source.clone(), &on_source(SOURCE_TIMEOUT))?;
         Ok(Self {
-            source: source.map_err(unusable(&config.source.url_place))?,
+            source,
+            reading: Arc::new(reading),
             quick_source: quick_source.map_err(unusable(&config.source.url_place))?,
             state: state.map_err(unusable(&config.state.url_place))?,
             source_dsn,
         })
+    }
+
+    /// Prepared statements on the source know the tables as they were when they were prepared.
+    pub(super) fn forget_statements(&self) {
+        self.source.forget_statements();
+        self.reading.forget_statements();
     }
 }
 

@@ -5,11 +5,14 @@ use tokio_postgres::Transaction;
 use crate::config::{Config, Problem};
 use crate::pg::{self, identifier};
 
-const MIGRATIONS: [(i32, &str, &str); 1] = [(
-    1,
-    "foundation",
-    include_str!("../../sql/migrations/0001_foundation.sql"),
-)];
+const MIGRATIONS: [(i32, &str, &str); 2] = [
+    (
+        1,
+        "foundation",
+        include_str!("../../sql/migrations/0001_foundation.sql"),
+    ),
+    (2, "timeline", include_str!("../../sql/migrations/0002_timeline.sql")),
+];
 
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {

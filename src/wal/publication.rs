@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::GenericClient;
 
+use super::read_version;
 use super::withdrawal::unidentified;
 use crate::catalog::{Table, TableId};
 use crate::pg::{self, identifier};
@@ -141,10 +142,7 @@ async fn wanted_lists(
     exposures: &[Exposure<'_>],
     column_lists: bool,
 ) -> Result<Lists, pg::Error> {
-    let row = client
-        .query_one(include_str!("../../sql/source/version.sql"), &[])
-        .await?;
-    let bounds = if column_lists && row.get::<_, i32>("version") >= LISTS_VERSION {
+    let bounds = if column_lists && read_version(client).await? >= LISTS_VERSION {
         read_bounds(client, exposures).await?
     } else {
         BTreeMap::new()

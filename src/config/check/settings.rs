@@ -11,12 +11,13 @@ use super::names;
 use crate::config::raw::units::{format_duration, format_size};
 use crate::config::raw::{At, Field, RawAdmin, RawEngine, RawRetention, RawSource, RawState};
 use crate::config::wording::quoted;
-use crate::config::{Admin, Engine, OnLostSlot, Place, Problem, Report, Retention, Source, State};
+use crate::config::{Admin, Engine, OnLostSlot, Place, Problem, Replica, Report, Retention, Source, State};
 
 const PUBLICATION: &str = "walsift";
 const SLOT: &str = "walsift";
 const SCHEMA: &str = "walsift";
 const HEARTBEAT: Duration = Duration::from_secs(10);
+const READ_WAIT: Duration = Duration::from_secs(5);
 const HEARTBEAT_MIN: Duration = Duration::from_millis(100);
 const WORKERS: usize = 4;
 const WORKERS_MAX: u64 = 1_000;
@@ -38,6 +39,7 @@ pub fn source(raw: RawSource, report: &mut Report) -> Source {
     if let Some(slot) = raw.slot.given() {
         names::check_plain_identifier("slot", slot, report);
     }
+    check_not_empty(&raw.read_url, report);
     Source {
         url: url.value,
         url_place: url.place,
@@ -45,9 +47,37 @@ pub fn source(raw: RawSource, report: &mut Report) -> Source {
         slot: raw.slot.or(SLOT.to_owned()),
         manage: raw.manage.or(true),
         column_lists: raw.column_lists.or(false),
+        failover: raw.failover.or(true),
         on_lost_slot: raw.on_lost_slot.or(OnLostSlot::Resync),
         heartbeat: at_least("heartbeat", raw.heartbeat, HEARTBEAT, HEARTBEAT_MIN, report),
+        read: replica(raw.read_url, raw.read_wait, raw.read_fallback, report),
     }
+}
+
+fn replica(
+    url: Field<SecretString>,
+    wait: Field<Duration>,
+    fallback: Field<bool>,
+    report: &mut Report,
+) -> Option<Replica> {
+    if matches!(url, Field::Absent) {
+        let idle = [
+            ("read_wait", wait.given().map(|given| &given.place)),
+            ("read_fallback", fallback.given().map(|given| &given.place)),
+        ];
+        for (key, place) in idle {
+            if let Some(place) = place {
+                report.push(Problem::at(place, format!("`{key}` means nothing without `read_url`")));
+            }
+        }
+    }
+    let url = url.into_given()?;
+    Some(Replica {
+        url: url.value,
+        url_place: url.place,
+        wait: wait.or(READ_WAIT),
+        fallback: fallback.or(true),
+    })
 }
 
 pub fn state(raw: RawState, source: &Source, report: &mut Report) -> State {

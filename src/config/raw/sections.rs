@@ -41,8 +41,12 @@ pub struct RawSource {
     pub slot: Field<String>,
     pub manage: Field<bool>,
     pub column_lists: Field<bool>,
+    pub failover: Field<bool>,
     pub on_lost_slot: Field<OnLostSlot>,
     pub heartbeat: Field<Duration>,
+    pub read_url: Field<SecretString>,
+    pub read_wait: Field<Duration>,
+    pub read_fallback: Field<bool>,
 }
 
 #[derive(Default)]
@@ -190,10 +194,13 @@ fn read_source(mut reader: Reader<'_>) -> RawSource {
         slot: reader.string("slot"),
         manage: reader.boolean("manage"),
         column_lists: reader.boolean("column_lists"),
+        failover: reader.boolean("failover"),
         on_lost_slot: reader.word("on_lost_slot", &ON_LOST_SLOT),
         heartbeat: reader.duration("heartbeat"),
+        read_url: reader.secret("read_url", Secrecy::Connection),
+        read_wait: reader.duration("read_wait"),
+        read_fallback: reader.boolean("read_fallback"),
     };
-    reader.not_yet(&["failover", "read_url"]);
     reader.finish();
     source
 }

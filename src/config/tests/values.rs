@@ -354,6 +354,7 @@ changes = {{ invoices = ["id"] }}
     slot = "walsift"
     manage = true
     column_lists = false
+    failover = true
     on_lost_slot = "resync"
     heartbeat = "10s"
 
