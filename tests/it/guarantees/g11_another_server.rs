@@ -17,7 +17,7 @@ async fn followed(settings: ClusterSettings, config: &str) -> (World, Engine, Cl
 }
 
 /// The server of the world dies, and its standby takes over.
-async fn fail_over(world: &mut World, standby: Cluster) {
+async fn fail_over(world: &World, standby: Cluster) {
     world.cluster().halt(Shutdown::Kill).await.unwrap();
     standby.promote().await.unwrap();
     world.follow(standby);
@@ -35,13 +35,13 @@ async fn gap(engine: &Engine) -> String {
 /// The slot was not there: what happened around the failover is found by comparing.
 #[tokio::test]
 async fn g11_after_a_failover_without_the_slot_only_differences_are_sent() {
-    let (mut world, mut engine, standby) = followed(ClusterSettings::default(), "\n[source]\nfailover = false\n").await;
+    let (world, mut engine, standby) = followed(ClusterSettings::default(), "\n[source]\nfailover = false\n").await;
     engine.kill9();
     world
         .sql("update orders set status = 'unseen' where id in (3, 4)")
         .await;
     world.replayed_by(&standby).await;
-    fail_over(&mut world, standby).await;
+    fail_over(&world, standby).await;
     world.sql("delete from orders where id = 5").await;
     world.receiver().clear_journal();
 
@@ -62,7 +62,7 @@ async fn g11_what_was_lost_by_a_failover_is_taken_back_at_the_sinks() {
         "\n[state]\nurl = \"{}\"\nschema = \"walsift_elsewhere\"\n",
         elsewhere.url()
     );
-    let mut world = World::apart(ClusterSettings::default()).await;
+    let world = World::apart(ClusterSettings::default()).await;
     let standby = world.cluster().standby(ClusterSettings::default()).await.unwrap();
     world.shop().await;
     world.stock_shop(3, 20).await;
@@ -130,7 +130,7 @@ async fn g11_after_a_failover_with_the_slot_reading_goes_on() {
         return;
     }
     let settings = ClusterSettings::default();
-    let mut world = World::apart(settings.clone()).await;
+    let world = World::apart(settings.clone()).await;
     let standby = world
         .cluster()
         .standby(settings.with("sync_replication_slots", "on"))
@@ -155,7 +155,7 @@ async fn g11_after_a_failover_with_the_slot_reading_goes_on() {
         .sql("update orders set status = 'unseen' where id in (3, 4)")
         .await;
     world.replayed_by(&standby).await;
-    fail_over(&mut world, standby).await;
+    fail_over(&world, standby).await;
     world.sql("delete from orders where id = 5").await;
     world.receiver().clear_journal();
 

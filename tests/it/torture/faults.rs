@@ -17,6 +17,9 @@ pub enum Kind {
     ConnectionsStalled,
     ConnectionsDelayed,
     CommitsHeld,
+    SlotDropped,
+    SlotInvalidated,
+    StandbyPromoted,
     SinkDead,
     SubjectRefused,
     ReceiverSlow,
@@ -94,7 +97,12 @@ impl Kind {
         match self {
             Kind::ProcessKilled | Kind::ProcessPausedBeyondLease => 1,
             // Who loses a connection in the middle of a claim gives up all that it has claimed.
-            Kind::PostgresRestarted | Kind::ConnectionsCut | Kind::MessageTorn | Kind::ConnectionsStalled => processes,
+            Kind::PostgresRestarted
+            | Kind::ConnectionsCut
+            | Kind::MessageTorn
+            | Kind::ConnectionsStalled
+            | Kind::SlotInvalidated
+            | Kind::StandbyPromoted => processes,
             _ => 0,
         }
     }
@@ -112,6 +120,9 @@ impl fmt::Display for Kind {
             Kind::MessageTorn => "messages torn",
             Kind::ConnectionsStalled => "stalls",
             Kind::ConnectionsDelayed => "delays",
+            Kind::SlotDropped => "slots dropped",
+            Kind::SlotInvalidated => "slots invalidated",
+            Kind::StandbyPromoted => "standbys promoted",
             Kind::CommitsHeld => "commits held back from view",
             Kind::SinkDead => "sinks dead for a time",
             Kind::SubjectRefused => "subjects refused for a time",

@@ -50,7 +50,10 @@ pub fn judge(journal: &[Request], began: Instant, faults: &[Fault], guarded: boo
         if !request.outdated {
             subject.judge_desert(request, faults, &mut judgement);
         }
+        subject.version = subject.version.max(request.version().unwrap_or_default());
+        subject.last = Some(request);
     }
+    judgement.subjects = subjects.len();
     judgement
 }
 
@@ -91,8 +94,6 @@ impl<'a> Subject<'a> {
         if self.busy_until.is_none_or(|(until, _)| finished > until) {
             self.busy_until = Some((finished, request));
         }
-        self.version = self.version.max(version);
-        self.last = Some(request);
     }
 
     /// It differs from what was accepted last, or nobody could know what that was.

@@ -11,6 +11,8 @@ const COMPLAINTS_MAX: usize = 10;
 pub struct Judgement {
     pub complaints: Vec<String>,
     pub requests: usize,
+    /// Paths.
+    pub subjects: usize,
     /// Requests of which the sender could not know what became of them.
     pub uncertain: usize,
     /// Requests that repeat what was accepted last: after one of those,

@@ -19,6 +19,8 @@ mod plan;
 mod run;
 mod schema;
 mod seeds;
+mod slot;
+mod standby;
 mod tormentor;
 mod weather;
 mod writer;

@@ -17,14 +17,20 @@ pub enum Scenario {
     Everything,
     /// All of that, and processes are paused beyond their lease. The receiver ignores older versions.
     Paused,
+    /// All that is done to Postgres, and its slot is dropped, or taken away by the server.
+    Slot,
+    /// All that is done to Postgres, and now and then the server dies for good, and its synchronous standby takes its place.
+    Failover,
 }
 
-const SCENARIOS: [Scenario; 5] = [
+const SCENARIOS: [Scenario; 7] = [
     Scenario::Everything,
     Scenario::Receiver,
     Scenario::Processes,
     Scenario::Postgres,
     Scenario::Paused,
+    Scenario::Slot,
+    Scenario::Failover,
 ];
 
 #[derive(Debug, Clone)]
@@ -95,7 +101,7 @@ impl Plan {
 
 impl Scenario {
     pub fn torments_processes(self) -> bool {
-        !matches!(self, Scenario::Receiver | Scenario::Postgres)
+        matches!(self, Scenario::Processes | Scenario::Everything | Scenario::Paused)
     }
 
     pub fn torments_postgres(self) -> bool {

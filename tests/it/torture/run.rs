@@ -8,12 +8,13 @@ use futures_util::future::join_all;
 use walsift::demo::{Answer, ClusterSettings};
 
 use super::canary::Canary;
-use super::faults::{Counts, Faults};
+use super::faults::{Counts, Faults, Kind};
 use super::fleet::Fleet;
 use super::judge::{judge, receiver_faults};
 use super::judgement::{Judgement, show};
-use super::plan::Plan;
+use super::plan::{Plan, Scenario};
 use super::schema::{SCHEMA, oracles};
+use super::standby::Standby;
 use super::tormentor::Tormentor;
 use super::weather;
 use super::writer::{Writer, Written};
@@ -41,6 +42,7 @@ pub async fn run(seed: u64, seconds: u64) -> Report {
     let mut run = Run::new(Plan::new(seed, seconds)).await;
     for round in 0..run.plan.rounds.len() {
         run.torment(run.plan.rounds[round]).await;
+        run.stand_by_again().await;
         run.quiet(round).await;
     }
     run.judge().await
@@ -56,14 +58,23 @@ struct Run {
     faults: Faults,
     written: Written,
     proxy: Proxy,
+    /// Ready to take over.
+    standby: Option<Standby>,
     world: World,
 }
 
 impl Run {
     async fn new(mut plan: Plan) -> Run {
         eprintln!("seed {}: {plan:?}", plan.seed);
-        // Nobody waits for a standby but who says so.
-        let world = World::apart(ClusterSettings::default().with("synchronous_commit", "local")).await;
+        // Elsewhere nobody waits for a standby but who says so.
+        let failover = plan.scenario == Scenario::Failover;
+        let commit = if failover { "on" } else { "local" };
+        let world = World::apart(ClusterSettings::default().with("synchronous_commit", commit)).await;
+        let standby = if failover {
+            Some(Standby::new(&world).await)
+        } else {
+            None
+        };
         world.sql(SCHEMA).await;
         if plan.scenario.pauses_beyond_the_lease() {
             world.receiver().guard();
@@ -81,6 +92,7 @@ impl Run {
             faults: Faults::default(),
             written: Written::default(),
             plan,
+            standby,
             proxy,
             world,
         }
@@ -95,17 +107,27 @@ impl Run {
             proxy: &self.proxy,
             faults: &self.faults,
             scenario: self.plan.scenario,
+            standby: self.standby.take(),
             rng: self.plan.rng.fork(),
         };
         let sessions = join_all(self.writers.iter_mut().map(|writer| writer.until(world, end)));
         let weather = weather::until(world, &self.faults, self.plan.rng.fork(), &self.canary, end);
         let (written, (), ()) = tokio::join!(sessions, tormentor.until(&mut self.fleet, end), weather);
+        self.standby = tormentor.standby;
         for session in written {
             self.written.transactions += session.transactions;
             self.written.rows += session.rows;
         }
         world.receiver().clear_rules();
         self.fleet.revive(world);
+    }
+
+    /// Where the standby of the last round took over, there is another one for the next.
+    async fn stand_by_again(&mut self) {
+        if self.plan.scenario == Scenario::Failover && self.standby.is_none() {
+            let _begun = self.faults.begin(Kind::PostgresRestarted);
+            self.standby = Some(Standby::new(&self.world).await);
+        }
     }
 
     /// Nothing is left to do, and the receiver holds what it must.
@@ -173,16 +195,16 @@ impl Run {
         judgement.complaints.append(&mut self.fleet.complaints);
         let forgetful: usize = faults.iter().map(|fault| fault.kind.forgetful(plan.processes)).sum();
         let unrecorded = judgement.after_unrecorded;
+        // On another server each process doubts all that it ever sent.
+        let count = |kind| faults.iter().filter(|fault| fault.kind == kind).count();
+        let doubted = count(Kind::StandbyPromoted) * plan.processes * judgement.subjects;
         judgement.bound(
             "requests repeat what may not have been recorded",
             unrecorded,
-            forgetful * plan.in_hand(),
+            forgetful * plan.in_hand() + doubted,
         );
         // Each paused process can have had as many under way as its sinks have places.
-        let paused = faults
-            .iter()
-            .filter(|fault| fault.kind == super::faults::Kind::ProcessPausedBeyondLease)
-            .count();
+        let paused = count(Kind::ProcessPausedBeyondLease);
         let under_way = paused * plan.concurrency * super::schema::SINKS.len();
         let late = judgement.backwards.max(judgement.overlaps).max(judgement.outdated);
         judgement.bound("requests went backwards or overlapped", late, under_way);

@@ -6,34 +6,44 @@ use super::faults::Counts;
 use super::run::{Report, run};
 
 /// How long everybody is at work in a run that is part of every test run.
-const SECONDS: u64 = 20;
+const SECONDS: u64 = 12;
 
 /// The same for the long test.
 const LONG_SECONDS: u64 = 30;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn torture_by_everything() {
-    eprintln!("{}", run(20, SECONDS).await);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn torture_by_the_receiver() {
     eprintln!("{}", run(21, SECONDS).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn torture_of_processes() {
+async fn torture_by_the_receiver() {
     eprintln!("{}", run(22, SECONDS).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn torture_of_postgres() {
+async fn torture_of_processes() {
     eprintln!("{}", run(23, SECONDS).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn torture_by_pauses_beyond_the_lease() {
+async fn torture_of_postgres() {
     eprintln!("{}", run(24, SECONDS).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn torture_by_pauses_beyond_the_lease() {
+    eprintln!("{}", run(25, SECONDS).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn torture_by_loss_of_the_slot() {
+    eprintln!("{}", run(26, SECONDS).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn torture_by_failover() {
+    eprintln!("{}", run(27, SECONDS).await);
 }
 
 /// `make torture`. `WALSIFT_TORTURE_SEEDS`: `7`, or `1..20`; without it, seeds from the clock on, for

@@ -8,6 +8,8 @@ use walsift::demo::Shutdown;
 use super::faults::{Faults, Kind};
 use super::fleet::{Fleet, LEASE};
 use super::plan::Scenario;
+use super::slot;
+use super::standby::Standby;
 use crate::world::{DEADLINE, Proxy, Weather, World, eventually};
 
 pub struct Tormentor<'a> {
@@ -15,6 +17,8 @@ pub struct Tormentor<'a> {
     pub proxy: &'a Proxy,
     pub faults: &'a Faults,
     pub scenario: Scenario,
+    /// Where there is one, and it has not taken over yet.
+    pub standby: Option<Standby>,
     pub rng: Rng,
 }
 
@@ -73,7 +77,18 @@ impl Tormentor<'_> {
     }
 
     async fn torment_postgres(&mut self) {
-        match self.rng.u8(0..12) {
+        if self.scenario == Scenario::Slot && self.rng.u8(0..3) == 0 {
+            return self.take_the_slot().await;
+        }
+        if self.rng.u8(0..6) == 0
+            && let Some(standby) = self.standby.take()
+        {
+            let _begun = self.faults.begin(Kind::StandbyPromoted);
+            return standby.take_over(self.world, self.proxy).await;
+        }
+        // Where there is a standby, everybody waits for it anyway.
+        let most = if self.scenario == Scenario::Failover { 9 } else { 12 };
+        match self.rng.u8(0..most) {
             0 | 1 => {
                 let _begun = self.faults.begin(Kind::PostgresRestarted);
                 let how = [Shutdown::Immediate, Shutdown::Kill][self.rng.usize(..2)];
@@ -124,6 +139,22 @@ impl Tormentor<'_> {
                 self.wait_for_standby("").await;
             }
         }
+    }
+
+    async fn take_the_slot(&mut self) {
+        if self.rng.bool() {
+            self.faults.note(Kind::SlotDropped);
+            return slot::drop(self.world).await;
+        }
+        let _begun = self.faults.begin(Kind::SlotInvalidated);
+        // Its reader must not keep up.
+        self.proxy.set_weather(Weather {
+            stalled_up: true,
+            stalled_down: true,
+            ..Weather::default()
+        });
+        slot::invalidate(self.world).await;
+        self.proxy.set_weather(Weather::default());
     }
 
     /// Commits that want to be synchronous wait for this one.
