@@ -15,6 +15,7 @@
 
 mod blot;
 mod check;
+mod connection;
 mod file;
 mod load;
 mod mask;
@@ -30,6 +31,7 @@ mod wording;
 mod tests;
 
 pub use check::is_label;
+pub use connection::{Connection, Secret};
 pub use file::{File, Position};
 pub use load::{LoadError, Loaded};
 pub use model::{

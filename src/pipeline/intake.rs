@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use metrics::{Counter, counter, gauge};
-use secrecy::SecretString;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::backoff::Backoff;
@@ -137,9 +136,10 @@ impl<'a> Intake<'a> {
             () = stop.cancelled() => return Ok(()),
             start = setup::find_start(engine, routes) => start?,
         };
+        let settings = settings(engine, start.lsn)?;
         let stream = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            stream = PgWireStream::open(settings(engine, start.lsn)) => stream?,
+            stream = PgWireStream::open(settings) => stream?,
         };
         // The slot is ours: nobody else maps changes from here on.
         setup::take_over(engine, routes).await?;
@@ -366,31 +366,35 @@ fn heartbeat(period: Duration) -> Interval {
     heartbeat
 }
 
-fn settings(engine: &Engine, start: Lsn) -> StreamSettings {
-    let dsn = &engine.source_dsn;
+fn settings(engine: &Engine, start: Lsn) -> Result<StreamSettings, pg::ConnectError> {
+    let target = engine.source_dsn.resolve()?;
+    let host = &target.hosts[0];
     let source = &engine.config.source;
     let mut settings = StreamSettings::new(
-        &dsn.host(),
-        dsn.user(),
-        dsn.database(),
+        &host.name,
+        &target.user,
+        &target.database,
         &source.slot,
         &source.publication,
     );
-    settings.port = dsn.port();
-    settings.password = dsn.password().map(SecretString::from);
+    settings.port = host.port;
+    settings.password.clone_from(&host.password);
     settings.tls = TlsSettings {
-        mode: match dsn.tls.mode {
+        mode: match target.tls.mode {
             pg::SslMode::Disable => TlsMode::Disable,
-            pg::SslMode::Prefer => TlsMode::Prefer,
+            pg::SslMode::Allow | pg::SslMode::Prefer => TlsMode::Prefer,
             pg::SslMode::Require => TlsMode::Require,
             // The transport checks the name for both.
             pg::SslMode::VerifyCa | pg::SslMode::VerifyFull => TlsMode::VerifyFull,
         },
-        root_cert: dsn.tls.root_cert.clone(),
-        client_cert: dsn.tls.client_cert.clone(),
-        client_key: dsn.tls.client_key.clone(),
+        root_cert: match &target.tls.root_cert {
+            Some(pg::RootCert::File(file)) => Some(file.clone()),
+            _ => None,
+        },
+        client_cert: target.tls.client.as_ref().map(|(cert, _)| cert.clone()),
+        client_key: target.tls.client.as_ref().map(|(_, key)| key.clone()),
     };
     settings.start = start;
     settings.buffer_bytes = engine.config.engine.memory_bytes / 4;
-    settings
+    Ok(settings)
 }

@@ -9,7 +9,6 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use metrics::gauge;
-use secrecy::ExposeSecret;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::config::{Config, Problem};
@@ -64,9 +63,8 @@ impl Reading {
         let Some(read) = &config.source.read else {
             return Ok(Self { source, replica: None });
         };
-        let unusable = |error: &dyn fmt::Display| Box::new(Problem::at(&read.url_place, error.to_string()));
-        let dsn: Dsn = read.url.expose_secret().parse().map_err(|error| unusable(&error))?;
-        let pool = Pool::new(&dsn, session, config.engine.workers).map_err(|error| unusable(&error))?;
+        let pool = Pool::new(&Dsn::new(&read.connection), session, config.engine.workers);
+        let pool = pool.map_err(|error| Box::new(Problem::at(&read.connection.place, error.to_string())))?;
         let replica = Replica {
             pool,
             wait: read.wait,
@@ -127,7 +125,7 @@ impl Reading {
         let Err(unfit) = replica.session(moment).await else {
             return Ok(None);
         };
-        let mut problem = Problem::at(&read.url_place, unfit.to_string());
+        let mut problem = Problem::at(&read.connection.place, unfit.to_string());
         problem.warning = !matches!(unfit, Unfit::OtherServer);
         Ok(Some(problem))
     }

@@ -68,7 +68,7 @@ pub async fn schema_problem(state: &pg::Pool, config: &Config) -> Result<Option<
     }
     let role = identifier(row.get("role"));
     let summary = format!("role {role} may not make the schema {schema} for the state");
-    let mut problem = Problem::at(&config.state.url_place, summary);
+    let mut problem = Problem::at(&config.state.connection.place, summary);
     problem.sql = Some(format!("create schema {} authorization {role};", identifier(schema)));
     Ok(Some(problem))
 }

@@ -97,7 +97,8 @@ impl<'a> Inspection<'a> {
     }
 
     fn problem(&mut self, summary: String) -> &mut Problem {
-        self.problems.push(Problem::at(&self.config.source.url_place, summary));
+        self.problems
+            .push(Problem::at(&self.config.source.connection.place, summary));
         self.problems.last_mut().expect("one was just pushed")
     }
 
