@@ -4,7 +4,7 @@
 use walsift::demo::{Cluster, ClusterSettings, Shutdown};
 
 use super::journal::assert_one_at_a_time;
-use crate::world::{DEADLINE, Engine, SHOP, SHOP_ORDERS, World, eventually, field};
+use crate::world::{DEADLINE, Engine, Proxy, SHOP, SHOP_ORDERS, World, eventually, field};
 
 /// A world with 50 orders delivered, its engine, and a standby of its server.
 async fn followed(settings: ClusterSettings, config: &str) -> (World, Engine, Cluster) {
@@ -52,6 +52,25 @@ async fn g11_after_a_failover_without_the_slot_only_differences_are_sent() {
     world.assert_converged(SHOP_ORDERS, "/orders/").await;
     assert_eq!(world.requests(), ["DELETE /orders/5", "PUT /orders/3", "PUT /orders/4"]);
     assert_one_at_a_time(world.receiver());
+}
+
+/// The leases came over with the state, and are renewed more often than it is looked whether the server is another.
+#[tokio::test]
+async fn g11_after_a_failover_a_process_with_a_short_lease_goes_on() {
+    let lease = "\n[engine]\nlease = \"5s\"\n";
+    let world = World::apart(ClusterSettings::default()).await;
+    let proxy = Proxy::before(&world.url()).await;
+    let source = format!("[source]\nurl = \"{}\"\n", proxy.url(&world.url()));
+    let standby = world.cluster().standby(ClusterSettings::default()).await.unwrap();
+    world.shop().await;
+    world.stock_shop(3, 50).await;
+    let _engine = world.synced(&world.config(&format!("{SHOP}{lease}{source}"))).await;
+    world.replayed_by(&standby).await;
+    fail_over(&world, standby).await;
+    proxy.lead_to(&world.url());
+    world.sql("update orders set status = 'seen' where id = 3").await;
+    world.settled().await;
+    world.assert_converged(SHOP_ORDERS, "/orders/").await;
 }
 
 /// Documents went out for changes that did not make it to the standby. The state is elsewhere and knows of them.
