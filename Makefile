@@ -1,6 +1,7 @@
 # What a developer types. On a fresh Debian `make test` and `make demo` first install what is missing, and say so.
 #
-# Overrides: CARGO (the program), WALSIFT_PG_BIN (the folder of initdb and postgres to use).
+# Overrides: CARGO (the program), WALSIFT_PG_BIN (the folder of initdb and postgres to use), WALSIFT_TORTURE_MINUTES and
+# WALSIFT_TORTURE_SEEDS (how long and with which seeds `make torture` runs).
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -12,12 +13,17 @@ CARGO ?= cargo
 # Where rustup puts cargo; a shell that was open before does not know it yet.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: test demo lint clean rust compiler postgres
+.PHONY: test torture demo lint clean rust compiler postgres
 
 test: rust compiler postgres
 	@echo "==> building, then testing against a throwaway Postgres"
 	$(CARGO) build --features failpoints
 	$(CARGO) test --features failpoints
+
+torture: rust compiler postgres
+	@echo "==> building, then torturing; a line for each run"
+	$(CARGO) build --features failpoints
+	$(CARGO) test --features failpoints --test it -- --ignored --exact --nocapture torture::seeds::torture_for_long
 
 demo: rust compiler postgres
 	@echo "==> building, then showing Walsift at work on a throwaway Postgres"

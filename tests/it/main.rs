@@ -30,5 +30,6 @@ mod statements;
 mod status;
 mod syncs;
 mod transport;
+mod torture;
 #[allow(dead_code, reason = "a helper may be there before the first test that needs it")]
 mod world;
