@@ -17,8 +17,8 @@ mod slot;
 mod stream;
 mod withdrawal;
 
-#[cfg(test)]
-pub(crate) use pgoutput::encoder;
+#[cfg(any(test, fuzzing))]
+pub use pgoutput::encoder;
 
 pub use lsn::{InvalidLsn, Lsn};
 pub use mend::publication_fixes;
