@@ -23,7 +23,7 @@ pub use pgoutput::encoder;
 pub use lsn::{InvalidLsn, Lsn};
 pub use mend::publication_fixes;
 pub use pgoutput::{Content, DecodeError, Message, OldKind, OldTuple, Problem, RelationIds, Tuple, Value, Values};
-pub use publication::{Amendment, Exposure, Publication, Published, amendment, read_publication};
+pub use publication::{Amendment, Exposure, Publication, Published, amendment, read_publication, server_version};
 pub use relation::{Column, Relation, Relations, ReplicaIdentity, UnknownRelation};
 pub use server::{inspect, inspect_tables};
 pub use slot::{Slot, create_slot, drop_slot, read_slot, system_identifier};
