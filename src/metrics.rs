@@ -24,8 +24,14 @@ pub const JOBS: &str = "walsift_jobs";
 pub const OLDEST_JOB: &str = "walsift_oldest_job_seconds";
 pub const VISITS: &str = "walsift_visits";
 pub const SLOT_LAG: &str = "walsift_slot_lag_bytes";
+pub const SLOT_KEPT: &str = "walsift_slot_kept_bytes";
+pub const SLOT_LAG_SECONDS: &str = "walsift_slot_lag_seconds";
 pub const SLOT_SAFE: &str = "walsift_slot_safe_bytes";
+pub const SLOT_SECONDS_LEFT: &str = "walsift_slot_seconds_left";
+/// By `standing`.
+pub const SLOT_STANDING: &str = "walsift_slot_standing";
 pub const READING: &str = "walsift_reading";
+pub const READING_REPLICA: &str = "walsift_reading_replica";
 /// By `sync`.
 pub const SYNC_PAUSED: &str = "walsift_sync_paused";
 
@@ -78,16 +84,37 @@ fn describe() {
     );
     describe_gauge!(OLDEST_JOB, Unit::Seconds, "Age of the oldest active job");
     describe_gauge!(VISITS, Unit::Count, "Visits of many subjects that are not finished");
-    describe_gauge!(SLOT_LAG, Unit::Bytes, "WAL that the server keeps for the slot");
+    describe_gauge!(SLOT_LAG, Unit::Bytes, "WAL written since what was confirmed");
+    describe_gauge!(SLOT_KEPT, Unit::Bytes, "WAL that the server keeps for the slot");
+    describe_gauge!(
+        SLOT_LAG_SECONDS,
+        Unit::Seconds,
+        "How long ago was written what the slot was read up to; 0 while no more than a mebibyte waits"
+    );
     describe_gauge!(
         SLOT_SAFE,
         Unit::Bytes,
         "WAL that can still be written before the slot is in danger"
     );
     describe_gauge!(
+        SLOT_SECONDS_LEFT,
+        Unit::Seconds,
+        "Estimate of the time until the slot is lost at the present rate"
+    );
+    describe_gauge!(
+        SLOT_STANDING,
+        Unit::Count,
+        "1 for how the slot stands: safe, endangered or lost; 0 for the others"
+    );
+    describe_gauge!(
         READING,
         Unit::Count,
         "1 if this process reads the slot, 0 if it stands by"
+    );
+    describe_gauge!(
+        READING_REPLICA,
+        Unit::Count,
+        "1 if documents are built on the replica, 0 if it is away or late"
     );
     describe_gauge!(
         SYNC_PAUSED,

@@ -1,6 +1,8 @@
 -- Locks jobs that are due and that nobody holds, the most urgent first; of each priority the longest waiting. None at all
--- while another shape of the document is being sent: that is for processes with the newer configuration.
--- $1 smallint route, $2 bigint most, $3 text fingerprint of this process, $4 bigint most of the lowest priority
+-- while another shape of the document is being sent: that is for processes with the newer configuration; and none on a server
+-- that took the place of the one that the worker is registered on, for the timeline see source/identity.sql.
+-- $1 smallint route, $2 bigint most, $3 text fingerprint of this process, $4 bigint most of the lowest priority,
+-- $5 integer timeline
 select j.id
   from route r
  cross join (values (0::smallint), (1::smallint), (2::smallint), (3::smallint)) as p(priority)
@@ -18,4 +20,6 @@ select j.id
  ) as j
  where r.id = $1
    and r.fingerprint = $3
+   and (select greatest((select timeline_id from pg_control_checkpoint()),
+                        (select min_recovery_end_timeline from pg_control_recovery())) = $5)
  limit $2::bigint

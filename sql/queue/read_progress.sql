@@ -1,2 +1,2 @@
 -- $1 text slot
-select system_identifier, lsn, routes from progress where slot = $1
+select system_identifier, timeline, lsn, routes from progress where slot = $1

@@ -113,11 +113,15 @@ async fn ask(config: &Config, databases: &Databases, of_file: &Report, with_fixe
         }
         Err(error) => return asked.not_ready(config, &error),
     }
+    match databases.reading.inspect(config).await {
+        Ok(problem) => asked.report.problems.extend(problem),
+        Err(error) => return asked.not_ready(config, &error.into()),
+    }
     match record::schema_problem(&databases.state, config).await {
         Ok(problem) => asked.report.problems.extend(problem),
         Err(error) => {
             let summary = format!("the state database is not ready: {}", pipeline::chain(&error));
-            asked.report.push(Problem::at(&config.state.url_place, summary));
+            asked.report.push(Problem::at(&config.state.connection.place, summary));
             asked.exit = Exit::NotReady;
         }
     }
@@ -127,7 +131,7 @@ async fn ask(config: &Config, databases: &Databases, of_file: &Report, with_fixe
 impl Asked {
     fn not_ready(mut self, config: &Config, error: &pipeline::PrepareError) -> Self {
         let summary = format!("the source is not ready: {}", pipeline::chain(error));
-        self.report.push(Problem::at(&config.source.url_place, summary));
+        self.report.push(Problem::at(&config.source.connection.place, summary));
         self.exit = Exit::NotReady;
         self
     }

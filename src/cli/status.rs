@@ -11,8 +11,9 @@ use super::{ConfigFile, Exit};
 use crate::config::Config;
 use crate::pg;
 use crate::pipeline::{self, Databases};
+use crate::queue;
 use crate::record::{self, RouteSurvey, Survey};
-use crate::wal;
+use crate::wal::{self, Slot};
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
@@ -41,11 +42,21 @@ struct SlotStatus {
     name: String,
     /// Some process reads it.
     active: bool,
-    lost: bool,
+    /// `safe`, `endangered` or `lost`.
+    standing: &'static str,
+    /// Whether standbys keep a copy of it; null where the server knows no such thing.
+    failover: Option<bool>,
     confirmed_lsn: String,
-    lag_bytes: i64,
+    /// WAL written since what was confirmed.
+    lag_bytes: u64,
+    /// How long ago what was confirmed was written; null while no more than a mebibyte waits.
+    lag_seconds: Option<f64>,
+    /// WAL that the server keeps for the slot.
+    kept_bytes: u64,
     /// WAL that may still be written before the slot is in danger, where a limit is set.
-    safe_bytes: Option<i64>,
+    safe_bytes: Option<u64>,
+    /// How long that lasts at the rate since the slot was left behind.
+    seconds_left: Option<f64>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -128,40 +139,73 @@ async fn look(config: &Config, databases: &Databases) -> Result<Status, StatusEr
     let slot = wal::read_slot(&**source, &config.source.slot).await?;
     let state = databases.state.get().await?;
     let survey = record::survey(&state).await?;
-    let slot = slot.map(|slot| SlotStatus {
-        name: config.source.slot.clone(),
-        active: slot.active,
-        lost: slot.lost,
-        confirmed_lsn: slot.confirmed.to_string(),
-        lag_bytes: slot.lag_bytes,
-        safe_bytes: slot.safe_bytes,
-    });
+    let behind = queue::behind(&**state, &config.source.slot).await?;
+    let slot = slot.map(|slot| SlotStatus::new(&config.source.slot, &slot, behind));
     Ok(Status { slot, survey })
+}
+
+impl SlotStatus {
+    fn new(name: &str, slot: &Slot, behind: Option<Duration>) -> Self {
+        let lag = wal::lag(slot, behind);
+        let left = lag.and_then(|lag| wal::time_left_since(slot, lag));
+        Self {
+            name: name.to_owned(),
+            active: slot.active,
+            standing: slot.standing.as_str(),
+            failover: slot.failover,
+            confirmed_lsn: slot.confirmed.to_string(),
+            lag_bytes: slot.lag_bytes(),
+            lag_seconds: lag.map(|lag| lag.as_secs_f64()),
+            kept_bytes: slot.kept_bytes(),
+            safe_bytes: slot.safe_bytes,
+            seconds_left: left.map(|left| left.as_secs_f64()),
+        }
+    }
+}
+
+/// One line, and what is alarming on another.
+fn slot_text(slot: &SlotStatus) -> String {
+    let state = match (slot.standing, slot.active) {
+        ("lost", _) => "lost",
+        (_, true) => "being read",
+        (_, false) => "read by nobody",
+    };
+    let mut text = format!("slot {}: {state}, at {}, ", slot.name, slot.confirmed_lsn);
+    let _ = write!(text, "{} behind", size(slot.lag_bytes));
+    if let Some(seconds) = slot.lag_seconds {
+        let _ = write!(text, " and {}", time(seconds));
+    }
+    if slot.kept_bytes > 2 * slot.lag_bytes && slot.kept_bytes > wal::IDLE_STEP_BYTES {
+        let _ = write!(text, ", keeps {} for an open transaction", size(slot.kept_bytes));
+    }
+    if let Some(safe) = slot.safe_bytes {
+        let _ = write!(text, ", {} before it is in danger", size(safe));
+    }
+    if let Some(seconds) = slot.seconds_left {
+        let _ = write!(text, ", in about {} at this rate", time(seconds));
+    }
+    if slot.standing == "endangered" {
+        text.push_str("\n  the next checkpoint may remove WAL that it needs: raise max_slot_wal_keep_size");
+    }
+    text.push('\n');
+    text
+}
+
+/// In the two largest units that matter.
+fn time(seconds: f64) -> String {
+    let minutes = seconds / 60.0;
+    match () {
+        () if seconds < 120.0 => format!("{seconds:.0} s"),
+        () if minutes < 120.0 => format!("{minutes:.0} min"),
+        () if minutes < 48.0 * 60.0 => format!("{:.0} h", minutes / 60.0),
+        () => format!("{:.0} days", minutes / 60.0 / 24.0),
+    }
 }
 
 fn text(status: &Status) -> String {
     let mut text = String::new();
     match &status.slot {
-        Some(slot) => {
-            let state = if slot.lost {
-                "lost"
-            } else if slot.active {
-                "being read"
-            } else {
-                "read by nobody"
-            };
-            let _ = write!(
-                text,
-                "slot {}: {state}, at {}, {} behind",
-                slot.name,
-                slot.confirmed_lsn,
-                size(slot.lag_bytes)
-            );
-            if let Some(safe) = slot.safe_bytes {
-                let _ = write!(text, ", {} before it is in danger", size(safe));
-            }
-            text.push('\n');
-        }
+        Some(slot) => text.push_str(&slot_text(slot)),
         None => text.push_str("slot: none yet\n"),
     }
     if status.survey.visits > 0 {
@@ -201,10 +245,10 @@ fn counts(counts: &std::collections::BTreeMap<String, i64>) -> String {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for people, to one decimal")]
-fn size(bytes: i64) -> String {
+fn size(bytes: u64) -> String {
     let mut value = bytes as f64;
     for unit in ["B", "KiB", "MiB", "GiB"] {
-        if value.abs() < 1024.0 {
+        if value < 1024.0 {
             return format!("{value:.0} {unit}");
         }
         value /= 1024.0;

@@ -49,7 +49,7 @@ const SECTIONS: [&str; 6] = ["source", "state", "engine", "admin", "sinks", "syn
 const OPEN_SECTIONS: [&str; 2] = ["engine", "syncs"];
 
 /// Keys of the other sections, which may be shown because they are not the user's.
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 26] = [
     "url",
     "host",
     "port",
@@ -64,8 +64,11 @@ const KEYS: [&str; 23] = [
     "slot",
     "manage",
     "column_lists",
+    "failover",
     "on_lost_slot",
     "heartbeat",
+    "read_wait",
+    "read_fallback",
     "schema",
     "listen",
     "token",

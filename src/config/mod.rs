@@ -15,6 +15,7 @@
 
 mod blot;
 mod check;
+mod connection;
 mod file;
 mod load;
 mod mask;
@@ -30,12 +31,13 @@ mod wording;
 mod tests;
 
 pub use check::is_label;
+pub use connection::{Connection, Secret};
 pub use file::{File, Position};
 pub use load::{LoadError, Loaded};
 pub use model::{
     Admin, Cardinality, Config, Deletes, Document, Engine, Expression, History, HttpSink, Initial, Member, Node,
-    OnLostSlot, Pointer, Precedence, Retention, Retry, Sink, SinkKind, Source, State, Sync, TableName, Through,
-    Watched, Way,
+    OnLostSlot, Pointer, Precedence, Replica, Retention, Retry, Sink, SinkKind, Source, State, Sync, TableName,
+    Through, Watched, Way,
 };
 pub use problem::{Place, Problem, Report};
 pub use schema::SCHEMA;

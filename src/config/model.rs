@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::Place;
+use super::{Connection, Place};
 
 /// A whole configuration file, checked.
 #[derive(Debug, Clone)]
@@ -25,9 +25,7 @@ pub struct Config {
 /// The database that is read.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// A libpq connection string, as a URL or as keywords.
-    pub url: SecretString,
-    pub url_place: Place,
+    pub connection: Connection,
     pub publication: String,
     /// `[a-z0-9_]{1,63}`, as Postgres demands.
     pub slot: String,
@@ -35,9 +33,22 @@ pub struct Source {
     pub manage: bool,
     /// Whether the publication leaves out columns that do not count.
     pub column_lists: bool,
+    /// Whether standbys keep a copy of the slot, where the server is able to.
+    pub failover: bool,
     pub on_lost_slot: OnLostSlot,
     /// How often the slot is moved when only other tables are written.
     pub heartbeat: Duration,
+    pub read: Option<Replica>,
+}
+
+/// Where documents are built in the source's place.
+#[derive(Debug, Clone)]
+pub struct Replica {
+    pub connection: Connection,
+    /// How long a build waits until the replica has what it must see.
+    pub wait: Duration,
+    /// Whether documents are built on the source while the replica is of no use.
+    pub fallback: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,9 +60,8 @@ pub enum OnLostSlot {
 /// Where jobs, state and progress are kept.
 #[derive(Debug, Clone)]
 pub struct State {
-    /// The source's own URL by default.
-    pub url: SecretString,
-    pub url_place: Place,
+    /// The source's own by default.
+    pub connection: Connection,
     pub schema: String,
 }
 

@@ -6,8 +6,8 @@ use toml::{Table, Value};
 use super::mask::{Secrecy, masked};
 use super::raw::units::{format_duration, format_size};
 use super::{
-    Cardinality, Config, Deletes, Document, Expression, History, HttpSink, Initial, Member, Node, OnLostSlot,
-    Precedence, SinkKind, Sync, TableName, Way,
+    Cardinality, Config, Connection, Deletes, Document, Expression, History, HttpSink, Initial, Member, Node,
+    OnLostSlot, Precedence, Secret, SinkKind, Sync, TableName, Way,
 };
 
 impl Config {
@@ -42,12 +42,13 @@ impl Config {
 
     fn source(&self) -> Table {
         let source = &self.source;
-        table([
-            ("url", secret(&source.url, Secrecy::Connection)),
+        let mut printed = connection(&source.connection);
+        printed.extend(table([
             ("publication", text(&source.publication)),
             ("slot", text(&source.slot)),
             ("manage", source.manage.into()),
             ("column_lists", source.column_lists.into()),
+            ("failover", source.failover.into()),
             (
                 "on_lost_slot",
                 match source.on_lost_slot {
@@ -56,15 +57,23 @@ impl Config {
                 },
             ),
             ("heartbeat", format_duration(source.heartbeat).into()),
-        ])
+        ]));
+        if let Some(read) = &source.read {
+            let url = connection(&read.connection).remove("url");
+            printed.extend(url.map(|url| ("read_url".to_owned(), url)));
+            printed.extend(table([
+                ("read_wait", format_duration(read.wait).into()),
+                ("read_fallback", read.fallback.into()),
+            ]));
+        }
+        printed
     }
 
     fn state(&self) -> Table {
         let state = &self.state;
-        table([
-            ("url", secret(&state.url, Secrecy::Connection)),
-            ("schema", text(&state.schema)),
-        ])
+        let mut printed = connection(&state.connection);
+        printed.extend(table([("schema", text(&state.schema))]));
+        printed
     }
 
     fn engine(&self) -> Table {
@@ -306,6 +315,19 @@ fn text(text: &str) -> Value {
 
 fn sql(expression: &Expression) -> Value {
     text(&expression.sql)
+}
+
+/// Nothing where all is left to the environment.
+fn connection(connection: &Connection) -> Table {
+    let written = match connection.url.as_ref().and_then(Secret::file) {
+        Some(file) => text(&format!("file:{}", file.display())),
+        None => secret(&connection.text(), Secrecy::Connection),
+    };
+    let entry = ("url".to_owned(), written);
+    [entry]
+        .into_iter()
+        .filter(|(_, url)| url.as_str() != Some(""))
+        .collect()
 }
 
 fn secret(secret: &SecretString, secrecy: Secrecy) -> Value {

@@ -4,15 +4,45 @@ use tokio_postgres::error::SqlState;
 
 pub use tokio_postgres::Error;
 
+use super::conninfo::InvalidDsn;
+use super::login::{Failure, HostFailure};
+use super::socket::TlsError;
+
 /// A connection could not be made or taken from its pool.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
+    #[error(transparent)]
+    Invalid(#[from] InvalidDsn),
     #[error("cannot set up tls: {0}")]
-    Tls(String),
-    #[error("cannot connect to {to}")]
-    Postgres { to: String, source: Error },
+    Tls(#[from] TlsError),
+    /// By every host, each with its reason.
+    #[error("cannot connect as {user} to the database {database}: {}", listed(.failures))]
+    Refused {
+        user: String,
+        database: String,
+        failures: Vec<HostFailure>,
+    },
+    /// All connections of a pool were in use.
     #[error("no connection within the time limit")]
     Timeout,
+}
+
+impl ConnectError {
+    /// What the last server that has answered said to the login.
+    pub fn sqlstate(&self) -> Option<&str> {
+        let Self::Refused { failures, .. } = self else {
+            return None;
+        };
+        failures.iter().rev().find_map(|failed| match &failed.failure {
+            Failure::Login(error) => error.sqlstate.as_deref(),
+            _ => None,
+        })
+    }
+}
+
+fn listed(failures: &[HostFailure]) -> String {
+    let failures: Vec<_> = failures.iter().map(ToString::to_string).collect();
+    failures.join("; ")
 }
 
 /// What to do about an error.

@@ -1,119 +1,134 @@
-//! Connections: one by one, and from a pool.
+//! Connections from a pool.
 
-use std::time::Duration;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
-use deadpool_postgres::{Manager, ManagerConfig, PoolError, RecyclingMethod, Runtime, Timeouts};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use deadpool::managed::{self, BuildError, Metrics, PoolError, RecycleError, RecycleResult, Timeouts};
+use deadpool_postgres::{ClientWrapper, Runtime, StatementCache};
+use tokio::time::timeout;
 
-use super::error::ConnectError;
-use super::{Dsn, identifier, tls};
+use super::connect::open;
+use super::login::Prepared;
+use super::{ConnectError, Dsn, Session};
 
 /// A pooled connection; statements prepared with `prepare_cached` stay with it.
-pub type Client = deadpool_postgres::Client;
+pub type Client = managed::Object<Manager>;
 
-/// How long a caller waits for a connection before it is told that there is none.
+/// How long a caller waits for a connection to become free before it is told that there is none.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The settings of a session. A commit is durable on this server before it counts, whatever the server's default, and does
-/// not wait for standbys: one that is dead would stop everything, and a failover that loses commits of ours is noticed.
-///
-/// The others are those that change what statements mean or how their values are written, always the same
-/// whatever the server, the database or the role say: documents must not depend on them.
-#[derive(Debug, Clone)]
-pub struct Session {
-    /// The only schema on the search path, where not the server's own choice.
-    pub search_path: Option<String>,
-    pub statement_timeout: Duration,
-}
+/// A connection that was idle for longer is asked for a sign of life before it is handed out: the network may have been
+/// cut meanwhile, and one piece of work after the other would fail on what is left in the pool.
+const TRUSTED_FOR: Duration = Duration::from_secs(5);
 
-impl Session {
-    fn options(&self) -> String {
-        let mut options = format!(
-            "-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c extra_float_digits=3 -c bytea_output=hex \
-             -c synchronous_commit=local -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s -c statement_timeout={}",
-            self.statement_timeout.as_millis()
-        );
-        if let Some(schema) = &self.search_path {
-            options.push_str(" -c search_path=");
-            // In this parameter a backslash keeps a space from ending the value.
-            options.push_str(&identifier(schema).replace('\\', "\\\\").replace(' ', "\\ "));
-        }
-        options
-    }
-
-    fn configure(&self, dsn: &Dsn) -> Result<(tokio_postgres::Config, MakeRustlsConnect), ConnectError> {
-        let mut config = dsn.config.clone();
-        let options = match config.get_options() {
-            Some(own) => format!("{own} {}", self.options()),
-            None => self.options(),
-        };
-        config.options(options);
-        Ok((config, MakeRustlsConnect::new(tls::client_config(&dsn.tls)?)))
-    }
-}
-
-/// A connection of its own, closed when the client is dropped.
-pub async fn connect(dsn: &Dsn, session: &Session) -> Result<tokio_postgres::Client, ConnectError> {
-    let (config, tls) = session.configure(dsn)?;
-    let connected = config.connect(tls).await;
-    let (client, connection) = connected.map_err(|source| ConnectError::Postgres {
-        to: dsn.to_string(),
-        source,
-    })?;
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(error = super::describe(&error), "connection to postgres ended");
-        }
-    });
-    Ok(client)
-}
+/// Longest wait for that sign.
+const SIGN_OF_LIFE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Connections to one database with one kind of session.
 #[derive(Debug, Clone)]
-pub struct Pool {
-    inner: deadpool_postgres::Pool,
-    to: String,
-}
+pub struct Pool(managed::Pool<Manager>);
 
 impl Pool {
-    /// Opens nothing yet.
+    /// Opens nothing yet, but looks whether the files are there that it would take.
     pub fn new(dsn: &Dsn, session: &Session, size: usize) -> Result<Self, ConnectError> {
-        let (config, tls) = session.configure(dsn)?;
-        let manager = Manager::from_config(
-            config,
-            tls,
-            ManagerConfig {
-                recycling_method: RecyclingMethod::Fast,
-            },
-        );
+        Prepared::read(dsn)?;
+        let manager = Manager {
+            dsn: dsn.clone(),
+            session: session.clone(),
+            caches: Mutex::default(),
+            lost: Mutex::default(),
+        };
+        // A connection has limits of its own, for each of the hosts.
         let timeouts = Timeouts {
             wait: Some(WAIT_TIMEOUT),
-            create: Some(WAIT_TIMEOUT),
-            recycle: Some(WAIT_TIMEOUT),
+            create: None,
+            recycle: None,
         };
-        let builder = deadpool_postgres::Pool::builder(manager)
+        let pool = managed::Pool::builder(manager)
             .max_size(size)
             .timeouts(timeouts)
-            .runtime(Runtime::Tokio1);
-        let inner = builder.build().map_err(|error| ConnectError::Tls(error.to_string()))?;
-        Ok(Self {
-            inner,
-            to: dsn.to_string(),
-        })
+            .runtime(Runtime::Tokio1)
+            .build();
+        match pool {
+            Ok(pool) => Ok(Self(pool)),
+            Err(BuildError::NoRuntimeSpecified) => unreachable!("a runtime is specified"),
+        }
     }
 
     /// Prepared statements know the tables as they were when they were prepared.
     pub fn forget_statements(&self) {
-        self.inner.manager().statement_caches.clear();
+        self.0.manager().forget_statements();
     }
 
     pub async fn get(&self) -> Result<Client, ConnectError> {
-        self.inner.get().await.map_err(|error| match error {
-            PoolError::Backend(source) => ConnectError::Postgres {
-                to: self.to.clone(),
-                source,
-            },
+        self.0.get().await.map_err(|error| match error {
+            PoolError::Backend(error) => error,
             _ => ConnectError::Timeout,
         })
+    }
+}
+
+/// Makes the connections of a pool, and looks after them.
+pub struct Manager {
+    dsn: Dsn,
+    session: Session,
+    /// The prepared statements of each connection that there is.
+    caches: Mutex<Vec<Weak<StatementCache>>>,
+    /// When a connection last gave no sign of life. Those that were idle then are not asked, one after the other.
+    lost: Mutex<Option<Instant>>,
+}
+
+impl Manager {
+    fn lost(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn forget_statements(&self) {
+        let caches = self.caches.lock().unwrap_or_else(PoisonError::into_inner);
+        for cache in caches.iter().filter_map(Weak::upgrade) {
+            cache.clear();
+        }
+    }
+}
+
+impl managed::Manager for Manager {
+    type Type = ClientWrapper;
+    type Error = ConnectError;
+
+    async fn create(&self) -> Result<ClientWrapper, ConnectError> {
+        let (client, served) = open(&self.dsn, &self.session).await?;
+        let client = ClientWrapper::new(client, served);
+        let mut caches = self.caches.lock().unwrap_or_else(PoisonError::into_inner);
+        caches.retain(|cache| cache.strong_count() > 0);
+        caches.push(Arc::downgrade(&client.statement_cache));
+        Ok(client)
+    }
+
+    async fn recycle(&self, client: &mut ClientWrapper, metrics: &Metrics) -> RecycleResult<ConnectError> {
+        if client.is_closed() {
+            return Err(RecycleError::message("closed"));
+        }
+        if metrics.last_used() < TRUSTED_FOR {
+            return Ok(());
+        }
+        let last_used = metrics.recycled.unwrap_or(metrics.created);
+        if self.lost().is_some_and(|lost| last_used < lost) {
+            return Err(RecycleError::message("as lost as another"));
+        }
+        let sign = timeout(SIGN_OF_LIFE_TIMEOUT, client.simple_query("")).await;
+        if matches!(sign, Ok(Ok(_))) {
+            return Ok(());
+        }
+        *self.lost() = Some(Instant::now());
+        Err(RecycleError::message("no sign of life"))
+    }
+}
+
+impl fmt::Debug for Manager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Manager")
+            .field("dsn", &self.dsn)
+            .finish_non_exhaustive()
     }
 }

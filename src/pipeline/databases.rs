@@ -1,9 +1,9 @@
 //! The connections that a configuration asks for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
-
+use super::reading::Reading;
 use crate::config::{Config, Place, Problem};
 use crate::pg::{ConnectError, Dsn, Pool, Session};
 
@@ -12,6 +12,8 @@ use crate::pg::{ConnectError, Dsn, Pool, Session};
 pub struct Databases {
     pub source_dsn: Dsn,
     pub source: Pool,
+    /// Sessions for building documents.
+    pub reading: Arc<Reading>,
     /// Sessions on the source for what the stream waits for.
     pub quick_source: Pool,
     pub state: Pool,
@@ -28,8 +30,8 @@ const STATE_TIMEOUT: Duration = Duration::from_mins(1);
 impl Databases {
     /// Connects to nothing yet.
     pub fn open(config: &Config) -> Result<Self, Box<Problem>> {
-        let source_dsn: Dsn = parse(config.source.url.expose_secret(), &config.source.url_place)?;
-        let state_dsn: Dsn = parse(config.state.url.expose_secret(), &config.state.url_place)?;
+        let source_dsn = Dsn::new(&config.source.connection);
+        let state_dsn = Dsn::new(&config.state.connection);
         let on_source = |statement_timeout| Session {
             search_path: None,
             statement_timeout,
@@ -55,16 +57,20 @@ impl Databases {
             let place = place.clone();
             move |error: ConnectError| Box::new(Problem::at(&place, error.to_string()))
         };
+        let source = source.map_err(unusable(&config.source.connection.place))?;
+        let reading = Reading::open(config, source.clone(), &on_source(SOURCE_TIMEOUT))?;
         Ok(Self {
-            source: source.map_err(unusable(&config.source.url_place))?,
-            quick_source: quick_source.map_err(unusable(&config.source.url_place))?,
-            state: state.map_err(unusable(&config.state.url_place))?,
+            source,
+            reading: Arc::new(reading),
+            quick_source: quick_source.map_err(unusable(&config.source.connection.place))?,
+            state: state.map_err(unusable(&config.state.connection.place))?,
             source_dsn,
         })
     }
-}
 
-fn parse(url: &str, place: &Place) -> Result<Dsn, Box<Problem>> {
-    url.parse()
-        .map_err(|error: crate::pg::InvalidDsn| Box::new(Problem::at(place, error.to_string())))
+    /// Prepared statements on the source know the tables as they were when they were prepared.
+    pub(super) fn forget_statements(&self) {
+        self.source.forget_statements();
+        self.reading.forget_statements();
+    }
 }

@@ -5,7 +5,7 @@
 //! the old one held is taken over as uncertain, by this process or another.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,10 @@ use super::backoff::Backoff;
 use super::engine::{Engine, Routes, chain};
 use super::lane;
 use crate::pg;
-use crate::queue::{ClaimError, Owner, Worker, WorkerId};
+use crate::queue::{ClaimError, Owner, Worker};
+
+/// How often it is looked whether the server with the state is still the same.
+const HOME_PERIOD: Duration = Duration::from_secs(2);
 
 #[derive(Debug, thiserror::Error)]
 enum SessionError {
@@ -26,6 +29,8 @@ enum SessionError {
     Claim(#[from] ClaimError),
     #[error("the lease on jobs is lost")]
     LeaseLost,
+    #[error("another server has taken the place of the one with the state")]
+    OtherServer,
 }
 
 /// Delivers until the engine stops.
@@ -50,13 +55,30 @@ async fn session(
     engine: &Arc<Engine>,
     routes: &Routes,
     owner: &Owner,
-    previous: &mut Option<WorkerId>,
+    previous: &mut Option<Arc<Worker>>,
     backoff: &mut Backoff,
 ) -> Result<(), SessionError> {
-    let state = engine.state.get().await?;
-    let worker = Arc::new(Worker::register(&state, owner, engine.config.engine.lease, *previous).await?);
+    let mut state = engine.state.get().await?;
+    let worker = Worker::register(
+        &state,
+        owner,
+        engine.config.engine.lease,
+        previous.as_ref().map(|it| it.id),
+    )
+    .await?;
+    if previous
+        .as_ref()
+        .is_some_and(|previous| previous.server != worker.server)
+    {
+        let subjects = engine.recent.doubt(&mut state, routes).await?;
+        tracing::warn!(
+            subjects,
+            "the server with the state is another: what was sent lately may have been forgotten, and is sent again"
+        );
+    }
     drop(state);
-    *previous = Some(worker.id);
+    let worker = Arc::new(worker);
+    *previous = Some(worker.clone());
     engine.health.well("delivery");
     backoff.reset();
 
@@ -106,7 +128,11 @@ async fn session(
 async fn keep_lease(engine: &Engine, worker: &Worker) -> SessionError {
     let mut wait = worker.lease.renewal();
     loop {
-        tokio::time::sleep(wait).await;
+        tokio::select! {
+            biased;
+            lost = leave_home(engine, worker) => return lost,
+            () = tokio::time::sleep(wait) => {}
+        }
         let renewed = async {
             let state = engine.state.get().await?;
             Ok::<bool, SessionError>(worker.renew(&state).await?)
@@ -122,6 +148,21 @@ async fn keep_lease(engine: &Engine, worker: &Worker) -> SessionError {
                 tracing::warn!(error = chain(&error), "cannot renew the lease on jobs; trying again");
                 wait = worker.lease.renewal() / 4;
             }
+        }
+    }
+}
+
+/// Returns once the server with the state is another.
+async fn leave_home(engine: &Engine, worker: &Worker) -> SessionError {
+    loop {
+        tokio::time::sleep(HOME_PERIOD).await;
+        let looked = async {
+            let state = engine.state.get().await?;
+            Ok::<bool, SessionError>(worker.is_at_home(&state).await?)
+        };
+        // One that cannot be reached is no other one.
+        if let Ok(false) = looked.await {
+            return SessionError::OtherServer;
         }
     }
 }

@@ -19,6 +19,8 @@ use super::fingerprint::Fingerprint;
 use super::gate::Gate;
 use super::generation::Ground;
 use super::health::Health;
+use super::reading::Reading;
+use super::recent::Recent;
 use super::schema::Hints;
 use super::{delivery, intake, pruner, refresher, rescuer, setup, visitor, watch};
 use crate::catalog::Table;
@@ -45,14 +47,17 @@ pub struct Engine {
     pub(super) hints: Hints,
     pub(super) sinks: BTreeMap<String, Arc<SharedSink>>,
     pub source_dsn: pg::Dsn,
-    /// Sessions on the source: catalogue, look-ups, builds.
+    /// Sessions on the source: catalogue and look-ups.
     pub source: pg::Pool,
+    /// Sessions for building documents.
+    pub(super) reading: Arc<Reading>,
     /// Sessions on the source for what the stream waits for.
     pub quick_source: pg::Pool,
     /// Sessions on the state database.
     pub state: pg::Pool,
     pub health: Arc<Health>,
     pub stop: CancellationToken,
+    pub(super) recent: Arc<Recent>,
     pub(super) tally: Mutex<Tally>,
     /// Builds that may run at the same time.
     pub(super) builders: Arc<Gate>,
@@ -146,9 +151,11 @@ impl Engine {
             sinks: ground.shared_sinks.clone(),
             source_dsn: databases.source_dsn.clone(),
             source: databases.source.clone(),
+            reading: databases.reading.clone(),
             quick_source: databases.quick_source.clone(),
             state: databases.state.clone(),
             health: Arc::new(ground.health.shared()),
+            recent: ground.recent.clone(),
             stop,
             tally: Mutex::default(),
             builders: Gate::new(config.engine.workers),

@@ -23,6 +23,7 @@ use super::databases::Databases;
 use super::engine::{self, Broken, Engine, SharedSink, Tasks};
 use super::health::Health;
 use super::prepare::{PrepareError, Prepared, Sinks};
+use super::recent::Recent;
 use super::schema::{self, Current};
 use super::{setup, watch};
 use crate::config::Config;
@@ -44,6 +45,7 @@ pub struct Ground {
     pub(super) shared_sinks: BTreeMap<String, Arc<SharedSink>>,
     pub(super) databases: Databases,
     pub(super) health: Arc<Health>,
+    pub(super) recent: Arc<Recent>,
     stop: CancellationToken,
 }
 
@@ -61,6 +63,7 @@ impl Ground {
             shared_sinks: sinks.into_iter().map(shared).collect(),
             databases,
             health,
+            recent: Arc::default(),
             stop,
         }
     }
@@ -139,7 +142,7 @@ pub async fn run(ground: Ground, mut assessment: Assessment) -> Result<(), Broke
             tasks.ended().await;
             watch::write_tally(&engine).await;
         });
-        ground.databases.source.forget_statements();
+        ground.databases.forget_statements();
         ground.databases.quick_source.forget_statements();
     }
 }

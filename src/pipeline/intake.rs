@@ -8,10 +8,9 @@
 //! bulk. What is confirmed has always been committed before.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use metrics::{Counter, counter, gauge};
-use secrecy::SecretString;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::backoff::Backoff;
@@ -25,8 +24,8 @@ use crate::metrics as names;
 use crate::pg;
 use crate::queue::{self, Progress};
 use crate::wal::{
-    self, DecodeError, Event, Lsn, Message, PgWireStream, Relations, StreamError, StreamSettings, TlsMode, TlsSettings,
-    UnknownRelation, WalSource,
+    self, DecodeError, Event, IDLE_STEP_BYTES, Lsn, Message, PgWireStream, Relations, StreamError, StreamSettings,
+    TlsMode, TlsSettings, UnknownRelation, WalSource,
 };
 
 mod messages;
@@ -34,14 +33,11 @@ mod resolve;
 
 use messages::Complaints;
 
-/// An idle slot is moved when so much WAL of others has passed: less than that is what moving it may itself write.
-const IDLE_STEP_BYTES: u64 = 1 << 20;
-
 /// Most changes in one batch, whatever they amount to.
 const BATCH_CHANGES: usize = 50_000;
 
 /// How long a standby waits before it looks whether the slot is free.
-const STANDBY_PERIOD: Duration = Duration::from_secs(1);
+const STANDBY_PERIOD: Duration = Duration::from_millis(250);
 
 #[derive(Debug, thiserror::Error)]
 enum IntakeError {
@@ -111,6 +107,8 @@ struct Intake<'a> {
     changes: usize,
     /// Everything before has been read, whole transactions only.
     read: Lsn,
+    /// When the end of what was read was committed; `None` where there was nothing more to read.
+    read_at: Option<SystemTime>,
     /// Progress as it is committed.
     durable: Progress,
     /// Something was read since that is worth writing progress for.
@@ -138,9 +136,10 @@ impl<'a> Intake<'a> {
             () = stop.cancelled() => return Ok(()),
             start = setup::find_start(engine, routes) => start?,
         };
+        let settings = settings(engine, start.lsn)?;
         let stream = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            stream = PgWireStream::open(settings(engine, start.lsn)) => stream?,
+            stream = PgWireStream::open(settings) => stream?,
         };
         // The slot is ours: nobody else maps changes from here on.
         setup::take_over(engine, routes).await?;
@@ -162,6 +161,7 @@ impl<'a> Intake<'a> {
             fresh: false,
             changes: 0,
             read: start.lsn,
+            read_at: None,
             durable: start,
             dirty: false,
             complaints: Complaints::default(),
@@ -216,8 +216,9 @@ impl<'a> Intake<'a> {
                 });
                 self.fresh = true;
             }
-            Event::Commit { end_lsn, .. } => {
+            Event::Commit { end_lsn, commit_time } => {
                 self.open = None;
+                self.read_at = Some(commit_time);
                 self.changes += 1;
                 self.read = self.read.max(end_lsn);
                 self.counters.transactions.increment(1);
@@ -236,6 +237,7 @@ impl<'a> Intake<'a> {
                 // All that was committed before has been sent, if no transaction is being sent now.
                 if self.open.is_none() {
                     self.read = self.read.max(wal_end);
+                    self.read_at = None;
                 }
             }
         }
@@ -320,7 +322,8 @@ impl<'a> Intake<'a> {
         let mut state = self.engine.state.get().await?;
         let tx = state.transaction().await?;
         let covered = resolved.write(&tx, self.routes).await?;
-        if !queue::write_progress(&tx, &self.engine.config.source.slot, self.durable, read).await? {
+        let slot = &self.engine.config.source.slot;
+        if !queue::write_progress(&tx, slot, self.durable, read, self.read_at).await? {
             return Err(IntakeError::Overtaken);
         }
         tx.commit().await?;
@@ -363,31 +366,35 @@ fn heartbeat(period: Duration) -> Interval {
     heartbeat
 }
 
-fn settings(engine: &Engine, start: Lsn) -> StreamSettings {
-    let dsn = &engine.source_dsn;
+fn settings(engine: &Engine, start: Lsn) -> Result<StreamSettings, pg::ConnectError> {
+    let target = engine.source_dsn.resolve()?;
+    let host = &target.hosts[0];
     let source = &engine.config.source;
     let mut settings = StreamSettings::new(
-        &dsn.host(),
-        dsn.user(),
-        dsn.database(),
+        &host.name,
+        &target.user,
+        &target.database,
         &source.slot,
         &source.publication,
     );
-    settings.port = dsn.port();
-    settings.password = dsn.password().map(SecretString::from);
+    settings.port = host.port;
+    settings.password.clone_from(&host.password);
     settings.tls = TlsSettings {
-        mode: match dsn.tls.mode {
+        mode: match target.tls.mode {
             pg::SslMode::Disable => TlsMode::Disable,
-            pg::SslMode::Prefer => TlsMode::Prefer,
+            pg::SslMode::Allow | pg::SslMode::Prefer => TlsMode::Prefer,
             pg::SslMode::Require => TlsMode::Require,
             // The transport checks the name for both.
             pg::SslMode::VerifyCa | pg::SslMode::VerifyFull => TlsMode::VerifyFull,
         },
-        root_cert: dsn.tls.root_cert.clone(),
-        client_cert: dsn.tls.client_cert.clone(),
-        client_key: dsn.tls.client_key.clone(),
+        root_cert: match &target.tls.root_cert {
+            Some(pg::RootCert::File(file)) => Some(file.clone()),
+            _ => None,
+        },
+        client_cert: target.tls.client.as_ref().map(|(cert, _)| cert.clone()),
+        client_key: target.tls.client.as_ref().map(|(_, key)| key.clone()),
     };
     settings.start = start;
     settings.buffer_bytes = engine.config.engine.memory_bytes / 4;
-    settings
+    Ok(settings)
 }

@@ -9,6 +9,7 @@
 
 mod assess;
 mod backoff;
+mod beginning;
 mod breaker;
 mod compare;
 mod databases;
@@ -27,10 +28,13 @@ mod paint;
 mod prepare;
 mod pruner;
 mod publication;
+mod reading;
+mod recent;
 mod refresher;
 mod rescuer;
 mod schema;
 mod setup;
+mod slot_watch;
 mod visitor;
 mod watch;
 

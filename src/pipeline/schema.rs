@@ -136,7 +136,7 @@ impl Watch<'_> {
         self.current.digest = assessment.digest;
         if rejected {
             // It may be no more than what a connection remembers of it.
-            databases.source.forget_statements();
+            databases.forget_statements();
             databases.quick_source.forget_statements();
             self.not_before = now + self.rejections.next();
         }

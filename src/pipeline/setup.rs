@@ -7,17 +7,17 @@
 //! each step may be repeated.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
+use super::beginning::{self, Gap};
 use super::engine::{Engine, Routes};
 use super::fingerprint::{Meaning, Part};
 use super::publication;
-use crate::config::{Config, Deletes, Initial, OnLostSlot, Sync};
+use crate::config::{Config, Deletes, Initial, Sync};
 use crate::failpoint;
-use crate::pg::{self, Session, Snapshot};
+use crate::pg::{self, Snapshot};
 use crate::queue::{self, Kind, NewVisit, Priority, Progress, Route, RouteId, Running};
 use crate::record::{self, MigrateError};
-use crate::wal::{self, Lsn, Slot};
+use crate::wal;
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SetupError {
@@ -28,7 +28,7 @@ pub(super) enum SetupError {
     #[error(transparent)]
     Migrate(#[from] MigrateError),
     #[error("{0}; with on_lost_slot = \"resync\" it would be made anew and every subject visited")]
-    LostSlot(String),
+    LostSlot(Gap),
     #[error("the tables change faster than the publication can follow")]
     Unsettled,
     /// A process with another configuration was quicker.
@@ -76,99 +76,11 @@ pub(super) async fn find_start(engine: &Engine, routes: &Routes) -> Result<Progr
     let mut source = engine.source.get().await?;
     publication::keep(engine, routes, &mut source).await?;
     failpoint::die_at("setup-after-publication");
-    let (progress, goes_on) = find_beginning(engine, &source, &tx).await?;
+    let server = wal::read_identity(&**source).await?;
+    let progress = beginning::find(engine, server, &[], &source, &tx).await?;
     failpoint::die_at("setup-after-slot");
-    if !goes_on {
-        queue::replace_progress(&tx, &engine.config.source.slot, progress).await?;
-    }
     tx.commit().await?;
     Ok(progress)
-}
-
-/// Where to begin, and whether that is where the last reader stopped.
-async fn find_beginning(
-    engine: &Engine,
-    source: &pg::Client,
-    tx: &deadpool_postgres::Transaction<'_>,
-) -> Result<(Progress, bool), SetupError> {
-    let name = &engine.config.source.slot;
-    let system_identifier = wal::system_identifier(&***source).await?;
-    let at = |lsn| Progress { system_identifier, lsn };
-    // In this order: progress is committed before it is confirmed, so what is read after the slot is never behind it,
-    // even while another process reads the stream.
-    let slot = wal::read_slot(&***source, name).await?;
-    let before = queue::read_progress(&**tx, name).await?.map(|(progress, _)| progress);
-    let gap = match (&before, &slot) {
-        (Some(before), Some(slot)) => match gap(*before, slot, system_identifier) {
-            None => return Ok((*before, true)),
-            Some(gap) => gap,
-        },
-        (Some(_), None) => format!("slot {name} is gone"),
-        (None, slot) => {
-            // A slot without progress is one that was made just before a crash, or by hand: nothing was read from it.
-            let lsn = match slot {
-                Some(slot) if !slot.lost => slot.confirmed,
-                Some(_) => remake(engine, source).await?,
-                None => make(engine).await?,
-            };
-            return Ok((at(lsn), false));
-        }
-    };
-    if engine.config.source.on_lost_slot == OnLostSlot::Stop {
-        return Err(SetupError::LostSlot(gap));
-    }
-    tracing::warn!(
-        reason = gap,
-        "changes may have been missed: every subject will be visited"
-    );
-    let lsn = match slot {
-        Some(slot) if slot.lost => remake(engine, source).await?,
-        Some(slot) => slot.confirmed,
-        None => make(engine).await?,
-    };
-    Ok((at(lsn), false))
-}
-
-/// Why changes may be missing between what was read before and what the slot has now.
-fn gap(before: Progress, slot: &Slot, system_identifier: i64) -> Option<String> {
-    if before.system_identifier != system_identifier {
-        Some("the source is another server than the one that was read before".to_owned())
-    } else if slot.lost {
-        Some("the server has removed WAL that the slot had not been read to".to_owned())
-    } else if slot.confirmed > before.lsn {
-        Some(format!(
-            "the slot stands at {}, but was read to {} only",
-            slot.confirmed, before.lsn
-        ))
-    } else if before.lsn > slot.current {
-        // Read from there on, the stream would leave out what is written until then.
-        Some(format!(
-            "the source stands at {}, but was read to {} before",
-            slot.current, before.lsn
-        ))
-    } else {
-        None
-    }
-}
-
-/// In a session of its own: it has to wait for whatever runs now, however long, and may be given up at any moment.
-async fn make(engine: &Engine) -> Result<Lsn, SetupError> {
-    let slot = &engine.config.source.slot;
-    tracing::info!(slot, "making the slot; this waits for running transactions to end");
-    let session = Session {
-        search_path: None,
-        statement_timeout: Duration::ZERO,
-    };
-    let client = pg::connect(&engine.source_dsn, &session).await?;
-    client.batch_execute("set lock_timeout = 0").await?;
-    let lsn = wal::create_slot(&client, slot).await?;
-    tracing::info!(slot, lsn = %lsn, "slot made");
-    Ok(lsn)
-}
-
-async fn remake(engine: &Engine, source: &pg::Client) -> Result<Lsn, SetupError> {
-    wal::drop_slot(&***source, &engine.config.source.slot).await?;
-    make(engine).await
 }
 
 /// For the process that holds the slot: visits whatever no reader has mapped changes for, and takes over the mapping.

@@ -1,25 +1,24 @@
-//! Looks after the slot and the queue: gauges, warnings, and counts that outlive the process.
+//! Looks after the slot and the queue: gauges, and counts that outlive the process.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use metrics::gauge;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::engine::Engine;
+use super::slot_watch::SlotWatch;
 use crate::metrics as names;
 use crate::pg;
+use crate::queue;
 use crate::record::{self, Survey};
-use crate::wal::{self, Slot};
+use crate::wal;
 
 /// How often counts are written. A crash loses those since.
 const TALLY_PERIOD: Duration = Duration::from_secs(1);
 
 /// How often slot and queue are looked at.
 const SURVEY_PERIOD: Duration = Duration::from_secs(5);
-
-/// Below so much WAL left before the slot is in danger, it is said.
-const SLOT_WARNING_BYTES: i64 = 1 << 30;
 
 #[derive(Debug, thiserror::Error)]
 enum WatchError {
@@ -69,12 +68,14 @@ pub(super) async fn write_tally(engine: &Engine) {
 }
 
 async fn look(engine: &Engine, watch: &mut SlotWatch) -> Result<(), WatchError> {
+    let name = &engine.config.source.slot;
     let state = engine.state.get().await?;
     show(&record::survey(&state).await?);
+    let behind = queue::behind(&**state, name).await?;
     drop(state);
     let source = engine.source.get().await?;
-    if let Some(slot) = wal::read_slot(&**source, &engine.config.source.slot).await? {
-        watch.look(&slot);
+    if let Some(slot) = wal::read_slot(&**source, name).await? {
+        watch.look(Instant::now(), &slot, behind);
     }
     Ok(())
 }
@@ -97,27 +98,4 @@ fn show(survey: &Survey) {
         gauge!(names::OLDEST_JOB, &labels).set(route.oldest_seconds.unwrap_or_default());
     }
     gauge!(names::VISITS).set(survey.visits as f64);
-}
-
-#[derive(Debug, Default)]
-struct SlotWatch {
-    warned: bool,
-}
-
-impl SlotWatch {
-    #[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
-    fn look(&mut self, slot: &Slot) {
-        gauge!(names::SLOT_LAG).set(slot.lag_bytes as f64);
-        let Some(safe) = slot.safe_bytes else { return };
-        gauge!(names::SLOT_SAFE).set(safe as f64);
-        let danger = safe < SLOT_WARNING_BYTES && slot.lag_bytes > safe;
-        if danger && !self.warned {
-            tracing::warn!(
-                lag_bytes = slot.lag_bytes,
-                safe_bytes = safe,
-                "the server will soon remove WAL that the slot still needs; raise max_slot_wal_keep_size or see what holds up reading"
-            );
-        }
-        self.warned = danger;
-    }
 }

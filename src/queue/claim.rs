@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::future::try_join_all;
 
-use super::{Priority, RouteId, WorkerId};
+use super::{Priority, RouteId, Worker};
 use crate::mapping::SubjectKey;
 use crate::pg;
 
@@ -63,16 +63,20 @@ pub struct Demand<'a> {
 pub async fn claim(
     client: &mut pg::Client,
     demands: &[Demand<'_>],
-    worker: WorkerId,
+    worker: &Worker,
 ) -> Result<Vec<Vec<Job>>, ClaimError> {
     let tx = client.transaction().await?;
     let lock = tx.prepare_cached(include_str!("../../sql/queue/lock_due.sql")).await?;
+    let timeline = worker.server.timeline.cast_signed();
     // They go out together and their answers come back together.
     let locked = demands.iter().map(async |demand| {
         let limit = |most: usize| i64::try_from(most).unwrap_or(i64::MAX);
         let (most, most_bulk) = (limit(demand.most), limit(demand.most_bulk));
-        tx.query(&lock, &[&demand.route.0, &most, &demand.fingerprint, &most_bulk])
-            .await
+        tx.query(
+            &lock,
+            &[&demand.route.0, &most, &demand.fingerprint, &most_bulk, &timeline],
+        )
+        .await
     });
     let due = try_join_all(locked).await?;
     let due: Vec<i64> = due.iter().flatten().map(|row| row.get("id")).collect();
@@ -81,7 +85,7 @@ pub async fn claim(
         return Ok(claimed);
     }
     let claim = tx.prepare_cached(include_str!("../../sql/queue/claim.sql")).await?;
-    let rows = tx.query(&claim, &[&due, &worker.0]).await?;
+    let rows = tx.query(&claim, &[&due, &worker.id.0]).await?;
     tx.commit().await.map_err(ClaimError::Unknown)?;
     for row in &rows {
         let route = RouteId(row.get("route"));

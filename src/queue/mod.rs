@@ -15,7 +15,10 @@ mod worker;
 
 pub use claim::{ClaimError, Demand, DigestBytes, Job, JobId, claim, next_due};
 pub use enqueue::{Entry, Priority, enqueue};
-pub use progress::{Progress, read_progress, replace_progress, write_progress, write_readers_routes};
+pub use progress::{
+    Progress, behind, follow_timeline, read_progress, replace_progress, skip_versions, write_progress,
+    write_readers_routes,
+};
 pub use refresh::refresh;
 pub use route::{Route, RouteId, ensure_routes, routes, set_at_work, set_paused, show_paused};
 pub use running::{Running, read_running, set_running};

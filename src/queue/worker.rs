@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::pg;
+use crate::wal::{self, Identity};
 
 /// A worker's number; a process that starts again, or that lost its database connection, gets a new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -118,6 +119,8 @@ impl Lease {
 #[derive(Debug)]
 pub struct Worker {
     pub id: WorkerId,
+    /// That it is registered on. One that took its place may have forgotten what this worker has done since.
+    pub server: Identity,
     pub lease: Lease,
 }
 
@@ -131,11 +134,13 @@ impl Worker {
         previous: Option<WorkerId>,
     ) -> Result<Self, pg::Error> {
         Self::give_up_gone(client, owner, previous).await?;
+        let server = wal::read_identity(&***client).await?;
         let asked = Instant::now();
         let sql = include_str!("../../sql/queue/register_worker.sql");
         let row = client.query_one(sql, &[&owner.stored(), &lease.as_secs_f64()]).await?;
         Ok(Self {
             id: WorkerId(row.get("id")),
+            server,
             lease: Lease::new(lease, asked),
         })
     }
@@ -161,6 +166,11 @@ impl Worker {
             Self::give_up(client, &gone).await?;
         }
         Ok(gone.len())
+    }
+
+    /// Whether the server is the one that this worker is registered on.
+    pub async fn is_at_home(&self, client: &pg::Client) -> Result<bool, pg::Error> {
+        Ok(wal::read_identity(&***client).await? == self.server)
     }
 
     /// Extends the lease. `false`: somebody has given this worker up, and its jobs are no longer its own.

@@ -5,11 +5,14 @@ use tokio_postgres::Transaction;
 use crate::config::{Config, Problem};
 use crate::pg::{self, identifier};
 
-const MIGRATIONS: [(i32, &str, &str); 1] = [(
-    1,
-    "foundation",
-    include_str!("../../sql/migrations/0001_foundation.sql"),
-)];
+const MIGRATIONS: [(i32, &str, &str); 2] = [
+    (
+        1,
+        "foundation",
+        include_str!("../../sql/migrations/0001_foundation.sql"),
+    ),
+    (2, "timeline", include_str!("../../sql/migrations/0002_timeline.sql")),
+];
 
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
@@ -65,7 +68,7 @@ pub async fn schema_problem(state: &pg::Pool, config: &Config) -> Result<Option<
     }
     let role = identifier(row.get("role"));
     let summary = format!("role {role} may not make the schema {schema} for the state");
-    let mut problem = Problem::at(&config.state.url_place, summary);
+    let mut problem = Problem::at(&config.state.connection.place, summary);
     problem.sql = Some(format!("create schema {} authorization {role};", identifier(schema)));
     Ok(Some(problem))
 }

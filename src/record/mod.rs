@@ -3,6 +3,7 @@
 //! Promises: what a sink holds and what becomes of the job are written in one transaction, and only by the worker that
 //! still holds the job.
 
+mod doubt;
 mod latency;
 mod migrate;
 mod prune;
@@ -10,6 +11,7 @@ mod settle;
 mod survey;
 mod tally;
 
+pub use doubt::doubt;
 pub use latency::latency;
 pub use migrate::{MigrateError, migrate, schema_problem};
 pub use prune::prune;

@@ -7,11 +7,14 @@
 //! Promise: what the server sent, in its order, as typed values borrowed from its bytes; and nothing confirmed to it
 //! that the caller did not confirm. No value of a row appears in an error or in `Debug`.
 
+mod identity;
 mod lsn;
 mod mend;
+mod outlook;
 mod pgoutput;
 mod publication;
 mod relation;
+mod replica;
 mod server;
 mod slot;
 mod stream;
@@ -20,12 +23,15 @@ mod withdrawal;
 #[cfg(any(test, fuzzing))]
 pub use pgoutput::encoder;
 
+pub use identity::{Fork, Identity, read_identity};
 pub use lsn::{InvalidLsn, Lsn};
 pub use mend::publication_fixes;
+pub use outlook::{IDLE_STEP_BYTES, Outlook, lag, time_left_since};
 pub use pgoutput::{Content, DecodeError, Message, OldKind, OldTuple, Problem, RelationIds, Tuple, Value, Values};
-pub use publication::{Amendment, Exposure, Publication, Published, amendment, read_publication, server_version};
+pub use publication::{Amendment, Exposure, Publication, Published, amendment, read_publication};
 pub use relation::{Column, Relation, Relations, ReplicaIdentity, UnknownRelation};
-pub use server::{inspect, inspect_tables};
-pub use slot::{Slot, create_slot, drop_slot, read_slot, system_identifier};
+pub use replica::{Moment, Sight, moment, sight};
+pub use server::{inspect, inspect_tables, read_version};
+pub use slot::{Slot, Standing, create_slot, drop_slot, knows_failover, read_slot};
 pub use stream::{Event, PgWireStream, StreamError, StreamSettings, TlsMode, TlsSettings, WalSource};
 pub use withdrawal::withdraw_unidentified;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::GenericClient;
 
+use super::read_version;
 use super::withdrawal::unidentified;
 use crate::catalog::{Table, TableId};
 use crate::pg::{self, identifier};
@@ -149,12 +150,6 @@ pub(super) fn options(version: i32) -> &'static str {
     }
 }
 
-/// As 150004 for 15.4.
-pub async fn server_version(client: &impl GenericClient) -> Result<i32, pg::Error> {
-    let sql = include_str!("../../sql/source/version.sql");
-    Ok(client.query_one(sql, &[]).await?.get("version"))
-}
-
 /// The column list for each table, `None` where it is to be published whole.
 type Lists = BTreeMap<TableId, Option<Vec<String>>>;
 
@@ -163,7 +158,7 @@ async fn wanted_lists(
     exposures: &[Exposure<'_>],
     column_lists: bool,
 ) -> Result<Lists, pg::Error> {
-    let bounds = if column_lists && server_version(client).await? >= LISTS_VERSION {
+    let bounds = if column_lists && read_version(client).await? >= LISTS_VERSION {
         read_bounds(client, exposures).await?
     } else {
         BTreeMap::new()
@@ -217,7 +212,7 @@ pub async fn amendment(
     let lists = wanted_lists(client, exposures, column_lists).await?;
     let tables: Vec<String> = exposures.iter().map(|exposure| entry(exposure, &lists)).collect();
     let (tables, publication_name, name) = (tables.join(", "), name.to_owned(), identifier(name));
-    let options = options(server_version(client).await?);
+    let options = options(read_version(client).await?);
     let does_harm = match &publication {
         Some(publication) => !publication.generated || harms(client, publication, exposures).await?,
         None => false,

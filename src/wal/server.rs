@@ -6,7 +6,7 @@ use tokio_postgres::{GenericClient, Row};
 
 use super::mend::publication_fixes;
 use super::publication::{Bounds, column_list, read_bounds};
-use super::{Exposure, Publication, read_publication};
+use super::{Exposure, Publication, Slot, read_publication, read_slot};
 use crate::catalog::{Table, TableId};
 use crate::config::{Config, Problem};
 use crate::pg::{self, identifier};
@@ -20,6 +20,11 @@ pub async fn inspect(client: &impl GenericClient, config: &Config) -> Result<Vec
     let publication = read_publication(client, &config.source.publication).await?;
     let mut inspection = Inspection::new(config, &[], &server);
     inspection.server(&server);
+    if !server.get::<_, bool>("in_recovery")
+        && let Some(slot) = read_slot(client, &config.source.slot).await?
+    {
+        inspection.slot(&slot, server.get("database"));
+    }
     if config.source.manage && publication.is_none() && !server.get::<_, bool>("may_create") {
         inspection.no_publication(&server);
     }
@@ -61,6 +66,14 @@ pub async fn inspect_tables(
     Ok(inspection.problems)
 }
 
+/// The version of the server, as 150004 for 15.4.
+pub async fn read_version(client: &impl GenericClient) -> Result<i32, pg::Error> {
+    let row = client
+        .query_one(include_str!("../../sql/source/version.sql"), &[])
+        .await?;
+    Ok(row.get("version"))
+}
+
 async fn read_server(client: &impl GenericClient, config: &Config) -> Result<Row, pg::Error> {
     client
         .query_one(include_str!("../../sql/source/server.sql"), &[&config.source.slot])
@@ -85,7 +98,8 @@ impl<'a> Inspection<'a> {
     }
 
     fn problem(&mut self, summary: String) -> &mut Problem {
-        self.problems.push(Problem::at(&self.config.source.url_place, summary));
+        self.problems
+            .push(Problem::at(&self.config.source.connection.place, summary));
         self.problems.last_mut().expect("one was just pushed")
     }
 
@@ -128,6 +142,20 @@ impl<'a> Inspection<'a> {
                 "alter system set {setting} = {more};  -- then restart the server"
             ));
         }
+    }
+
+    /// One that is there, and that nobody like us may have made.
+    fn slot(&mut self, slot: &Slot, database: &str) {
+        let name = &self.config.source.slot;
+        let found = match (slot.plugin.as_str(), slot.database.as_str()) {
+            ("", _) => "is a physical one".to_owned(),
+            ("pgoutput", here) if here == database => return,
+            ("pgoutput", elsewhere) => format!("belongs to database {}", identifier(elsewhere)),
+            (plugin, _) => format!("was made for the plugin {plugin}"),
+        };
+        let problem = self.problem(format!("slot {name} {found}"));
+        let help = "name another under `slot`; one that is not there is made";
+        problem.help.push(help.to_owned());
     }
 
     fn no_publication(&mut self, server: &Row) {

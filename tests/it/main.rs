@@ -23,6 +23,7 @@ mod publication;
 mod random;
 mod reads;
 mod relevance;
+mod replica;
 mod schema_changes;
 mod shop;
 mod statements;

@@ -54,8 +54,8 @@ async fn status_tells_what_was_done_and_what_was_not_sent() {
     // deleted, were folded into jobs that were there.
     assert_eq!((&suppressed["equal"], &suppressed["filtered"]), (&json!(2), &json!(1)));
     assert_eq!(
-        (&whole["visits"], &whole["slot"]["active"], &whole["slot"]["lost"]),
-        (&json!(0), &json!(true), &json!(false))
+        (&whole["visits"], &whole["slot"]["active"], &whole["slot"]["standing"]),
+        (&json!(0), &json!(true), &json!("safe"))
     );
     assert_eq!(whole["slot"]["name"], world.slot());
 

@@ -1,6 +1,5 @@
 //! Source, state, engine and admin.
 
-use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -11,12 +10,15 @@ use super::names;
 use crate::config::raw::units::{format_duration, format_size};
 use crate::config::raw::{At, Field, RawAdmin, RawEngine, RawRetention, RawSource, RawState};
 use crate::config::wording::quoted;
-use crate::config::{Admin, Engine, OnLostSlot, Place, Problem, Report, Retention, Source, State};
+use crate::config::{
+    Admin, Connection, Engine, OnLostSlot, Place, Problem, Replica, Report, Retention, Secret, Source, State,
+};
 
 const PUBLICATION: &str = "walsift";
 const SLOT: &str = "walsift";
 const SCHEMA: &str = "walsift";
 const HEARTBEAT: Duration = Duration::from_secs(10);
+const READ_WAIT: Duration = Duration::from_secs(5);
 const HEARTBEAT_MIN: Duration = Duration::from_millis(100);
 const WORKERS: usize = 4;
 const WORKERS_MAX: u64 = 1_000;
@@ -31,23 +33,44 @@ const FAILED: Duration = Duration::from_hours(30 * 24);
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
 pub fn source(raw: RawSource, report: &mut Report) -> Source {
-    let url = connection(&raw, report);
+    let connection = connection(&raw, report);
     if let Some(publication) = raw.publication.given() {
         names::check_identifier("publication", publication, report);
     }
     if let Some(slot) = raw.slot.given() {
         names::check_plain_identifier("slot", slot, report);
     }
+    check_not_empty(&raw.read_url, report);
     Source {
-        url: url.value,
-        url_place: url.place,
+        connection,
         publication: raw.publication.or(PUBLICATION.to_owned()),
         slot: raw.slot.or(SLOT.to_owned()),
         manage: raw.manage.or(true),
         column_lists: raw.column_lists.or(false),
+        failover: raw.failover.or(true),
         on_lost_slot: raw.on_lost_slot.or(OnLostSlot::Resync),
         heartbeat: at_least("heartbeat", raw.heartbeat, HEARTBEAT, HEARTBEAT_MIN, report),
+        read: replica(raw.read_url, raw.read_wait, raw.read_fallback, report),
     }
+}
+
+fn replica(url: Field<Secret>, wait: Field<Duration>, fallback: Field<bool>, report: &mut Report) -> Option<Replica> {
+    if matches!(url, Field::Absent) {
+        let idle = [
+            ("read_wait", wait.given().map(|given| &given.place)),
+            ("read_fallback", fallback.given().map(|given| &given.place)),
+        ];
+        for (key, place) in idle {
+            if let Some(place) = place {
+                report.push(Problem::at(place, format!("`{key}` means nothing without `read_url`")));
+            }
+        }
+    }
+    Some(Replica {
+        connection: of_url(url.given()?),
+        wait: wait.or(READ_WAIT),
+        fallback: fallback.or(true),
+    })
 }
 
 pub fn state(raw: RawState, source: &Source, report: &mut Report) -> State {
@@ -59,13 +82,8 @@ pub fn state(raw: RawState, source: &Source, report: &mut Report) -> State {
         }
     }
     check_not_empty(&raw.url, report);
-    let url = raw
-        .url
-        .into_given()
-        .unwrap_or_else(|| At::new(source.url.clone(), source.url_place.clone()));
     State {
-        url: url.value,
-        url_place: url.place,
+        connection: raw.url.given().map_or_else(|| source.connection.clone(), of_url),
         schema: raw.schema.or(SCHEMA.to_owned()),
     }
 }
@@ -174,33 +192,38 @@ pub fn at_least(
     value
 }
 
-/// One connection string, from `url` or from the keys that make one up.
-fn connection(raw: &RawSource, report: &mut Report) -> At<SecretString> {
+/// From `url`, or from the keys that stand for its parts.
+fn connection(raw: &RawSource, report: &mut Report) -> Connection {
+    let nothing = |place: Place| Connection {
+        url: None,
+        parameters: Vec::new(),
+        place,
+    };
     let Some(section) = &raw.place else {
         let problem = Problem::at(&Place::absent("source"), "there is no source");
         report.push(problem.help("add a section [source] with `url = \"${DATABASE_URL}\"`"));
-        return At::new(SecretString::default(), Place::absent("source.url"));
+        return nothing(Place::absent("source.url"));
     };
-    let keywords = keywords(raw);
+    let parameters = parameters(raw);
     match &raw.url {
         Field::Given(url) => {
             check_not_empty(&raw.url, report);
-            for (keyword, _, place) in keywords {
-                let problem = Problem::at(place, format!("`{}` and `url` can't both be given", key_of(keyword)));
+            for (name, _, place) in parameters {
+                let problem = Problem::at(place, format!("`{}` and `url` can't both be given", key_of(name)));
                 let problem = problem.also(&url.place, "the url is here");
-                report.push(if keyword.starts_with("ssl") {
-                    problem.help(format!("make it a part of the url: `?{keyword}=…`"))
+                report.push(if name.starts_with("ssl") {
+                    problem.help(format!("make it a part of the url: `?{name}=…`"))
                 } else {
                     problem.help("keep the `url`, or the keys of which one is made")
                 });
             }
-            url.clone()
+            of_url(url)
         }
-        Field::Unusable => At::new(SecretString::default(), section.clone()),
-        Field::Absent if raw.host.is_absent() => {
+        Field::Unusable => nothing(section.clone()),
+        Field::Absent if raw.host.is_absent() && !raw.host_in_environment => {
             let problem = Problem::at(section, "the source has neither a `url` nor a `host`");
-            report.push(problem.help("add `url = \"${DATABASE_URL}\"`"));
-            At::new(SecretString::default(), section.clone())
+            report.push(problem.help("add `url = \"${DATABASE_URL}\"`, or set PGHOST"));
+            nothing(section.clone())
         }
         Field::Absent => {
             if let Some(port) = raw.port.given()
@@ -209,13 +232,24 @@ fn connection(raw: &RawSource, report: &mut Report) -> At<SecretString> {
                 report.push(Problem::at(&port.place, format!("there is no port {}", port.value)));
             }
             let place = raw.host.given().map_or(section, |host| &host.place);
-            At::new(compose(&keywords).into(), place.clone())
+            Connection {
+                parameters: parameters.into_iter().map(|(name, value, _)| (name, value)).collect(),
+                ..nothing(place.clone())
+            }
         }
     }
 }
 
+fn of_url(url: &At<Secret>) -> Connection {
+    Connection {
+        url: Some(url.value.clone()),
+        parameters: Vec::new(),
+        place: url.place.clone(),
+    }
+}
+
 /// libpq's name, value and place of each key that is given.
-fn keywords(raw: &RawSource) -> Vec<(&'static str, String, &Place)> {
+fn parameters(raw: &RawSource) -> Vec<(&'static str, Secret, &Place)> {
     let plain = [
         ("host", &raw.host),
         ("user", &raw.user),
@@ -224,31 +258,18 @@ fn keywords(raw: &RawSource) -> Vec<(&'static str, String, &Place)> {
         ("sslcert", &raw.sslcert),
         ("sslkey", &raw.sslkey),
     ];
+    let shown = |text: &str| Secret::from(SecretString::from(text));
     let plain = plain.into_iter().filter_map(|(name, field)| {
         let At { value, place } = field.given()?;
-        Some((name, value.clone(), place))
+        Some((name, shown(value), place))
     });
-    let port = raw.port.given().map(|at| ("port", at.value.to_string(), &at.place));
-    let mode = raw
-        .sslmode
+    let port = raw
+        .port
         .given()
-        .map(|at| ("sslmode", at.value.to_owned(), &at.place));
-    let password = raw
-        .password
-        .given()
-        .map(|at| ("password", at.value.expose_secret().to_owned(), &at.place));
+        .map(|at| ("port", shown(&at.value.to_string()), &at.place));
+    let mode = raw.sslmode.given().map(|at| ("sslmode", shown(at.value), &at.place));
+    let password = raw.password.given().map(|at| ("password", at.value.clone(), &at.place));
     plain.chain(port).chain(mode).chain(password).collect()
-}
-
-/// `host='db' user='app'`: <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-KEYWORD-VALUE>
-fn compose(keywords: &[(&str, String, &Place)]) -> String {
-    let mut text = String::new();
-    for (name, value, _) in keywords {
-        let value = value.replace('\\', "\\\\").replace('\'', "\\'");
-        let space = if text.is_empty() { "" } else { " " };
-        write!(text, "{space}{name}='{value}'").expect("a string takes all that is written to it");
-    }
-    text
 }
 
 /// The key of the file for a keyword of libpq.
@@ -256,9 +277,9 @@ fn key_of(keyword: &str) -> &str {
     if keyword == "dbname" { "database" } else { keyword }
 }
 
-fn check_not_empty(url: &Field<SecretString>, report: &mut Report) {
+fn check_not_empty(url: &Field<Secret>, report: &mut Report) {
     if let Some(url) = url.given()
-        && url.value.expose_secret().trim().is_empty()
+        && url.value.text.expose_secret().trim().is_empty()
     {
         report.push(Problem::at(&url.place, "the url is empty").label("this comes to nothing"));
     }

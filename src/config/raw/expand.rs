@@ -10,8 +10,10 @@
 //!
 //! Only `${` means something, so that SQL keeps its `$1` and its `$$ … $$`. What came from outside is not expanded again.
 
-use std::{fs, io};
+use std::io;
+use std::path::{Path, PathBuf};
 
+use crate::config::connection::read;
 use crate::config::wording::quoted;
 
 /// Reads one variable of the environment.
@@ -56,8 +58,8 @@ impl ExpandError {
     }
 }
 
-/// The value, or everything that is wrong with it.
-pub fn expand(text: &str, env: Environment<'_>) -> Result<String, Vec<ExpandError>> {
+/// The value, with the file that it comes from, where it has one; or everything that is wrong with it.
+pub fn expand(text: &str, env: Environment<'_>) -> Result<(String, Option<PathBuf>), Vec<ExpandError>> {
     let mut errors = Vec::new();
     let value = variables(text, env, &mut errors);
     if !errors.is_empty() {
@@ -65,8 +67,14 @@ pub fn expand(text: &str, env: Environment<'_>) -> Result<String, Vec<ExpandErro
     }
     // The prefix must stand in the file itself: a variable cannot turn a value into the name of a file.
     match value.strip_prefix("file:") {
-        Some(path) if text.starts_with("file:/") => read(path).map_err(|error| vec![error]),
-        _ => Ok(value),
+        Some(path) if text.starts_with("file:/") => match read(Path::new(path)) {
+            Ok(found) => Ok((found, Some(path.into()))),
+            Err(source) => Err(vec![ExpandError::File {
+                path: path.to_owned(),
+                source,
+            }]),
+        },
+        _ => Ok((value, None)),
     }
 }
 
@@ -114,20 +122,6 @@ fn variable(
             message: message.unwrap_or_default().to_owned(),
         }),
     }
-}
-
-fn read(path: &str) -> Result<String, ExpandError> {
-    let mut text = fs::read_to_string(path).map_err(|source| ExpandError::File {
-        path: path.to_owned(),
-        source,
-    })?;
-    if text.ends_with('\n') {
-        text.pop();
-        if text.ends_with('\r') {
-            text.pop();
-        }
-    }
-    Ok(text)
 }
 
 fn reason(error: &io::Error) -> String {
@@ -227,7 +221,7 @@ mod tests {
     }
 
     fn expanded(text: &str) -> String {
-        expand(text, &env).unwrap()
+        expand(text, &env).unwrap().0
     }
 
     fn refused(text: &str) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! Takes the keys of one table, one by one. Whatever is wrong with a value becomes a [`Problem`] and reading goes on;
 //! whatever key nobody asked for is unknown.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -11,7 +12,7 @@ use super::reading::{At, Field, Reading};
 use super::{expand, units};
 use crate::config::mask::Secrecy;
 use crate::config::wording::{dotted, listed, nearest, quoted};
-use crate::config::{Place, Problem};
+use crate::config::{Place, Problem, Secret};
 
 type Value<'a> = Spanned<DeValue<'a>>;
 
@@ -53,6 +54,11 @@ impl<'a> Reader<'a> {
         self
     }
 
+    /// Whether a variable of the environment holds anything.
+    pub fn is_set(&self, variable: &str) -> bool {
+        (self.reading.env)(variable).is_some_and(|value| !value.is_empty())
+    }
+
     pub fn report(&self, problem: Problem) {
         self.reading.report(problem);
     }
@@ -66,6 +72,18 @@ impl<'a> Reader<'a> {
         self.read(key, |reader, entry| {
             reader.reading.hide(entry.value, secrecy);
             reader.text(entry, "a string").map(SecretString::from)
+        })
+    }
+
+    /// The same for a value that is read again whenever it is needed, where it has a file of its own.
+    pub fn renewable(&mut self, key: &'static str, secrecy: Secrecy) -> Field<Secret> {
+        self.read(key, |reader, entry| {
+            reader.reading.hide(entry.value, secrecy);
+            let (text, file) = reader.text_and_file(entry, "a string")?;
+            Some(match file {
+                Some(file) => Secret::of_file(text, file),
+                None => Secret::from(SecretString::from(text)),
+            })
         })
     }
 
@@ -247,11 +265,15 @@ impl<'a> Reader<'a> {
 
     /// A string, with all that it takes from outside.
     pub fn text(&self, entry: &Entry<'a>, wanted: &str) -> Option<String> {
+        self.text_and_file(entry, wanted).map(|(text, _)| text)
+    }
+
+    fn text_and_file(&self, entry: &Entry<'a>, wanted: &str) -> Option<(String, Option<PathBuf>)> {
         let DeValue::String(text) = entry.value.get_ref() else {
             return self.mistyped(entry, wanted);
         };
         match expand::expand(text, self.reading.env) {
-            Ok(text) => Some(text),
+            Ok(found) => Some(found),
             Err(errors) => {
                 for error in &errors {
                     self.report_expansion(entry, error);

@@ -10,7 +10,7 @@ use super::reading::{At, Field, Reading};
 use super::tree::{RawSync, read_sync};
 use crate::config::mask::Secrecy;
 use crate::config::wording::{listed, quoted};
-use crate::config::{Deletes, History, Initial, OnLostSlot, Place, Precedence, Problem};
+use crate::config::{Deletes, History, Initial, OnLostSlot, Place, Precedence, Problem, Secret};
 
 /// The whole file.
 pub struct RawConfig {
@@ -27,27 +27,33 @@ pub struct RawConfig {
 pub struct RawSource {
     /// Absent where the file has no such section.
     pub place: Option<Place>,
-    pub url: Field<SecretString>,
+    pub url: Field<Secret>,
     pub host: Field<String>,
     pub port: Field<u64>,
     pub user: Field<String>,
-    pub password: Field<SecretString>,
+    pub password: Field<Secret>,
     pub database: Field<String>,
     pub sslmode: Field<&'static str>,
     pub sslrootcert: Field<String>,
     pub sslcert: Field<String>,
     pub sslkey: Field<String>,
+    /// Whether the environment says, in libpq's way, where the database is.
+    pub host_in_environment: bool,
     pub publication: Field<String>,
     pub slot: Field<String>,
     pub manage: Field<bool>,
     pub column_lists: Field<bool>,
+    pub failover: Field<bool>,
     pub on_lost_slot: Field<OnLostSlot>,
     pub heartbeat: Field<Duration>,
+    pub read_url: Field<Secret>,
+    pub read_wait: Field<Duration>,
+    pub read_fallback: Field<bool>,
 }
 
 #[derive(Default)]
 pub struct RawState {
-    pub url: Field<SecretString>,
+    pub url: Field<Secret>,
     pub schema: Field<String>,
 }
 
@@ -176,31 +182,37 @@ impl RawConfig {
 fn read_source(mut reader: Reader<'_>) -> RawSource {
     let source = RawSource {
         place: Some(reader.place.clone()),
-        url: reader.secret("url", Secrecy::Connection),
+        url: reader.renewable("url", Secrecy::Connection),
         host: reader.string("host"),
         port: reader.count("port"),
         user: reader.string("user"),
-        password: reader.secret("password", Secrecy::Whole),
+        password: reader.renewable("password", Secrecy::Whole),
         database: reader.string("database"),
         sslmode: reader.word("sslmode", &SSL_MODES),
         sslrootcert: reader.string("sslrootcert"),
         sslcert: reader.string("sslcert"),
         sslkey: reader.string("sslkey"),
+        host_in_environment: ["PGHOST", "PGHOSTADDR", "PGSERVICE"]
+            .iter()
+            .any(|name| reader.is_set(name)),
         publication: reader.string("publication"),
         slot: reader.string("slot"),
         manage: reader.boolean("manage"),
         column_lists: reader.boolean("column_lists"),
+        failover: reader.boolean("failover"),
         on_lost_slot: reader.word("on_lost_slot", &ON_LOST_SLOT),
         heartbeat: reader.duration("heartbeat"),
+        read_url: reader.renewable("read_url", Secrecy::Connection),
+        read_wait: reader.duration("read_wait"),
+        read_fallback: reader.boolean("read_fallback"),
     };
-    reader.not_yet(&["failover", "read_url"]);
     reader.finish();
     source
 }
 
 fn read_state(mut reader: Reader<'_>) -> RawState {
     let state = RawState {
-        url: reader.secret("url", Secrecy::Connection),
+        url: reader.renewable("url", Secrecy::Connection),
         schema: reader.string("schema"),
     };
     reader.finish();

@@ -225,8 +225,6 @@ fn a_key_given_twice_shows_both_places() {
 fn what_this_version_lacks_is_refused_and_not_ignored() {
     let text = r#"[source]
 url = "postgres://db/shop"
-failover = true
-read_url = "postgres://replica/shop"
 
 [sinks.search]
 type = "elasticsearch"
@@ -246,30 +244,18 @@ limit = 3
 document = "id"
 "#;
     insta::assert_snapshot!(refused(text), @r#"
-    error: `failover` is not available in this version
-     --> config.toml:3:1
-      |
-    3 | failover = ****
-      | ^^^^^^^^ remove it
-
-    error: `read_url` is not available in this version
-     --> config.toml:4:1
-      |
-    4 | read_url = "***********************"
-      | ^^^^^^^^ remove it
-
     error: the sink type "elasticsearch" is not available in this version
-     --> config.toml:7:8
+     --> config.toml:5:8
       |
-    7 | type = "elasticsearch"
+    5 | type = "elasticsearch"
       |        ^^^^^^^^^^^^^^^
       |
       = help: available: "http" or "stdout"
 
     error: "smoke" is not a type of sink
-      --> config.toml:10:8
-       |
-    10 | type = "smoke"
+      --> config.toml:8:8
+      |
+    8 | type = "smoke"
        |        ^^^^^^^
        |
        = help: available: "http" or "stdout"

@@ -41,7 +41,10 @@ table = "customers"
         sinks,
         syncs,
     } = config;
-    assert_eq!(source.url.expose_secret(), "postgres://app:hunter2@db/shop");
+    assert_eq!(
+        source.connection.text().expose_secret(),
+        "postgres://app:hunter2@db/shop"
+    );
     assert_eq!(
         (source.publication.as_str(), source.slot.as_str(), source.manage),
         ("walsift", "walsift", true)
@@ -50,7 +53,10 @@ table = "customers"
         (source.column_lists, source.on_lost_slot, source.heartbeat),
         (false, OnLostSlot::Resync, Duration::from_secs(10))
     );
-    assert_eq!(state.url.expose_secret(), source.url.expose_secret());
+    assert_eq!(
+        state.connection.text().expose_secret(),
+        source.connection.text().expose_secret()
+    );
     assert_eq!(state.schema, "walsift");
     assert_eq!(
         (retention.succeeded, retention.failed),
@@ -274,10 +280,10 @@ sink = "out"
 "#;
     let config = loaded(text).config;
     assert_eq!(
-        config.source.url.expose_secret(),
+        config.source.connection.text().expose_secret(),
         r"host='db.example' user='app' dbname='shop' sslrootcert='/etc/ca.pem' port='6432' sslmode='verify-full' password='it\'s \\ hunter2'"
     );
-    assert_eq!(config.source.url_place.path, "source.host");
+    assert_eq!(config.source.connection.place.path, "source.host");
     assert!(
         config.print_masked().contains(r"password='***'"),
         "{}",
@@ -354,6 +360,7 @@ changes = {{ invoices = ["id"] }}
     slot = "walsift"
     manage = true
     column_lists = false
+    failover = true
     on_lost_slot = "resync"
     heartbeat = "10s"
 

@@ -12,6 +12,7 @@
 mod programs;
 mod server;
 mod settings;
+mod standby;
 mod watchdog;
 
 pub use server::{Cluster, ClusterError, Shutdown};

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,10 +67,10 @@ pub enum ClusterError {
 /// A Postgres of its own in a folder of its own; dropped, both are gone. Belongs to no runtime.
 #[derive(Debug)]
 pub struct Cluster {
-    programs: PathBuf,
-    folder: PathBuf,
-    port: u16,
-    account: Option<Account>,
+    pub(super) programs: PathBuf,
+    pub(super) folder: PathBuf,
+    pub(super) port: u16,
+    pub(super) account: Option<Account>,
     start_within: Duration,
     log: Arc<Log>,
     /// Held while the server goes or comes, so that two such orders cannot mix.
@@ -79,12 +79,20 @@ pub struct Cluster {
 
 impl Cluster {
     pub async fn start(settings: ClusterSettings) -> Result<Cluster, ClusterError> {
-        let programs = programs::find()?;
-        let account = programs::account()?;
+        Cluster::start_on(&settings, programs::find()?, programs::account()?, |_| Ok(())).await
+    }
+
+    /// `seed` may put a data folder into the cluster's folder; otherwise one is made.
+    pub(super) async fn start_on(
+        settings: &ClusterSettings,
+        programs: PathBuf,
+        account: Option<Account>,
+        seed: impl Fn(&Path) -> io::Result<()>,
+    ) -> Result<Cluster, ClusterError> {
         let mut starts = 0;
         loop {
             starts += 1;
-            let cluster = Cluster::prepare(&settings, programs.clone(), account)?;
+            let cluster = Cluster::prepare(settings, programs.clone(), account, &seed)?;
             match cluster.ready(&*cluster.watchdog.lock().await).await {
                 Ok(()) => {}
                 Err(ClusterError::Ended { log }) if starts < STARTS_MAX && log.contains("could not bind") => continue,
@@ -98,6 +106,7 @@ impl Cluster {
         settings: &ClusterSettings,
         programs: PathBuf,
         account: Option<Account>,
+        seed: impl Fn(&Path) -> io::Result<()>,
     ) -> Result<Cluster, ClusterError> {
         let folder = tempfile::Builder::new().prefix("walsift-").tempdir()?;
         let port = port::listen()?.local_addr()?.port();
@@ -105,6 +114,7 @@ impl Cluster {
         fs::write(&file, settings.file(port, folder.path()))?;
         give(&file, account)?;
         give(folder.path(), account)?;
+        seed(folder.path())?;
         let log = Arc::new(Log::default());
         let watchdog = Watchdog::start(&programs, folder.path(), account, Arc::clone(&log))?;
         Ok(Cluster {
@@ -231,7 +241,7 @@ impl Cluster {
     }
 }
 
-async fn connect(url: &str) -> Result<Client, tokio_postgres::Error> {
+pub(super) async fn connect(url: &str) -> Result<Client, tokio_postgres::Error> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     // Ends with the client; what went wrong, the client is told too.
     tokio::spawn(connection);

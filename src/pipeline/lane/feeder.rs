@@ -16,6 +16,7 @@ use crate::metrics as names;
 use crate::pg;
 use crate::pipeline::backoff::Backoff;
 use crate::pipeline::engine::chain;
+use crate::pipeline::reading::ReadError;
 use crate::pipeline::schema;
 use crate::queue::{self, ClaimError, Demand, Priority};
 use crate::record::Ending;
@@ -146,7 +147,7 @@ impl Feeder<'_> {
             })
             .collect();
         let mut state = self.lane.engine.state.get().await?;
-        let claimed = queue::claim(&mut state, &demands, self.lane.worker.id).await?;
+        let claimed = queue::claim(&mut state, &demands, &self.lane.worker).await?;
         if claimed.iter().all(Vec::is_empty) {
             let routes: Vec<_> = demands.iter().map(|demand| demand.route).collect();
             let due = queue::next_due(&state, &routes).await?;
@@ -225,8 +226,15 @@ impl Feeder<'_> {
     async fn documents(&self, keys: &[SubjectKey], priority: Priority) -> Result<Vec<Built>, BuildError> {
         let engine = &self.lane.engine;
         let _place = engine.builders.enter(priority).await;
-        let source = engine.source.get().await?;
-        build::build(&source, &engine.plans[self.lane.sync], &self.ignored, keys).await
+        let client = engine.reading.session().await.map_err(|error| match error {
+            ReadError::Source(error) => BuildError::Unreachable(error),
+            other => BuildError::Transient(other.to_string()),
+        })?;
+        let built = build::build(&client, &engine.plans[self.lane.sync], &self.ignored, keys).await;
+        if let Err(BuildError::Transient(why)) = &built {
+            engine.reading.has_failed(why);
+        }
+        built
     }
 
     async fn hand_out(&self, subjects: Vec<Subject>, built: &[Built]) {

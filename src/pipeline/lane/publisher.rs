@@ -52,6 +52,7 @@ async fn deliver(outlet: &Outlet<'_>, mut parcel: Parcel) -> Result<Accepted, En
     }
     // The lease may have been renewed since the document was built.
     parcel.delivery.deadline = lane.worker.lease.expires();
+    lane.engine.recent.note(outlet.route.id, &parcel.claimed.job.key);
     failpoint::die_at("publish-before-send");
     let started_at = SystemTime::now();
     let outcome = sink.sink.deliver(&parcel.delivery).await;

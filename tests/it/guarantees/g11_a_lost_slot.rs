@@ -1,8 +1,11 @@
 //! G11: a lost slot is noticed, recreated if the configuration allows, and a full reconcile follows in which digests hold
 //! back everything that did not change.
 
+use serde_json::Value;
+use walsift::demo::ClusterSettings;
+
 use super::journal::paths;
-use crate::world::{DEADLINE, SHOP, SHOP_ORDERS, World, eventually};
+use crate::world::{DEADLINE, SHOP, SHOP_ORDERS, World, eventually, field};
 
 /// The server lets go of a slot a moment after its reader has left.
 async fn slot_is_free(world: &World) {
@@ -128,4 +131,92 @@ async fn g11_a_slot_that_is_dropped_under_a_running_engine_is_made_anew() {
     world.assert_converged(SHOP_ORDERS, "/orders/").await;
     assert_eq!(paths(world.receiver()), ["/orders/3".to_owned()].into());
     assert_eq!(engine.admin("/readyz").await.0, 200);
+}
+
+/// The server gives up the slot, as it does where `max_slot_wal_keep_size` is set and nobody reads.
+#[tokio::test]
+async fn g11_a_slot_that_the_server_gave_up_is_made_anew() {
+    let settings = ClusterSettings {
+        max_slot_wal_keep_size: Some("1MB".to_owned()),
+        ..ClusterSettings::default()
+    };
+    let world = World::apart(settings).await;
+    world.shop().await;
+    world.stock_shop(3, 30).await;
+    let config = world.config(SHOP);
+    let mut engine = world.synced(&config).await;
+    engine.terminate();
+    engine.wait_exit(DEADLINE).await;
+    world
+        .sql("update orders set status = 'unseen' where id = 3; delete from orders where id = 4")
+        .await;
+    let status = async || {
+        let output = world
+            .walsift(&["status", "--json", "--config", config.to_str().unwrap()])
+            .await;
+        let status: Value = serde_json::from_slice(&output.stdout).unwrap();
+        status["slot"].clone()
+    };
+    assert_eq!(status().await["standing"], "safe");
+    world.sql("create table diary (text text)").await;
+    for _ in 0..3 {
+        world
+            .sql("insert into diary select repeat('x', 1000) from generate_series(1, 20000)")
+            .await;
+        world.sql("select pg_switch_wal()").await;
+        world.sql("checkpoint").await;
+    }
+    let slot = status().await;
+    assert_eq!(
+        (&slot["standing"], &slot["active"]),
+        (&Value::from("lost"), &Value::from(false)),
+        "{slot}"
+    );
+    world.receiver().clear_journal();
+
+    let engine = world.synced(&config).await;
+    world.assert_converged(SHOP_ORDERS, "/orders/").await;
+    assert_eq!(world.requests(), ["DELETE /orders/4", "PUT /orders/3"]);
+    assert!(
+        engine
+            .log()
+            .iter()
+            .any(|line| line.contains("the server has given up the slot"))
+    );
+    assert_eq!(status().await["standing"], "safe");
+}
+
+/// Before that it is said: in the log, in the metrics, and by `status`.
+#[tokio::test]
+async fn g11_a_slot_that_will_be_given_up_is_warned_of() {
+    let settings = ClusterSettings {
+        max_slot_wal_keep_size: Some("48MB".to_owned()),
+        ..ClusterSettings::default()
+    };
+    let world = World::apart(settings).await;
+    world.shop().await;
+    world.stock_shop(3, 30).await;
+    let config = world.config(&format!("{SHOP}\n[source]\nheartbeat = \"100ms\"\n"));
+    let engine = world.synced(&config).await;
+    // A transaction that has written, and stays open, keeps the server from letting go of WAL.
+    let open = world.connect().await;
+    open.batch_execute("begin; update orders set status = 'open' where id = 1")
+        .await
+        .unwrap();
+    world.sql("create table diary (text text)").await;
+    world
+        .sql("insert into diary select repeat('x', 1000) from generate_series(1, 30000)")
+        .await;
+    let warned = |line: &Value| field(line, "message").is_some_and(|message| message.contains("will be lost"));
+    engine.wait_for_log(DEADLINE, "the warning", warned).await;
+    // All but the open transaction is read soon; it is what holds the slot then.
+    let said = eventually(DEADLINE, "who holds the slot", async || {
+        let output = world.walsift(&["status", "--config", config.to_str().unwrap()]).await;
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.contains("for an open transaction").then_some(text)
+    });
+    let text = said.await;
+    assert!(text.contains("before it is in danger"), "{text}");
+    assert!(engine.metric("walsift_slot_kept_bytes", &[]).await > 20 << 20);
+    assert_eq!(engine.metric("walsift_slot_standing", &[("standing", "safe")]).await, 1);
 }

@@ -3,6 +3,7 @@
 mod burst;
 mod g10_the_source_is_safe;
 mod g11_a_lost_slot;
+mod g11_another_server;
 mod g12_a_bad_configuration;
 mod g13_secrets;
 mod g1_no_change_is_lost;

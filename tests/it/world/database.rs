@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, OnceCell};
-use tokio_postgres::types::{FromSqlOwned, ToSql};
+use tokio_postgres::types::{FromSqlOwned, PgLsn, ToSql};
 use tokio_postgres::{Client, NoTls, Row};
 use walsift::demo::{Cluster, ClusterSettings, Receiver};
 
-use super::eventually::try_eventually;
+use super::eventually::{DEADLINE, eventually, try_eventually};
 
 /// Started by the first test that needs it. Statics are never dropped; the server goes when this process does.
 static CLUSTER: OnceCell<Arc<Cluster>> = OnceCell::const_new();
@@ -23,6 +23,8 @@ const CLEAN_UP_WITHIN: Duration = Duration::from_secs(10);
 /// A database, a receiver and a folder, made for one test and gone with it.
 pub struct World {
     cluster: Arc<Cluster>,
+    /// Servers that the database was on before; they hold the folder.
+    former: Vec<Arc<Cluster>>,
     database: String,
     slot: String,
     folder: PathBuf,
@@ -51,6 +53,7 @@ impl World {
             folder: cluster.create_folder(&database).unwrap(),
             receiver: Receiver::new().await.unwrap(),
             client: Mutex::new(None),
+            former: Vec::new(),
             cluster,
             database,
         }
@@ -60,8 +63,30 @@ impl World {
         &self.cluster
     }
 
+    /// From now on the database is the one on this server, which has followed the one before.
+    pub fn follow(&mut self, cluster: Cluster) {
+        self.former
+            .push(std::mem::replace(&mut self.cluster, Arc::new(cluster)));
+        self.client = Mutex::new(None);
+    }
+
+    /// Waits until `standby` has replayed all that was committed so far.
+    pub async fn replayed_by(&self, standby: &Cluster) {
+        let written: PgLsn = self.value("select pg_current_wal_flush_lsn()").await;
+        let client = connect(&standby.url(&self.database)).await.unwrap();
+        let replayed = async || {
+            let row = client.query_one("select pg_last_wal_replay_lsn()", &[]).await.unwrap();
+            (row.get::<_, Option<PgLsn>>(0) >= Some(written)).then_some(())
+        };
+        eventually(DEADLINE, "the standby has replayed all", replayed).await;
+    }
+
     pub fn receiver(&self) -> &Receiver {
         &self.receiver
+    }
+
+    pub fn database(&self) -> &str {
+        &self.database
     }
 
     /// The URL of this world's database, over TCP.
