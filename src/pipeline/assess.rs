@@ -87,7 +87,7 @@ pub(super) async fn assess(
 }
 
 /// How often it is tried to see a catalogue that keeps changing at one moment.
-const TRIES: usize = 3;
+pub(super) const TRIES: usize = 3;
 
 async fn judge_all(
     client: &mut pg::Client,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::assess::{self, TRIES};
 use super::publication;
 use crate::catalog::{self, Catalog, Table};
 use crate::config::{Config, Place, Problem};
@@ -57,7 +58,7 @@ pub async fn prepare(config: &Config, source: &pg::Pool) -> Result<Prepared, Pre
         catalog,
         plans,
         problems,
-    } = fit(&mut client, config, &by_name(&sinks)).await?;
+    } = fit_standing_still(&mut client, config, &by_name(&sinks)).await?;
     elsewhere.extend(problems);
     Ok(Prepared {
         catalog,
@@ -81,6 +82,22 @@ pub(super) struct Fitting {
     /// Of all of them or of none.
     pub plans: Vec<SyncPlan>,
     pub problems: Vec<Problem>,
+}
+
+/// As [`fit`]; what is found amiss only counts if the tables stood still meanwhile.
+async fn fit_standing_still(
+    client: &mut pg::Client,
+    config: &Config,
+    sinks: &Sinks<'_>,
+) -> Result<Fitting, PrepareError> {
+    for _ in 0..TRIES {
+        let before = assess::digest(client, config).await?;
+        let fitting = fit(client, config, sinks).await?;
+        if fitting.problems.is_empty() || assess::digest(client, config).await? == before {
+            return Ok(fitting);
+        }
+    }
+    Err(PrepareError::Moving)
 }
 
 /// Plans the syncs, and has Postgres judge of all they would have it do.
