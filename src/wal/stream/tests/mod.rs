@@ -177,6 +177,12 @@ impl Server {
         self.0.write_all(&data(message)).await.unwrap();
     }
 
+    /// As [`Server::send`], at a time by the server's clock, in µs since 2000.
+    async fn send_at(&mut self, micros: i64, message: &[u8]) {
+        let header = [b"w".as_slice(), &[0; 16], &micros.to_be_bytes()].concat();
+        self.write(b'd', &[&header, message].concat()).await;
+    }
+
     async fn keep_alive(&mut self, wal_end: Lsn) {
         self.0.write_all(&keep_alive(wal_end, false)).await.unwrap();
     }
