@@ -168,23 +168,23 @@ async fn only_a_reader_that_is_behind_waits_for_more() {
     });
     // Sent a millisecond, and a second, after the commit.
     for (sent_at, waits) in [(micros + 1000, false), (micros + 1_000_000, true)] {
-        let began = Instant::now();
+        let since = Instant::now();
         server.send_at(sent_at, &begin).await;
         stream.next().await.unwrap();
-        assert_eq!(began.elapsed(), Duration::ZERO);
+        assert_eq!(since.elapsed(), Duration::ZERO);
         server.send_at(sent_at, b"I1").await;
         stream.next().await.unwrap();
-        assert_eq!(began.elapsed() >= rhythm.gather, waits);
+        assert_eq!(since.elapsed() >= rhythm.gather, waits);
     }
     // A read that has brought much is followed by the next at once, however late.
-    let began = Instant::now();
+    let since = Instant::now();
     for _ in 0..2 {
         let row = vec![b'I'; 1 << 20];
         let sent = async { server.send_at(micros + 1_000_000, &row).await };
         let ((), event) = tokio::join!(sent, stream.next());
         event.unwrap();
     }
-    assert!(began.elapsed() < rhythm.gather * 2);
+    assert!(since.elapsed() < rhythm.gather * 2);
 }
 
 #[tokio::test]
