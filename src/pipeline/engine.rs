@@ -166,6 +166,13 @@ impl Engine {
         }
     }
 
+    /// Closes what is open to servers, which may not be the right ones any more.
+    pub(super) fn hang_up(&self) {
+        for pool in [&self.source, &self.quick_source, &self.state] {
+            pool.hang_up();
+        }
+    }
+
     /// A relation of the stream, under the name that its table has in the plans: it may have had another one when its rows
     /// were written, or have another one now.
     pub(super) fn as_planned(&self, mut relation: Relation) -> Relation {

@@ -132,14 +132,14 @@ impl<'a> Intake<'a> {
             let slot = engine.config.source.slot.clone();
             return Err(StreamError::SlotInUse { slot }.into());
         }
-        let start = tokio::select! {
+        let opened = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            start = setup::find_start(engine, routes) => start?,
+            opened = open(engine, routes) => opened,
         };
-        let stream = tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            stream = open(engine, start.lsn) => stream?,
-        };
+        if let Err(IntakeError::Setup(SetupError::TwoServers)) = &opened {
+            engine.hang_up();
+        }
+        let (start, stream) = opened?;
         // The slot is ours: nobody else maps changes from here on.
         setup::take_over(engine, routes).await?;
         tracing::info!(slot = engine.config.source.slot, lsn = %start.lsn, "reading the slot");
@@ -365,14 +365,16 @@ fn heartbeat(period: Duration) -> Interval {
     heartbeat
 }
 
-/// Logs in and takes the slot.
-async fn open(engine: &Engine, start: Lsn) -> Result<WalStream, StreamError> {
+/// Logs in, finds where to go on, and takes the slot.
+async fn open(engine: &Engine, routes: &Routes) -> Result<(Progress, WalStream), IntakeError> {
+    let mut session = Session::open(&engine.source_dsn).await?;
+    let start = setup::find_start(engine, routes, &mut session).await?;
     let source = &engine.config.source;
     let reading = Reading {
         slot: source.slot.clone(),
         publication: source.publication.clone(),
-        start,
+        start: start.lsn,
         buffer_bytes: engine.config.engine.memory_bytes / 4,
     };
-    Session::open(&engine.source_dsn).await?.start(&reading).await
+    Ok((start, session.start(&reading).await?))
 }

@@ -18,7 +18,7 @@ use crate::failpoint;
 use crate::pg::{self, Session, Snapshot};
 use crate::queue::{self, Kind, NewVisit, Priority, Progress, Route, RouteId, Running};
 use crate::record::{self, MigrateError};
-use crate::wal;
+use crate::wal::{self, StreamError};
 
 /// Longest that a migration of the state schema may take.
 const MIGRATION_TIMEOUT: Duration = Duration::from_mins(10);
@@ -33,6 +33,10 @@ pub(super) enum SetupError {
     Migrate(#[from] MigrateError),
     #[error("{0}; with on_lost_slot = \"resync\" it would be made anew and every subject visited")]
     LostSlot(Gap),
+    #[error("cannot ask the server what it is")]
+    Stream(#[from] StreamError),
+    #[error("statements reach another server than the stream; there may be a failover under way")]
+    TwoServers,
     #[error("the tables change faster than the publication can follow")]
     Unsettled,
     /// A process with another configuration was quicker.
@@ -70,7 +74,11 @@ pub(super) fn configured(sync: &Sync) -> String {
 }
 
 /// For the process that is about to read: publication and slot, and where the stream goes on.
-pub(super) async fn find_start(engine: &Engine, routes: &Routes) -> Result<Progress, SetupError> {
+pub(super) async fn find_start(
+    engine: &Engine,
+    routes: &Routes,
+    session: &mut wal::Session,
+) -> Result<Progress, SetupError> {
     let mut state = engine.state.get().await?;
     // The lock is held by a transaction that writes nothing until the slot is there: making a slot waits for every
     // transaction that has written, so one of our own would make it wait for ever.
@@ -85,8 +93,7 @@ pub(super) async fn find_start(engine: &Engine, routes: &Routes) -> Result<Progr
     let mut source = engine.source.get().await?;
     publication::keep(engine, routes, &mut source).await?;
     failpoint::die_at("setup-after-publication");
-    let server = wal::read_identity(&**source).await?;
-    let progress = beginning::find(engine, server, &[], &source, &tx).await?;
+    let progress = beginning::find(engine, session, &source, &tx).await?;
     failpoint::die_at("setup-after-slot");
     tx.commit().await?;
     Ok(progress)

@@ -97,6 +97,14 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Session<S> {
         history.ok_or_else(|| StreamError::Protocol("a timeline history that cannot be read".to_owned()))
     }
 
+    /// Lets standbys keep a copy of the slot, which nobody may be reading. For servers of version 17 and later.
+    pub async fn keep_through_failover(&mut self, slot: &str) -> Result<(), StreamError> {
+        let slot = pg::identifier(slot);
+        self.query(&format!("ALTER_REPLICATION_SLOT {slot} (FAILOVER true)"))
+            .await?;
+        Ok(())
+    }
+
     /// Takes the slot. With `Ok`, it is ours and the server has agreed to stream, which it does before it looks at any
     /// WAL: a slot with much to catch up on takes no longer than another.
     pub async fn start(mut self, reading: &Reading) -> Result<WalStream, StreamError> {
