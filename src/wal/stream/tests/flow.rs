@@ -156,7 +156,7 @@ async fn a_dropped_stream_leaves() {
 #[tokio::test(start_paused = true)]
 async fn only_a_reader_that_is_behind_waits_for_more() {
     let rhythm = Rhythm {
-        gather: Duration::from_secs(60),
+        gather: Duration::from_mins(1),
         ..CALM
     };
     let (mut stream, mut server) = stream(reading(), rhythm).await;

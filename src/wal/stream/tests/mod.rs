@@ -24,11 +24,11 @@ const PIPE_BYTES: usize = 4096;
 /// A rhythm in which nothing happens by the clock alone.
 const CALM: Rhythm = Rhythm {
     confirm: Duration::from_millis(1),
-    ask: Duration::from_secs(3600),
-    silence_max: Duration::from_secs(7200),
-    server_timeout: Duration::from_secs(3600),
+    ask: Duration::from_hours(1),
+    silence_max: Duration::from_hours(2),
+    server_timeout: Duration::from_hours(1),
     gather: Duration::ZERO,
-    leave: Duration::from_secs(3600),
+    leave: Duration::from_hours(1),
 };
 
 /// One in which a silent server is found out soon.
