@@ -18,6 +18,7 @@ mod language;
 mod layers;
 mod messages;
 mod oracle;
+mod pgoutput;
 mod plan;
 mod publication;
 mod random;
@@ -29,6 +30,7 @@ mod shop;
 mod statements;
 mod status;
 mod syncs;
+mod torture;
 mod transport;
 #[allow(dead_code, reason = "a helper may be there before the first test that needs it")]
 mod world;

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio_postgres::error::SqlState;
 use walsift::pg::{self, Dsn, Pool, Session};
 
 use super::server::{port, session};
@@ -86,7 +87,7 @@ async fn a_statement_may_take_the_time_that_it_is_given() {
     };
     let client = pg::connect(&world.url().parse().unwrap(), &quick).await.unwrap();
     let error = client.query_one("select pg_sleep(60)", &[]).await.unwrap_err();
-    assert_eq!(error.code().map(|code| code.code()), Some("57014"), "{error:?}");
+    assert_eq!(error.code().map(SqlState::code), Some("57014"), "{error:?}");
     client.query_one("select 1", &[]).await.unwrap();
 }
 

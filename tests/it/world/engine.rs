@@ -117,6 +117,12 @@ impl Engine {
         }
     }
 
+    /// How it has ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()?;
+        Some(self.reap())
+    }
+
     /// Waits until it has ended by itself.
     pub async fn wait_exit(&mut self, within: Duration) -> ExitStatus {
         let deadline = Instant::now() + within;
