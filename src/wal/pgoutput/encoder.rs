@@ -1,4 +1,5 @@
 //! The other side of the decoder, for tests and fuzzing only: writes what a server would send.
+
 use super::super::{Relation, ReplicaIdentity};
 use super::{Content, Message, OldKind, OldTuple, Tuple, Value, postgres_micros};
 
