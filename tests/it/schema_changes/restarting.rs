@@ -1,7 +1,7 @@
 //! A start while the tables are not as they should be.
 
 use super::{CUSTOMERS, shop_and_customers};
-use crate::world::{DEADLINE, SHOP_ORDERS, World};
+use crate::world::{DEADLINE, SHOP, SHOP_ORDERS, World};
 
 #[tokio::test]
 async fn a_start_after_a_migration_that_broke_one_sync_goes_on_with_the_others() {
@@ -55,4 +55,21 @@ async fn a_sync_that_was_added_and_does_not_fit_is_refused() {
     let mut engine = world.engine(&world.config(&more));
     assert_eq!(engine.wait_exit(DEADLINE).await.code(), Some(2));
     assert!(engine.log().iter().any(|line| line.contains("nowhere")));
+}
+
+/// The catalogue still has the column when it is read, and no longer when Postgres is asked about the statements.
+#[tokio::test]
+async fn a_column_that_goes_during_a_start_does_not_matter_if_no_document_reads_it() {
+    let world = World::with_shop().await;
+    world.stock_shop(3, 10).await;
+    world.sql("alter table order_lines add shelf text").await;
+    let migration = world.connect().await;
+    let drops = "begin; alter table order_lines drop shelf";
+    migration.batch_execute(drops).await.unwrap();
+    let _engine = world.engine(&world.config(SHOP));
+    let waits = "select count(*) > 0 from pg_locks where not granted and relation = 'order_lines'::regclass";
+    world.wait_until_true(waits).await;
+    migration.batch_execute("commit").await.unwrap();
+    world.settled().await;
+    world.assert_converged(SHOP_ORDERS, "/orders/").await;
 }
