@@ -165,6 +165,8 @@ async fn g11_after_a_failover_with_the_slot_reading_goes_on() {
         .unwrap();
     tokio::spawn(connection);
     let synced = async || {
+        // The standby takes the slot over for good once it has moved past where the standby began.
+        world.settled().await;
         let statement = "select from pg_replication_slots where slot_name = $1 and synced and not temporary";
         client.query_opt(statement, &[&name]).await.unwrap().map(|_| ())
     };
@@ -187,4 +189,47 @@ async fn g11_after_a_failover_with_the_slot_reading_goes_on() {
     let visited = engine.log().iter().any(|line| line.contains("may have been missed"));
     assert!(!visited);
     assert_one_at_a_time(world.receiver());
+}
+
+/// The state went back with the source, and does not know of the last deliveries; the process that made them does.
+#[tokio::test]
+async fn g11_what_a_failover_made_the_state_forget_is_sent_again() {
+    let mut world = World::apart(ClusterSettings::default()).await;
+    let standby = world.cluster().standby(ClusterSettings::default()).await.unwrap();
+    world.shop().await;
+    world.stock_shop(3, 20).await;
+    let (one, other) = (world.cluster().url(world.database()), standby.url(world.database()));
+    let host = |url: &str| url.split(['@', '/']).nth(3).unwrap().to_owned();
+    let url = format!(
+        "postgresql://postgres@{},{}/{}",
+        host(&one),
+        host(&other),
+        world.database()
+    );
+    let config = world.config(&format!("{SHOP}\n[source]\nurl = \"{url}\"\nfailover = false\n"));
+    let engine = world.synced(&config).await;
+    let held = |world: &World, what: &str| {
+        let held = |held: &&walsift::demo::Held| held.body.contains(what);
+        world
+            .receiver()
+            .look(|ledger| ledger.held().values().filter(held).count())
+    };
+
+    world.replayed_by(&standby).await;
+    standby.halt(Shutdown::Fast).await.unwrap();
+    world.sql("update orders set status = 'lost' where id <= 7").await;
+    let lost = async || (held(&world, "lost") == 7).then_some(());
+    eventually(DEADLINE, "what will be lost", lost).await;
+    world.cluster().halt(Shutdown::Kill).await.unwrap();
+    standby.resume().await.unwrap();
+    standby.promote().await.unwrap();
+    world.follow(standby);
+
+    // By what the state has on record, not one of the seven would differ.
+    let taken_back = async || (held(&world, "lost") == 0).then_some(());
+    eventually(DEADLINE, "nothing lost at the sink", taken_back).await;
+    world.settled().await;
+    world.assert_converged(SHOP_ORDERS, "/orders/").await;
+    assert_one_at_a_time(world.receiver());
+    assert!(gap(&engine).await.contains("is gone"));
 }

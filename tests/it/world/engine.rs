@@ -50,6 +50,10 @@ fn walsift(folder: &Path) -> Command {
         .current_dir(folder)
         .env_remove("FAILPOINTS")
         .env_remove("RUST_LOG");
+    // Those of libpq, but not those by which the tests find a server.
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PG")) {
+        command.env_remove(name);
+    }
     command
 }
 
