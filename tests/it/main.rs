@@ -29,7 +29,7 @@ mod shop;
 mod statements;
 mod status;
 mod syncs;
-mod transport;
 mod torture;
+mod transport;
 #[allow(dead_code, reason = "a helper may be there before the first test that needs it")]
 mod world;

@@ -16,6 +16,7 @@ const WITHIN: Duration = Duration::from_secs(90);
 const CUSTOMER: u32 = 900_001;
 const ORDER: u32 = 900_001;
 const DOUBTFUL_ORDER: u32 = 900_002;
+const HIDDEN_ORDER: u32 = 900_003;
 
 /// One at a time.
 #[derive(Default)]
@@ -61,6 +62,21 @@ impl Canary {
             "insert into orders values ({id}, '{status}') on conflict (id) do update set status = excluded.status"
         );
         self.run(world, &statement).await;
+    }
+
+    /// A change of an order nobody else changes is in the WAL, and is seen by nobody for as long as its commit waits for a
+    /// standby.
+    pub async fn hides(&self, world: &World, number: u32) {
+        let statement = format!(
+            "begin; set local synchronous_commit = on;
+             insert into orders values ({HIDDEN_ORDER}, 'hidden {number}') on conflict (id) do update set status = excluded.status;
+             commit"
+        );
+        // A session of its own, as others may be needed meanwhile. Where it is lost, so may be the change.
+        let mut session = None;
+        if let Some(client) = connected(world, &mut session).await {
+            let _ = client.batch_execute(&statement).await;
+        }
     }
 
     /// What is written now is confirmed.

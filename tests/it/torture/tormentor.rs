@@ -149,8 +149,12 @@ impl Tormentor<'_> {
             _ => {
                 let _begun = self.faults.begin(Kind::CommitsHeld);
                 self.wait_for_standby("nobody").await;
-                self.idle(300..2_000).await;
-                self.wait_for_standby("").await;
+                let (world, canary, number) = (self.world, self.canary, self.rng.u32(..));
+                let shown = async {
+                    self.idle(500..2_500).await;
+                    self.wait_for_standby("").await;
+                };
+                tokio::join!(canary.hides(world, number), shown);
             }
         }
     }
