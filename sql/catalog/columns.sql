@@ -8,8 +8,16 @@ select a.attrelid as table_oid,
        case when t.typtype = 'd' then t.typbasetype else t.oid end as type_oid,
        t.typtype::text as type_kind,
        coalesce(l.collisdeterministic, true) as deterministic,
-       a.attnotnull as not_null,
+       -- From version 18 on the constraint may be one that older rows need not fulfil.
+       a.attnotnull
+           and not exists (select from pg_constraint n
+                            where n.conrelid = a.attrelid
+                              and n.contype = 'n'
+                              and n.conkey[1] = a.attnum
+                              and not n.convalidated) as not_null,
        a.attgenerated <> '' as generated,
+       -- Made when it is read, from version 18 on.
+       a.attgenerated = 'v' as is_virtual,
        -- The transaction that wrote this row of the catalogue.
        a.xmin::text::bigint as version
   from pg_attribute a

@@ -57,6 +57,7 @@ pub async fn load(client: &impl GenericClient, names: &[TableName]) -> Result<Ca
             deterministic: row.get("deterministic"),
             not_null: row.get("not_null"),
             generated: row.get("generated"),
+            is_virtual: row.get("is_virtual"),
             version: row.get("version"),
         });
     }
@@ -76,7 +77,12 @@ pub async fn load(client: &impl GenericClient, names: &[TableName]) -> Result<Ca
         .query(include_str!("../../sql/catalog/foreign_keys.sql"), &[&ids])
         .await?
     {
-        catalog.foreign_keys.push(ForeignKey {
+        let keys = if row.get("by_period") {
+            &mut catalog.period_keys
+        } else {
+            &mut catalog.foreign_keys
+        };
+        keys.push(ForeignKey {
             name: row.get("name"),
             table: row.get("table_oid"),
             columns: row.get("columns"),

@@ -13,6 +13,8 @@ pub struct Catalog {
     pub(super) names: HashMap<TableName, TableId>,
     pub(super) tables: HashMap<TableId, Table>,
     pub(super) foreign_keys: Vec<ForeignKey>,
+    /// Those whose last columns are periods: one covers the other, equal they seldom are.
+    pub(super) period_keys: Vec<ForeignKey>,
 }
 
 #[derive(Debug, Clone)]
@@ -77,6 +79,8 @@ pub struct Column {
     pub deterministic: bool,
     pub not_null: bool,
     pub generated: bool,
+    /// Generated when it is read.
+    pub is_virtual: bool,
     /// Another one whenever the column was changed: given another name or type, or its values by `using`, none of which
     /// is in the WAL as changes of rows.
     pub version: i64,
@@ -130,6 +134,14 @@ impl Catalog {
         self.foreign_keys
             .iter()
             .filter(move |key| key.table == table && key.referenced == referenced)
+    }
+
+    /// The name of a foreign key between two tables that compares periods, whichever of them refers to the other.
+    pub fn period_key(&self, one: TableId, other: TableId) -> Option<&str> {
+        let ends = [(one, other), (other, one)];
+        let mut keys = self.period_keys.iter();
+        let key = keys.find(|key| ends.contains(&(key.table, key.referenced)))?;
+        Some(&key.name)
     }
 }
 
@@ -200,11 +212,21 @@ impl Table {
         narrowing.rev().max_by_key(leading)
     }
 
+    /// The generated columns that are made when they are read. None of them can be published, so Postgres rejects updates
+    /// and deletes of a published table where they are in the replica identity, as with [`Identity::Full`].
+    pub fn virtual_columns(&self) -> impl Iterator<Item = &str> {
+        let columns = self.columns.iter();
+        columns
+            .filter(|column| column.is_virtual)
+            .map(|column| column.name.as_str())
+    }
+
     /// The columns of an old row that the WAL carries; `None` if Postgres would reject updates and deletes of a
     /// published table.
     pub fn identity_columns(&self) -> Option<Vec<String>> {
         let of = |index: &Index| self.column_names(&index.columns);
         match self.identity {
+            Identity::Full if self.virtual_columns().next().is_some() => None,
             Identity::Full => Some(self.columns.iter().map(|column| column.name.clone()).collect()),
             // A primary key that is deferrable is none.
             Identity::Default => {
@@ -216,17 +238,18 @@ impl Table {
         }
     }
 
-    /// A unique index over columns that are never null, among them all of `needed`: fit to be the replica identity.
+    /// A unique index over columns that are never null and not generated, among them all of `needed`: fit to be the
+    /// replica identity.
     pub fn identity_index_for(&self, needed: &[String]) -> Option<&Index> {
         let needed = self.column_numbers(needed)?;
-        let never_null = |number: &i16| {
+        let fits = |number: &i16| {
             self.columns
                 .iter()
-                .any(|column| column.number == *number && column.not_null)
+                .any(|column| column.number == *number && column.not_null && !column.generated)
         };
         self.indexes
             .iter()
-            .filter(|index| index.is_unique && index.columns.iter().all(never_null))
+            .filter(|index| index.is_unique && index.columns.iter().all(fits))
             .find(|index| needed.iter().all(|number| index.columns.contains(number)))
     }
 }

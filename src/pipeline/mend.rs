@@ -29,8 +29,9 @@ pub async fn fixes(config: &Config, prepared: &Prepared, source: &pg::Pool) -> R
         let client = source.get().await?;
         let tables = super::prepare::tables(config, &prepared.catalog);
         let name = &config.source.publication;
+        let version = wal::read_version(&**client).await?;
         let publication = wal::read_publication(&**client, name).await?;
-        fixes.extend(wal::publication_fixes(publication.as_ref(), name, &tables));
+        fixes.extend(wal::publication_fixes(publication.as_ref(), name, &tables, version));
     }
     Ok(fixes)
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::path::{self, Entry, Heard};
 use super::{Trunk, grow};
-use crate::catalog::{Catalog, Fix, FixKind, Locks, Table, TableId, TableKind};
+use crate::catalog::{Catalog, Fix, FixKind, Identity, Locks, Table, TableId, TableKind};
 use crate::config::{Config, Place, Problem};
 use crate::pg::identifier;
 
@@ -111,11 +111,15 @@ impl<'a> Need<'a> {
             .filter(|(column, _)| lacks(column))
             .map(|(column, _)| column.as_str())
             .collect();
-        let summary = if carried.is_none() {
+        let rejected = "postgres would reject updates and deletes once it is published";
+        let summary = if carried.is_none() && table.identity == Identity::Full {
             format!(
-                "`{}` has no replica identity: postgres would reject updates and deletes once it is published",
-                table.name
+                "the replica identity of `{}` has {}: {rejected}",
+                table.name,
+                self.virtual_ones()
             )
+        } else if carried.is_none() {
+            format!("`{}` has no replica identity: {rejected}", table.name)
         } else {
             format!(
                 "the replica identity of `{}` does not carry {}",
@@ -129,10 +133,26 @@ impl<'a> Need<'a> {
                 .help
                 .push("without the old value a row that moves or goes would leave its old subject stale".to_owned());
         }
-        Some(Finding::new(problem, self.fixes()))
+        let fixes = self.fixes();
+        if fixes.is_empty() {
+            let help = format!(
+                "old rows cannot be carried whole, as {} cannot be published: store what it generates, or make {} \
+                 not null",
+                self.virtual_ones(),
+                missing.join(", ")
+            );
+            problem.help.push(help);
+            return Some(Finding { problem, fixes });
+        }
+        Some(Finding::new(problem, fixes))
     }
 
-    /// By an index that fits, by one that can be made, or else by carrying whole old rows.
+    fn virtual_ones(&self) -> String {
+        let columns: Vec<&str> = self.table.virtual_columns().collect();
+        format!("the virtual generated column {}", columns.join(", "))
+    }
+
+    /// By an index that fits, by one that can be made, or else by carrying whole old rows. None where nothing can.
     fn fixes(&self) -> Vec<Fix> {
         let needed: Vec<String> = self.columns.iter().map(|(column, _)| column.clone()).collect();
         if let Some(index) = self.table.identity_index_for(&needed) {
@@ -154,6 +174,9 @@ impl<'a> Need<'a> {
             let identity = self.identity(&format!("using index {index}"));
             let purpose = format!("a replica identity for `{}`", self.table.name);
             return vec![new_index(self.table, &columns, Some(&index), purpose), identity];
+        }
+        if self.table.virtual_columns().next().is_some() {
+            return Vec::new();
         }
         let mut fix = self.identity("full");
         // The rows of a partitioned table are in its partitions, each with an identity of its own.

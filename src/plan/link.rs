@@ -210,6 +210,11 @@ fn foreign_key_link(node: &Node, here: &Table, there: &Table, catalog: &Catalog)
     for (name, link) in &candidates {
         problem.help.push(format!("{name}: on = {{ {} }}", written_pairs(link)));
     }
+    if let Some(name) = catalog.period_key(here.id, there.id) {
+        let help =
+            format!("{name} compares periods: link by its other columns, and say with `where` which periods count");
+        problem.help.push(help);
+    }
     if candidates.is_empty() {
         problem
             .help

@@ -140,6 +140,13 @@ pub(super) fn key_shape(sync: &Sync, root: &Branch<'_>, problems: &mut Vec<Probl
     let mut columns = Vec::new();
     for name in &names {
         match root.table.column(name) {
+            Some(column) if column.generated => {
+                let summary = format!(
+                    "key: `{}.{name}` is a generated column, which the WAL does not carry",
+                    root.table.name
+                );
+                problems.push(Problem::at(&sync.place, summary).help("name a key that is written: `key = [...]`"));
+            }
             Some(column) => columns.push(key_column(column)),
             None => problems.push(Problem::at(
                 &sync.place,

@@ -20,8 +20,8 @@ mod slot;
 mod stream;
 mod withdrawal;
 
-#[cfg(test)]
-pub(crate) use pgoutput::encoder;
+#[cfg(any(test, fuzzing))]
+pub use pgoutput::encoder;
 
 pub use identity::{Fork, Identity, read_identity};
 pub use lsn::{InvalidLsn, Lsn};

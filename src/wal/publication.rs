@@ -12,11 +12,17 @@ use crate::pg::{self, identifier};
 /// Column lists exist from this version on.
 const LISTS_VERSION: i32 = 150_000;
 
+/// From this version on generated columns can be published, and Postgres rejects updates and deletes of a published table
+/// with an identity of which that is not done.
+const GENERATED_VERSION: i32 = 180_000;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publication {
     pub all_tables: bool,
     pub via_root: bool,
     pub all_operations: bool,
+    /// Those generated columns are shown that are stored, where the server demands that at all.
+    pub generated: bool,
     pub tables: BTreeMap<TableId, Published>,
 }
 
@@ -111,6 +117,7 @@ pub async fn read_publication(client: &impl GenericClient, name: &str) -> Result
         all_tables: row.get("all_tables"),
         via_root: row.get("via_root"),
         all_operations: row.get("all_operations"),
+        generated: row.get("generated"),
         tables: tables
             .iter()
             .map(|row| (row.get("table_oid"), published(row)))
@@ -132,6 +139,15 @@ pub(super) async fn read_bounds(
         must: row.get::<_, Vec<String>>("must").into_iter().collect(),
     };
     Ok(rows.iter().map(|row| (row.get("table_oid"), bounds(row))).collect())
+}
+
+/// How everything that happens to the tables of a publication is shown, partitions under the name of their root.
+pub(super) fn options(version: i32) -> &'static str {
+    if version >= GENERATED_VERSION {
+        "publish = 'insert, update, delete, truncate', publish_via_partition_root = true, publish_generated_columns = stored"
+    } else {
+        "publish = 'insert, update, delete, truncate', publish_via_partition_root = true"
+    }
 }
 
 /// The column list for each table, `None` where it is to be published whole.
@@ -196,9 +212,9 @@ pub async fn amendment(
     let lists = wanted_lists(client, exposures, column_lists).await?;
     let tables: Vec<String> = exposures.iter().map(|exposure| entry(exposure, &lists)).collect();
     let (tables, publication_name, name) = (tables.join(", "), name.to_owned(), identifier(name));
-    let options = "publish = 'insert, update, delete, truncate', publish_via_partition_root = true";
+    let options = options(read_version(client).await?);
     let does_harm = match &publication {
-        Some(publication) => harms(client, publication, exposures).await?,
+        Some(publication) => !publication.generated || harms(client, publication, exposures).await?,
         None => false,
     };
     let (missing, statement) = match publication {
@@ -209,7 +225,7 @@ pub async fn amendment(
         }
         Some(publication) => {
             let missing = publication.missing(exposures);
-            if missing.is_empty() && publication.names(&lists) {
+            if missing.is_empty() && publication.names(&lists) && publication.generated {
                 return Ok(None);
             }
             let set_table = if publication.all_tables {

@@ -52,11 +52,12 @@ pub async fn inspect_tables(
             .as_ref()
             .is_some_and(|publication| publication.covers(&inspection.whole_tables()))
         {
-            inspection.uncovered(publication.as_ref());
+            inspection.uncovered(publication.as_ref(), server.get("version"));
         }
         if let Some(publication) = &publication {
             let bounds = read_bounds(client, exposures).await?;
             inspection.column_lists(publication, &bounds);
+            inspection.generated_columns(publication);
         }
     }
     for row in &privileges {
@@ -164,11 +165,11 @@ impl<'a> Inspection<'a> {
         problem.sql = Some(format!("grant create on database {} to {role};", identifier(database)));
     }
 
-    fn uncovered(&mut self, publication: Option<&Publication>) {
+    fn uncovered(&mut self, publication: Option<&Publication>, version: i32) {
         let tables: Vec<&Table> = self.exposures.iter().map(|exposure| exposure.table).collect();
         let source = &self.config.source.publication;
         let name = identifier(source);
-        let fixes = publication_fixes(publication, source, &tables);
+        let fixes = publication_fixes(publication, source, &tables, version);
         let sql = if fixes.is_empty() {
             // Rows or columns of a table are left out, so what it shows has to be said anew.
             let list: Vec<String> = tables.iter().map(|table| table.sql_name()).collect();
@@ -232,6 +233,35 @@ impl<'a> Inspection<'a> {
             problem.sql = Some(format!(
                 "begin;\nalter publication {name} drop table {table};\nalter publication {name} add table {table} ({});\ncommit;",
                 column_list(&list)
+            ));
+        }
+    }
+
+    /// Those in a replica identity that a publication that is not ours leaves out.
+    fn generated_columns(&mut self, publication: &Publication) {
+        if publication.generated {
+            return;
+        }
+        for exposure in self.exposures {
+            let table = exposure.table;
+            let published = publication.tables.get(&table.id);
+            // Lists are another matter.
+            if published.map_or(!publication.all_tables, |published| published.columns.is_some()) {
+                continue;
+            }
+            let is_generated = |name: &String| table.column(name).is_some_and(|column| column.generated);
+            let mut identity = table.identity_columns().unwrap_or_default();
+            identity.retain(is_generated);
+            if identity.is_empty() {
+                continue;
+            }
+            let (identity, name) = (identity.join(", "), identifier(&self.config.source.publication));
+            let table = table.sql_name();
+            let problem = self.problem(format!("publication {name} leaves out {identity} of {table}"));
+            let help = "in the replica identity: postgres rejects the application's own updates and deletes";
+            problem.help.push(help.to_owned());
+            problem.sql = Some(format!(
+                "alter publication {name} set (publish_generated_columns = stored);"
             ));
         }
     }

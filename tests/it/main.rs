@@ -18,6 +18,7 @@ mod language;
 mod layers;
 mod messages;
 mod oracle;
+mod pgoutput;
 mod plan;
 mod publication;
 mod random;

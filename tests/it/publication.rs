@@ -9,6 +9,20 @@ use crate::world::{DEADLINE, SHOP, SHOP_ORDERS, World, eventually};
 const LISTS: &str = "\n[source]\ncolumn_lists = true\n";
 
 impl World {
+    /// Not on Postgres 14.
+    async fn has_column_lists(&self) -> bool {
+        self.major().await >= 15
+    }
+
+    /// How many tables are published with a column list, and how many without.
+    async fn published(&self) -> (i64, i64) {
+        // Version 14 has no such column of the catalogue.
+        let count = "count(*) filter (where to_jsonb(r) ->> 'prattrs' is";
+        let statement = format!("select {count} not null), {count} null) from pg_publication_rel r");
+        let row = self.query_one(&statement, &[]).await;
+        (row.get(0), row.get(1))
+    }
+
     /// The columns that the publication shows of a table.
     async fn shown(&self, table: &str) -> Vec<String> {
         self.value(&format!(
@@ -26,9 +40,13 @@ impl World {
     }
 }
 
+/// From Postgres 15 on.
 #[tokio::test]
 async fn columns_that_do_not_count_are_left_out_where_that_is_wanted() {
     let world = World::with_shop().await;
+    if !world.has_column_lists().await {
+        return;
+    }
     world
         .sql(
             "alter table customers add code text not null, add nick text, add twice bigint generated always as (id * 2) stored;
@@ -61,12 +79,7 @@ async fn columns_that_do_not_count_are_left_out_where_that_is_wanted() {
         world.shown("order_lines").await,
         ["id", "order_id", "product_id", "qty", "price"]
     );
-    assert_eq!(
-        world
-            .value::<i64>("select count(*) from pg_publication_rel where prattrs is null")
-            .await,
-        1
-    );
+    assert_eq!(world.published().await, (3, 1));
 
     let sent = world
         .caused_by(
@@ -89,21 +102,26 @@ async fn columns_that_do_not_count_are_left_out_where_that_is_wanted() {
 #[tokio::test]
 async fn tables_are_published_whole_unless_lists_are_wanted() {
     let world = World::with_shop().await;
-    let lists = "select count(*) from pg_publication_rel where prattrs is not null";
     let mut engine = world.synced(&world.config(&format!("{SHOP}{LISTS}"))).await;
-    assert_eq!(world.value::<i64>(lists).await, 3);
+    // Where there can be none, asking for them does no harm.
+    let wanted = if world.has_column_lists().await { (3, 1) } else { (0, 4) };
+    assert_eq!(world.published().await, wanted);
     engine.kill9();
     // Nothing was missed by it.
     world.stock_shop(1, 1).await;
     let _engine = world.synced(&world.config(SHOP)).await;
-    assert_eq!(world.value::<i64>(lists).await, 0);
+    assert_eq!(world.published().await, (0, 4));
     assert_eq!(world.value::<i64>("select count(*) from walsift.visit").await, 0);
     world.assert_converged(SHOP_ORDERS, "/orders/").await;
 }
 
+/// From Postgres 15 on.
 #[tokio::test]
 async fn an_identity_that_changes_is_covered_again_within_seconds() {
     let world = World::with_shop().await;
+    if !world.has_column_lists().await {
+        return;
+    }
     world.stock_shop(2, 2).await;
     let _engine = world.synced(&world.config(&format!("{SHOP}{LISTS}"))).await;
     let whole = ["id", "status", "customer_id", "warehouse_code", "note"];
@@ -150,14 +168,20 @@ async fn a_table_that_left_the_publication_comes_back_and_is_visited() {
     world.sql(cut).await;
 
     world.receiver().wait_for_requests(2, DEADLINE).await.unwrap();
-    assert_eq!(world.shown("customers").await, ["id", "first_name", "last_name"]);
+    if world.has_column_lists().await {
+        assert_eq!(world.shown("customers").await, ["id", "first_name", "last_name"]);
+    }
     world.settled().await;
     world.assert_converged(SHOP_ORDERS, "/orders/").await;
 }
 
+/// From Postgres 15 on.
 #[tokio::test]
 async fn lists_of_a_publication_that_is_not_ours_are_checked() {
     let world = World::with_shop().await;
+    if !world.has_column_lists().await {
+        return;
+    }
     let options = "with (publish_via_partition_root = true)";
     world
         .sql(&format!(

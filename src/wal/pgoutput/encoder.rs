@@ -1,11 +1,14 @@
-//! The other side of the decoder, for tests only: writes what a server would send.
+//! The other side of the decoder, for tests and fuzzing only: writes what a server would send.
+
+use std::time::SystemTime;
 
 use super::super::{Relation, ReplicaIdentity};
-use super::OldKind;
+use super::cursor::postgres_time;
+use super::{Content, Message, OldKind, OldTuple, Tuple, Value};
 
 /// A message that owns what it says.
-#[derive(Debug, Clone)]
-pub(crate) enum Sent {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sent {
     Begin {
         final_lsn: u64,
         micros: i64,
@@ -51,17 +54,109 @@ pub(crate) enum Sent {
     },
 }
 
-pub(crate) type Row = Vec<Cell>;
+pub type Row = Vec<Cell>;
 
-#[derive(Debug, Clone)]
-pub(crate) enum Cell {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cell {
     Null,
     Unchanged,
     Text(String),
     Binary(Vec<u8>),
 }
 
-pub(crate) fn encode(sent: &Sent) -> Vec<u8> {
+/// What must have been sent for this to be read, flags without a meaning aside.
+impl From<&Message<'_>> for Sent {
+    fn from(message: &Message<'_>) -> Self {
+        match message {
+            Message::Begin {
+                final_lsn,
+                commit_time,
+                xid,
+            } => Self::Begin {
+                final_lsn: final_lsn.0,
+                micros: micros(*commit_time),
+                xid: *xid,
+            },
+            Message::Commit {
+                lsn,
+                end_lsn,
+                commit_time,
+            } => Self::Commit {
+                lsn: lsn.0,
+                end_lsn: end_lsn.0,
+                micros: micros(*commit_time),
+            },
+            Message::Origin { lsn, name } => Self::Origin {
+                lsn: lsn.0,
+                name: (*name).to_owned(),
+            },
+            Message::Relation(relation) => Self::Relation(relation.clone()),
+            Message::Type { oid, schema, name } => Self::Type {
+                oid: *oid,
+                schema: (*schema).to_owned(),
+                name: (*name).to_owned(),
+            },
+            Message::Insert { relation, new } => Self::Insert {
+                relation: *relation,
+                new: row(*new),
+            },
+            Message::Update { relation, old, new } => Self::Update {
+                relation: *relation,
+                old: old.map(old_row),
+                new: row(*new),
+            },
+            Message::Delete { relation, old } => Self::Delete {
+                relation: *relation,
+                old: old_row(*old),
+            },
+            Message::Truncate {
+                cascade,
+                restart_identity,
+                relations,
+            } => Self::Truncate {
+                flags: u8::from(*cascade) | u8::from(*restart_identity) << 1,
+                relations: relations.iter().collect(),
+            },
+            Message::Logical {
+                transactional,
+                lsn,
+                prefix,
+                content: Content(content),
+            } => Self::Logical {
+                transactional: *transactional,
+                lsn: lsn.0,
+                prefix: (*prefix).to_owned(),
+                content: content.to_vec(),
+            },
+        }
+    }
+}
+
+fn old_row(old: OldTuple<'_>) -> (OldKind, Row) {
+    (old.kind, row(old.tuple))
+}
+
+fn row(tuple: Tuple<'_>) -> Row {
+    let cell = |value| match value {
+        Value::Null => Cell::Null,
+        Value::Unchanged => Cell::Unchanged,
+        Value::Text(text) => Cell::Text(text.to_owned()),
+        Value::Binary(bytes) => Cell::Binary(bytes.to_vec()),
+    };
+    tuple.iter().map(cell).collect()
+}
+
+fn micros(time: SystemTime) -> i64 {
+    let epoch = postgres_time(0);
+    let (sign, distance) = match time.duration_since(epoch) {
+        Ok(after) => (1, after),
+        Err(before) => (-1, before.duration()),
+    };
+    let micros = sign * i128::try_from(distance.as_micros()).expect("a time is no longer than that");
+    i64::try_from(micros).expect("the time was decoded from so many bits")
+}
+
+pub fn encode(sent: &Sent) -> Vec<u8> {
     let mut out = Vec::new();
     match sent {
         Sent::Begin { final_lsn, micros, xid } => {
@@ -142,7 +237,7 @@ fn put_relation(out: &mut Vec<u8>, relation: &Relation) {
         ReplicaIdentity::Full => b'f',
         ReplicaIdentity::Index => b'i',
     });
-    out.extend(u16::try_from(relation.columns.len()).unwrap().to_be_bytes());
+    out.extend(count(relation.columns.len()).to_be_bytes());
     for column in &relation.columns {
         out.push(u8::from(column.in_identity));
         put_string(out, &column.name);
@@ -153,7 +248,7 @@ fn put_relation(out: &mut Vec<u8>, relation: &Relation) {
 
 fn put_tuple(out: &mut Vec<u8>, letter: u8, row: &Row) {
     out.push(letter);
-    out.extend(u16::try_from(row.len()).unwrap().to_be_bytes());
+    out.extend(count(row.len()).to_be_bytes());
     for cell in row {
         match cell {
             Cell::Null => out.push(b'n'),
@@ -178,7 +273,12 @@ fn put_string(out: &mut Vec<u8>, text: &str) {
 }
 
 fn put_length(out: &mut Vec<u8>, length: usize) {
-    out.extend(u32::try_from(length).unwrap().to_be_bytes());
+    let length = u32::try_from(length).expect("a message is shorter");
+    out.extend(length.to_be_bytes());
+}
+
+fn count(columns: usize) -> u16 {
+    u16::try_from(columns).expect("a table has fewer columns")
 }
 
 fn old_letter(kind: OldKind) -> u8 {

@@ -19,8 +19,8 @@ mod cursor;
 mod message;
 mod tuple;
 
-#[cfg(test)]
-pub(crate) mod encoder;
+#[cfg(any(test, fuzzing))]
+pub mod encoder;
 #[cfg(test)]
 mod tests;
 

@@ -3,10 +3,12 @@
 
 mod by_hand;
 mod filters;
+mod generated;
 mod keys;
 mod links;
 mod names;
 mod partitions;
+mod temporal;
 mod through;
 mod trees;
 mod values;

@@ -31,6 +31,15 @@ async fn a_cluster_answers_over_tcp_and_over_its_socket() {
     cluster.stop().await.unwrap();
 }
 
+/// Asked for by `make test-matrix`.
+#[tokio::test]
+async fn the_server_is_of_the_major_version_that_was_asked_for() {
+    let Ok(asked) = std::env::var("WALSIFT_PG_MAJOR") else {
+        return;
+    };
+    assert_eq!(World::new().await.major().await.to_string(), asked);
+}
+
 #[tokio::test]
 async fn what_was_committed_survives_every_kind_of_restart() {
     let world = World::apart(ClusterSettings::default()).await;

@@ -119,6 +119,12 @@ impl World {
         &self.folder
     }
 
+    /// The server's major version, such as 15.
+    pub async fn major(&self) -> i32 {
+        self.value("select current_setting('server_version_num')::int / 10000")
+            .await
+    }
+
     /// A further session, for a test that needs transactions side by side.
     pub async fn connect(&self) -> Client {
         connect(&self.url()).await.unwrap()
