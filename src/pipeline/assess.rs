@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use super::fingerprint::{Fingerprint, Meaning};
-use super::prepare::{self, PrepareError, Sinks};
-use crate::catalog::{self, Table, TableId};
+use super::prepare::{self, PrepareError, Sinks, TRIES, digest};
+use crate::catalog::{Table, TableId};
 use crate::config::{Config, Problem, Sync};
 use crate::pg::{self, Disposition, describe, disposition};
 use crate::plan::{self, SyncPlan};
@@ -86,9 +86,6 @@ pub(super) async fn assess(
     Err(PrepareError::Moving)
 }
 
-/// How often it is tried to see a catalogue that keeps changing at one moment.
-pub(super) const TRIES: usize = 3;
-
 async fn judge_all(
     client: &mut pg::Client,
     config: &Config,
@@ -107,17 +104,6 @@ async fn judge_all(
         standings.push(standing);
     }
     Ok(standings)
-}
-
-/// Stands for the catalogue of all tables that the syncs name.
-pub(super) async fn digest(client: &pg::Client, config: &Config) -> Result<String, PrepareError> {
-    let found = catalog::digest(&***client, &plan::table_names(config), &config.source.publication).await;
-    match found {
-        Ok(digest) => Ok(digest),
-        // A schema that may no longer be used: that is a fact of the catalogue, too.
-        Err(error) if disposition(&error) == Disposition::Statement => Ok(describe(&error)),
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// The routes of earlier processes; none before the first.

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::assess::{self, TRIES};
 use super::publication;
 use crate::catalog::{self, Catalog, Table};
 use crate::config::{Config, Place, Problem};
-use crate::pg;
+use crate::pg::{self, Disposition, describe, disposition};
 use crate::plan::{self, SyncPlan};
 use crate::publish::Sink;
 use crate::wal;
@@ -58,7 +57,7 @@ pub async fn prepare(config: &Config, source: &pg::Pool) -> Result<Prepared, Pre
         catalog,
         plans,
         problems,
-    } = fit_standing_still(&mut client, config, &by_name(&sinks)).await?;
+    } = fit_at_rest(&mut client, config, &by_name(&sinks)).await?;
     elsewhere.extend(problems);
     Ok(Prepared {
         catalog,
@@ -67,6 +66,33 @@ pub async fn prepare(config: &Config, source: &pg::Pool) -> Result<Prepared, Pre
         problems: elsewhere,
         fits_elsewhere,
     })
+}
+
+/// Fits the tables as they are at one moment: a problem that is gone with the next look is none of the configuration.
+async fn fit_at_rest(client: &mut pg::Client, config: &Config, sinks: &Sinks<'_>) -> Result<Fitting, PrepareError> {
+    for _ in 0..TRIES {
+        let before = digest(client, config).await?;
+        let fitted = fit(client, config, sinks).await;
+        // Many questions are asked of the catalogue, one after the other: the answers go together if it stood still.
+        if digest(client, config).await? == before {
+            return Ok(fitted?);
+        }
+    }
+    Err(PrepareError::Moving)
+}
+
+/// How often it is tried to see a catalogue that keeps changing at one moment.
+pub(super) const TRIES: usize = 3;
+
+/// Stands for the catalogue of all tables that the syncs name.
+pub(super) async fn digest(client: &pg::Client, config: &Config) -> Result<String, PrepareError> {
+    let found = catalog::digest(&***client, &plan::table_names(config), &config.source.publication).await;
+    match found {
+        Ok(digest) => Ok(digest),
+        // A schema that may no longer be used: that is a fact of the catalogue, too.
+        Err(error) if disposition(&error) == Disposition::Statement => Ok(describe(&error)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The sinks, by their names.
@@ -82,22 +108,6 @@ pub(super) struct Fitting {
     /// Of all of them or of none.
     pub plans: Vec<SyncPlan>,
     pub problems: Vec<Problem>,
-}
-
-/// As [`fit`]; what is found amiss only counts if the tables stood still meanwhile.
-async fn fit_standing_still(
-    client: &mut pg::Client,
-    config: &Config,
-    sinks: &Sinks<'_>,
-) -> Result<Fitting, PrepareError> {
-    for _ in 0..TRIES {
-        let before = assess::digest(client, config).await?;
-        let fitting = fit(client, config, sinks).await?;
-        if fitting.problems.is_empty() || assess::digest(client, config).await? == before {
-            return Ok(fitting);
-        }
-    }
-    Err(PrepareError::Moving)
 }
 
 /// Plans the syncs, and has Postgres judge of all they would have it do.

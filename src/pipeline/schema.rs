@@ -19,6 +19,7 @@ use super::assess::{self, Assessment, Standing};
 use super::backoff::Backoff;
 use super::engine::{Engine, chain};
 use super::generation::Ground;
+use super::prepare;
 use super::prepare::PrepareError;
 use super::publication::exposures;
 use crate::metrics as names;
@@ -119,7 +120,7 @@ impl Watch<'_> {
         let retry = !self.current.reasons.is_empty() && self.retry_at <= now;
         let digest = {
             let source = databases.source.get().await?;
-            assess::digest(&source, config).await?
+            prepare::digest(&source, config).await?
         };
         let changed = digest != self.current.digest;
         if !(changed || rejected || retry) {

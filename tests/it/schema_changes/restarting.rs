@@ -102,3 +102,20 @@ async fn columns_that_nothing_reads_come_and_go_without_any_work() {
         );
     }
 }
+
+/// The catalogue still has the column when it is read, and no longer when Postgres is asked about the statements.
+#[tokio::test]
+async fn a_column_that_goes_during_a_start_does_not_matter_if_no_document_reads_it() {
+    let world = World::with_shop().await;
+    world.stock_shop(3, 10).await;
+    world.sql("alter table order_lines add shelf text").await;
+    let migration = world.connect().await;
+    let drops = "begin; alter table order_lines drop shelf";
+    migration.batch_execute(drops).await.unwrap();
+    let _engine = world.engine(&world.config(SHOP));
+    let waits = "select count(*) > 0 from pg_locks where not granted and relation = 'order_lines'::regclass";
+    world.wait_until_true(waits).await;
+    migration.batch_execute("commit").await.unwrap();
+    world.settled().await;
+    world.assert_converged(SHOP_ORDERS, "/orders/").await;
+}

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio_postgres::types::PgLsn;
 use tokio_postgres::{Client, NoTls};
+use walsift::demo::{Behaviour, Paths};
 
 use crate::world::{World, eventually};
 
@@ -12,8 +13,10 @@ use crate::world::{World, eventually};
 const WITHIN: Duration = Duration::from_secs(90);
 
 /// Rows that no writer touches.
-pub const CUSTOMER: u32 = 900_001;
-pub const ORDER: u32 = 900_001;
+const CUSTOMER: u32 = 900_001;
+const ORDER: u32 = 900_001;
+const DOUBTFUL_ORDER: u32 = 900_002;
+const HIDDEN_ORDER: u32 = 900_003;
 
 /// One at a time.
 #[derive(Default)]
@@ -33,11 +36,47 @@ impl Canary {
     /// A new status of an order reaches the sink `orders`.
     pub async fn order_passes(&self, world: &World, when: &str, number: u32) {
         let status = format!("canary {number}");
+        self.write_order(world, ORDER, &status).await;
+        arrives(world, &format!("/orders/{ORDER}"), &status, when).await;
+    }
+
+    /// An order is delivered, and changed; the sink applies that, and says nothing yet.
+    pub async fn leaves_in_doubt(&self, world: &World) {
+        let path = format!("/orders/{DOUBTFUL_ORDER}");
+        self.write_order(world, DOUBTFUL_ORDER, "before").await;
+        arrives(world, &path, "before", "to begin with").await;
+        world
+            .receiver()
+            .rule_for_next(1, Paths::exact(path.clone()), Behaviour::ApplyThenHang);
+        self.write_order(world, DOUBTFUL_ORDER, "between").await;
+        arrives(world, &path, "between", "with an answer or without").await;
+    }
+
+    /// The order is what it was before.
+    pub async fn takes_it_back(&self, world: &World) {
+        self.write_order(world, DOUBTFUL_ORDER, "before").await;
+    }
+
+    async fn write_order(&self, world: &World, id: u32, status: &str) {
         let statement = format!(
-            "insert into orders values ({ORDER}, '{status}') on conflict (id) do update set status = excluded.status"
+            "insert into orders values ({id}, '{status}') on conflict (id) do update set status = excluded.status"
         );
         self.run(world, &statement).await;
-        arrives(world, &format!("/orders/{ORDER}"), &status, when).await;
+    }
+
+    /// A change of an order nobody else changes is in the WAL, and is seen by nobody for as long as its commit waits for a
+    /// standby.
+    pub async fn hides(&self, world: &World, number: u32) {
+        let statement = format!(
+            "begin; set local synchronous_commit = on;
+             insert into orders values ({HIDDEN_ORDER}, 'hidden {number}') on conflict (id) do update set status = excluded.status;
+             commit"
+        );
+        // A session of its own, as others may be needed meanwhile. Where it is lost, so may be the change.
+        let mut session = None;
+        if let Some(client) = connected(world, &mut session).await {
+            let _ = client.batch_execute(&statement).await;
+        }
     }
 
     /// What is written now is confirmed.

@@ -62,6 +62,13 @@ impl Fleet {
         }
     }
 
+    /// How many there were.
+    pub fn kill_all(&mut self) -> usize {
+        let living = self.engines.iter().flatten().count();
+        (0..self.engines.len()).for_each(|at| self.kill9(at));
+        living
+    }
+
     /// Asks it to leave, and sees that it does.
     pub async fn stop(&mut self, at: usize) {
         self.weigh(at);

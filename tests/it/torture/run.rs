@@ -106,6 +106,7 @@ impl Run {
             world,
             proxy: &self.proxy,
             faults: &self.faults,
+            canary: &self.canary,
             scenario: self.plan.scenario,
             standby: self.standby.take(),
             rng: self.plan.rng.fork(),

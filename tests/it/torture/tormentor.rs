@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use walsift::demo::Shutdown;
 
+use super::canary::Canary;
 use super::faults::{Faults, Kind};
 use super::fleet::{Fleet, LEASE};
 use super::plan::Scenario;
@@ -16,6 +17,7 @@ pub struct Tormentor<'a> {
     pub world: &'a World,
     pub proxy: &'a Proxy,
     pub faults: &'a Faults,
+    pub canary: &'a Canary,
     pub scenario: Scenario,
     /// Where there is one, and it has not taken over yet.
     pub standby: Option<Standby>,
@@ -43,7 +45,8 @@ impl Tormentor<'_> {
             fleet.revive(self.world);
             return;
         };
-        match self.rng.u8(0..8) {
+        match self.rng.u8(0..10) {
+            8 => self.kill_in_mid_delivery(fleet).await,
             0..=3 => {
                 self.faults.note(Kind::ProcessKilled);
                 fleet.kill9(at);
@@ -74,6 +77,17 @@ impl Tormentor<'_> {
                 fleet.resume(at);
             }
         }
+    }
+
+    /// What the dead have delivered nobody has on record; before anybody looks, it is no longer true.
+    async fn kill_in_mid_delivery(&mut self, fleet: &mut Fleet) {
+        fleet.revive(self.world);
+        self.canary.leaves_in_doubt(self.world).await;
+        for _ in 0..fleet.kill_all() {
+            self.faults.note(Kind::ProcessKilled);
+        }
+        self.canary.takes_it_back(self.world).await;
+        fleet.revive(self.world);
     }
 
     async fn torment_postgres(&mut self) {
@@ -135,8 +149,12 @@ impl Tormentor<'_> {
             _ => {
                 let _begun = self.faults.begin(Kind::CommitsHeld);
                 self.wait_for_standby("nobody").await;
-                self.idle(300..2_000).await;
-                self.wait_for_standby("").await;
+                let (world, canary, number) = (self.world, self.canary, self.rng.u32(..));
+                let shown = async {
+                    self.idle(500..2_500).await;
+                    self.wait_for_standby("").await;
+                };
+                tokio::join!(canary.hides(world, number), shown);
             }
         }
     }

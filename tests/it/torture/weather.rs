@@ -55,36 +55,53 @@ fn put_off(rng: &mut Rng) -> Behaviour {
     }
 }
 
-/// One sink is dead for a time: the others and the slot do not notice.
+/// One sink is dead for a time, with more to do for it than any channel holds: the others and the slot do not notice.
 async fn sink_dies(world: &World, faults: &Faults, rng: &mut Rng, canary: &Canary) {
     let _begun = faults.begin(Kind::SinkDead);
-    let dead = if rng.bool() { "mail" } else { "orders" };
-    let prefix = Paths::prefix(format!("/{dead}/"));
-    world.receiver().rule(
-        prefix,
-        if rng.bool() {
-            Behaviour::Hang
-        } else {
-            Behaviour::answer(503)
-        },
-    );
-    // Long enough for more jobs than any channel holds.
-    tokio::time::sleep(Duration::from_millis(rng.u64(500..2_000))).await;
     let number = rng.u32(..);
-    canary.sings(world, &format!("while {dead} is dead"), number).await;
-    canary.slot_moves(world, &format!("while {dead} is dead")).await;
+    let (dead, work) = if rng.bool() {
+        (
+            "mail",
+            format!("update customers set name = 'dead {number}' where id < 900000"),
+        )
+    } else {
+        (
+            "orders",
+            format!("update orders set status = 'dead {number}' where id % 3 = 0"),
+        )
+    };
+    let when = format!("while {dead} is dead");
+    let behaviour = if rng.bool() {
+        Behaviour::Hang
+    } else {
+        Behaviour::answer(503)
+    };
+    world.receiver().rule(Paths::prefix(format!("/{dead}/")), behaviour);
+    canary.run(world, &work).await;
+    tokio::time::sleep(Duration::from_millis(rng.u64(500..2_000))).await;
+    canary.sings(world, &when, number).await;
+    canary.slot_moves(world, &when).await;
     world.receiver().clear_rules();
 }
 
-/// Some orders are refused for good for a time, and some are failed: all others do not notice.
+/// Some orders are refused for a time, most of them for good, and more of them than the sink has places: all others do not
+/// notice.
 async fn subjects_are_refused(world: &World, faults: &Faults, rng: &mut Rng, canary: &Canary) {
     let _begun = faults.begin(Kind::SubjectRefused);
-    for _ in 0..rng.usize(1..=20) {
-        let status = [422, 400, 403, 500][rng.usize(..4)];
-        let path = format!("/orders/{}", rng.u32(1..=300));
-        world.receiver().rule(Paths::exact(path), Behaviour::answer(status));
-    }
     let number = rng.u32(..);
+    let first = rng.u32(1..=250);
+    let refused = first..first + rng.u32(10..50);
+    for id in refused.clone() {
+        let status = [422, 400, 403, 500][rng.usize(..4)];
+        let path = Paths::exact(format!("/orders/{id}"));
+        world.receiver().rule(path, Behaviour::answer(status));
+    }
+    let change = format!(
+        "update orders set status = 'refused {number}' where id between {first} and {}",
+        refused.end
+    );
+    canary.run(world, &change).await;
+    tokio::time::sleep(Duration::from_millis(rng.u64(100..1_000))).await;
     canary
         .order_passes(world, "while other orders are refused", number)
         .await;

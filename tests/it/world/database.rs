@@ -1,8 +1,8 @@
 //! The database of one test.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, OnceCell};
@@ -20,10 +20,13 @@ static WORLDS: AtomicUsize = AtomicUsize::new(0);
 /// How long cleaning up after a test may take; what is left then goes with the server.
 const CLEAN_UP_WITHIN: Duration = Duration::from_secs(10);
 
+/// The first, and one more for each failover.
+const CLUSTERS_MAX: usize = 8;
+
 /// A database, a receiver and a folder, made for one test and gone with it.
 pub struct World {
     /// Those that the database was on before hold the folder; the last one has it now.
-    clusters: std::sync::Mutex<Vec<Arc<Cluster>>>,
+    clusters: [OnceLock<Arc<Cluster>>; CLUSTERS_MAX],
     database: String,
     slot: String,
     folder: PathBuf,
@@ -53,19 +56,33 @@ impl World {
             folder: cluster.create_folder(&database).unwrap(),
             receiver: Receiver::new().await.unwrap(),
             client: Mutex::new(None),
-            clusters: std::sync::Mutex::new(vec![cluster]),
+            clusters: std::array::from_fn(|at| {
+                if at == 0 {
+                    Arc::clone(&cluster).into()
+                } else {
+                    OnceLock::new()
+                }
+            }),
             database,
         }
     }
 
-    pub fn cluster(&self) -> Arc<Cluster> {
-        let clusters = self.clusters.lock().unwrap();
-        Arc::clone(clusters.last().expect("there is always one"))
+    pub fn cluster(&self) -> &Cluster {
+        self.clusters
+            .iter()
+            .rev()
+            .find_map(OnceLock::get)
+            .expect("there is always one")
     }
 
-    /// From now on the database is the one on this server, which has followed the one before.
+    /// From now on the database is the one on this server, which has followed the one before. Whoever uses the world
+    /// meanwhile has it both ways.
     pub fn follow(&self, cluster: Cluster) {
-        self.clusters.lock().unwrap().push(Arc::new(cluster));
+        let free = self.clusters.iter().find(|place| place.get().is_none());
+        let set = free
+            .expect("no more failovers than there are places")
+            .set(Arc::new(cluster));
+        set.expect("one failover at a time");
     }
 
     /// Waits until `standby` has replayed all that was committed so far.
@@ -155,8 +172,8 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        let clusters = self.clusters.get_mut().unwrap();
-        let cluster = clusters.last().expect("there is always one");
+        let cluster = self.clusters.iter().rev().find_map(OnceLock::get);
+        let cluster = cluster.expect("there is always one");
         if Arc::strong_count(cluster) == 1 {
             // A server of its own goes as a whole.
             return;
