@@ -23,7 +23,9 @@ async fn walsift(world: &World, verb: &[&str], config: &str) -> Said {
         .replace(file, "config.toml")
         .replace(world.slot(), "SLOT")
         .replace(&format!("127.0.0.1:{port}"), "127.0.0.1:PORT")
-        .replace(&database, "DATABASE");
+        .replace(&database, "DATABASE")
+        // From Postgres 18 on.
+        .replace(", publish_generated_columns = stored", "");
     // The arrows under an address are as long as it is.
     let text = arrows_of_one_length(&text);
     // Frames are followed by blanks on lines that say nothing else.
