@@ -1,7 +1,8 @@
 # What a developer types. On a fresh Debian each first installs what is missing, and says so.
 #
-# Overrides: CARGO (the program), WALSIFT_PG_BIN (the folder of initdb and postgres to use);
-# VERSIONS ("17 18") and TEST ("--test it -- publication::") for test-matrix; FUZZ_SECONDS (3600) for fuzz.
+# Overrides: CARGO (the program), WALSIFT_PG_BIN (the folder of initdb and postgres to use); WALSIFT_TORTURE_MINUTES and
+# WALSIFT_TORTURE_SEEDS (how long and with which seeds `make torture` runs); VERSIONS ("17 18") and TEST ("--test it --
+# publication::") for test-matrix; FUZZ_SECONDS (60) for fuzz.
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -13,12 +14,17 @@ CARGO ?= cargo
 # Where rustup puts cargo; a shell that was open before does not know it yet.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: test test-matrix demo fuzz lint clean rust compiler cxx postgres npm cargo-fuzz
+.PHONY: test test-matrix torture demo fuzz lint clean rust compiler cxx postgres npm cargo-fuzz
 
 test: rust compiler postgres
 	@echo "==> building, then testing against a throwaway Postgres"
 	$(CARGO) build --features failpoints
 	$(CARGO) test --features failpoints
+
+torture: rust compiler postgres
+	@echo "==> building, then torturing; a line for each run"
+	$(CARGO) build --features failpoints
+	$(CARGO) test --features failpoints --test it -- --ignored --exact --nocapture torture::seeds::torture_for_long
 
 # The server programs of each major version, as an npm package has them. Nothing of them is needed outside of here.
 VERSIONS ?= 14 15 16 17 18

@@ -23,8 +23,7 @@ enum LogFormat {
 
 impl LogOptions {
     pub fn init(&self) {
-        // The transport reports errors that are ours to report.
-        let directives = format!("{},pgwire_replication=off,tokio_postgres=warn", self.log_level);
+        let directives = format!("{},tokio_postgres=warn", self.log_level);
         let filter = EnvFilter::builder().parse_lossy(directives);
         let format = self.log_format.unwrap_or(if stderr().is_terminal() {
             LogFormat::Text

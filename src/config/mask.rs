@@ -160,10 +160,16 @@ fn secret_field(field: &[u8], in_query: bool, secrecy: Secrecy) -> Option<usize>
     let secret = match (secrecy, equals) {
         (Secrecy::Url, Some(equals)) => !is_placeholder(&field[equals + 1..]),
         (Secrecy::Url, None) => is_token(field) || (in_query && !is_placeholder(field)),
-        (_, Some(equals)) => find(&field[..equals].to_ascii_lowercase(), b"pass").is_some(),
+        (_, Some(equals)) => sounds_secret(&field[..equals].to_ascii_lowercase()),
         (_, None) => false,
     };
     secret.then(|| equals.map_or(0, |equals| equals + 1))
+}
+
+/// The name of a parameter of a connection, in lower case.
+fn sounds_secret(name: &[u8]) -> bool {
+    let sounds = [&b"pass"[..], b"secret", b"scram"];
+    name != b"passfile" && sounds.iter().any(|sound| find(name, sound).is_some())
 }
 
 /// All values of libpq keywords but those that are known to be harmless, and all that is no keyword.
@@ -206,7 +212,7 @@ fn secret_keywords(flat: &[u8]) -> Vec<Range<usize>> {
     ranges
 }
 
-const HARMLESS: [&str; 11] = [
+const HARMLESS: [&str; 16] = [
     "host",
     "hostaddr",
     "port",
@@ -218,6 +224,11 @@ const HARMLESS: [&str; 11] = [
     "sslkey",
     "application_name",
     "connect_timeout",
+    "passfile",
+    "service",
+    "channel_binding",
+    "target_session_attrs",
+    "load_balance_hosts",
 ];
 
 fn is_token(segment: &[u8]) -> bool {
@@ -299,6 +310,14 @@ mod tests {
             (
                 r"host=db password = 'hun\'t er2' dbname=shop",
                 "host=db password = '***' dbname=shop",
+            ),
+            (
+                "postgres://db/shop?passfile=/p&scram_client_key=hunter2&x_secret=hunter2",
+                "postgres://db/shop?passfile=/p&scram_client_key=***&x_secret=***",
+            ),
+            (
+                "service=shop passfile=/p options=hunter2",
+                "service=shop passfile=/p options=***",
             ),
             ("hunter2", "***"),
             ("", ""),

@@ -7,28 +7,44 @@ use std::str::FromStr;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::conninfo::{self, InvalidDsn, Target};
+use super::conninfo::{self, InvalidDsn, SessionAttrs, Target};
 use crate::config::{Connection, Secret};
 
 /// Its `Debug` shows no password.
 #[derive(Debug, Clone)]
-pub struct Dsn(Connection);
+pub struct Dsn {
+    connection: Connection,
+    /// Which of several hosts is wanted, where `target_session_attrs` does not say.
+    of_several: SessionAttrs,
+}
 
 impl Dsn {
+    /// For those who write, or read from a slot: of several hosts the primary is wanted.
     pub fn new(connection: &Connection) -> Self {
-        Self(connection.clone())
+        Self {
+            connection: connection.clone(),
+            of_several: SessionAttrs::Primary,
+        }
+    }
+
+    /// For those who read rows: of several hosts a standby is wanted.
+    pub fn of_replica(connection: &Connection) -> Self {
+        Self {
+            connection: connection.clone(),
+            of_several: SessionAttrs::Standby,
+        }
     }
 
     /// As of now: all files and the environment are read.
     pub fn resolve(&self) -> Result<Target, InvalidDsn> {
         let mut given = Vec::new();
-        if let Some(url) = &self.0.url {
+        if let Some(url) = &self.connection.url {
             given.extend(conninfo::parse(read(url)?.expose_secret())?);
         }
-        for (name, value) in &self.0.parameters {
+        for (name, value) in &self.connection.parameters {
             given.push(((*name).to_owned(), read(value)?.expose_secret().to_owned()));
         }
-        conninfo::resolve(given, &|name| std::env::var(name).ok())
+        conninfo::resolve(given, &|name| std::env::var(name).ok(), self.of_several)
     }
 }
 
@@ -37,7 +53,7 @@ impl FromStr for Dsn {
     type Err = InvalidDsn;
 
     fn from_str(text: &str) -> Result<Self, InvalidDsn> {
-        let dsn = Self(Connection::of_url(text.into()));
+        let dsn = Self::new(&Connection::of_url(text.into()));
         dsn.resolve()?;
         Ok(dsn)
     }

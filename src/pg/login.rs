@@ -330,3 +330,6 @@ impl From<Error> for LoginError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,6 +57,11 @@ impl Pool {
     }
 
     /// Prepared statements know the tables as they were when they were prepared.
+    /// Closes the connections that nobody uses.
+    pub fn hang_up(&self) {
+        self.0.retain(|_, _| false);
+    }
+
     pub fn forget_statements(&self) {
         self.0.manager().forget_statements();
     }
@@ -130,5 +135,86 @@ impl fmt::Debug for Manager {
         f.debug_struct("Manager")
             .field("dsn", &self.dsn)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use managed::Manager as _;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio_postgres::NoTls;
+
+    use super::*;
+
+    const LET_IN: &[u8] = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
+    const NOTHING_DONE: &[u8] = b"I\0\0\0\x04Z\0\0\0\x05I";
+
+    fn manager() -> Manager {
+        Manager {
+            dsn: "host=nowhere user=u".parse().unwrap(),
+            session: Session {
+                search_path: None,
+                statement_timeout: Duration::ZERO,
+            },
+            caches: Mutex::default(),
+            lost: Mutex::default(),
+        }
+    }
+
+    /// A connection, and the server's end of it.
+    async fn connection() -> (ClientWrapper, DuplexStream) {
+        let (ours, mut theirs) = duplex(1024);
+        theirs.write_all(LET_IN).await.unwrap();
+        let connected = tokio_postgres::Config::new().user("u").connect_raw(ours, NoTls).await;
+        let (client, connection) = connected.unwrap();
+        let served = tokio::spawn(async move { drop(connection.await) });
+        let length = theirs.read_u32().await.unwrap() as usize;
+        theirs.read_exact(&mut vec![0; length - 4]).await.unwrap();
+        (ClientWrapper::new(client, served), theirs)
+    }
+
+    fn idle_for(time: Duration) -> Metrics {
+        let mut metrics = Metrics::default();
+        metrics.created = metrics.created.checked_sub(time).unwrap();
+        metrics
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_a_connection_that_was_idle_is_asked_for_a_sign_of_life() {
+        let (manager, (mut client, mut server)) = (manager(), connection().await);
+        manager.recycle(&mut client, &idle_for(TRUSTED_FOR / 2)).await.unwrap();
+        let answer = async {
+            let mut asked = [0; 6];
+            server.read_exact(&mut asked).await.unwrap();
+            server.write_all(NOTHING_DONE).await.unwrap();
+            asked
+        };
+        let metrics = idle_for(TRUSTED_FOR);
+        let (recycled, asked) = tokio::join!(manager.recycle(&mut client, &metrics), answer);
+        recycled.unwrap();
+        assert_eq!(&asked, b"Q\0\0\0\x05\0");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_gives_no_sign_takes_those_along_that_were_idle_with_it() {
+        let manager = manager();
+        let (mut silent, _server) = connection().await;
+        let (mut other, _other_server) = connection().await;
+        let began = tokio::time::Instant::now();
+        manager.recycle(&mut silent, &idle_for(TRUSTED_FOR)).await.unwrap_err();
+        assert!(began.elapsed() >= SIGN_OF_LIFE_TIMEOUT);
+        let began = tokio::time::Instant::now();
+        manager.recycle(&mut other, &idle_for(TRUSTED_FOR)).await.unwrap_err();
+        assert_eq!(began.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test]
+    async fn one_that_is_closed_is_not_handed_out() {
+        let (mut client, server) = connection().await;
+        drop(server);
+        while !client.is_closed() {
+            tokio::task::yield_now().await;
+        }
+        manager().recycle(&mut client, &Metrics::default()).await.unwrap_err();
     }
 }

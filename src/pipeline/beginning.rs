@@ -45,12 +45,15 @@ pub(super) enum Gap {
 /// Finds or makes the slot, and notes in `state` where reading goes on.
 pub(super) async fn find(
     engine: &Engine,
-    server: Identity,
-    forks: &[Fork],
+    session: &mut wal::Session,
     source: &pg::Client,
     state: &Transaction<'_>,
 ) -> Result<Progress, SetupError> {
     let name = &engine.config.source.slot;
+    let server = session.identify().await?;
+    if wal::read_identity(&***source).await? != server {
+        return Err(SetupError::TwoServers);
+    }
     // In this order: progress is committed before it is confirmed, so what is read after the slot is never behind it,
     // even while another process reads the stream.
     let slot = wal::read_slot(&***source, name).await?;
@@ -59,11 +62,19 @@ pub(super) async fn find(
         .map(|(progress, _)| progress);
     if let Some(before) = before {
         let followed = before.server.timeline != 0 && before.server.timeline != server.timeline;
-        let gap = match gap(name, before, slot.as_ref(), server, forks) {
+        let forks = match followed {
+            true => session.timeline_history(server.timeline).await?,
+            false => Vec::new(),
+        };
+        let gap = match gap(name, before, slot.as_ref(), server, &forks) {
             None if followed && wal::read_identity(&**state).await? != server => Some(Gap::Elsewhere(server.timeline)),
             gap => gap,
         };
         let Some(gap) = gap else {
+            if engine.config.source.failover && slot.and_then(|slot| slot.failover) == Some(false) {
+                session.keep_through_failover(name).await?;
+                tracing::info!(slot = name, "standbys may keep a copy of the slot from now on");
+            }
             return go_on(state, name, before, server).await;
         };
         if engine.config.source.on_lost_slot == OnLostSlot::Stop {

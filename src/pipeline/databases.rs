@@ -11,6 +11,7 @@ use crate::pg::{ConnectError, Dsn, Pool, Session};
 #[derive(Debug)]
 pub struct Databases {
     pub source_dsn: Dsn,
+    pub state_dsn: Dsn,
     pub source: Pool,
     /// Sessions for building documents.
     pub reading: Arc<Reading>,
@@ -25,7 +26,8 @@ const SOURCE_TIMEOUT: Duration = Duration::from_secs(20);
 /// A look-up that takes longer does not hold up the stream.
 const QUICK_TIMEOUT: Duration = Duration::from_secs(2);
 
-const STATE_TIMEOUT: Duration = Duration::from_mins(1);
+/// Nor on the state database, but for migrations.
+const STATE_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl Databases {
     /// Connects to nothing yet.
@@ -65,6 +67,7 @@ impl Databases {
             quick_source: quick_source.map_err(unusable(&config.source.connection.place))?,
             state: state.map_err(unusable(&config.state.connection.place))?,
             source_dsn,
+            state_dsn,
         })
     }
 

@@ -124,15 +124,20 @@ async fn session(
     Ok(())
 }
 
-/// Renews the lease in time, and returns when it is lost.
+/// Returns when the lease is lost, or good for nothing.
 async fn keep_lease(engine: &Engine, worker: &Worker) -> SessionError {
+    // Side by side: neither starts anew whenever the other has done something.
+    tokio::select! {
+        lost = leave_home(engine, worker) => lost,
+        lost = renew_lease(engine, worker) => lost,
+    }
+}
+
+/// Renews the lease in time, and returns when it is lost.
+async fn renew_lease(engine: &Engine, worker: &Worker) -> SessionError {
     let mut wait = worker.lease.renewal();
     loop {
-        tokio::select! {
-            biased;
-            lost = leave_home(engine, worker) => return lost,
-            () = tokio::time::sleep(wait) => {}
-        }
+        tokio::time::sleep(wait).await;
         let renewed = async {
             let state = engine.state.get().await?;
             Ok::<bool, SessionError>(worker.renew(&state).await?)

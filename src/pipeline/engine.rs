@@ -47,6 +47,7 @@ pub struct Engine {
     pub(super) hints: Hints,
     pub(super) sinks: BTreeMap<String, Arc<SharedSink>>,
     pub source_dsn: pg::Dsn,
+    pub state_dsn: pg::Dsn,
     /// Sessions on the source: catalogue and look-ups.
     pub source: pg::Pool,
     /// Sessions for building documents.
@@ -150,6 +151,7 @@ impl Engine {
             hints: Hints::default(),
             sinks: ground.shared_sinks.clone(),
             source_dsn: databases.source_dsn.clone(),
+            state_dsn: databases.state_dsn.clone(),
             source: databases.source.clone(),
             reading: databases.reading.clone(),
             quick_source: databases.quick_source.clone(),
@@ -161,6 +163,13 @@ impl Engine {
             builders: Gate::new(config.engine.workers),
             documents_bytes: config.engine.memory_bytes / 4,
             config,
+        }
+    }
+
+    /// Closes what is open to servers, which may not be the right ones any more.
+    pub(super) fn hang_up(&self) {
+        for pool in [&self.source, &self.quick_source, &self.state] {
+            pool.hang_up();
         }
     }
 

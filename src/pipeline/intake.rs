@@ -24,8 +24,8 @@ use crate::metrics as names;
 use crate::pg;
 use crate::queue::{self, Progress};
 use crate::wal::{
-    self, DecodeError, Event, IDLE_STEP_BYTES, Lsn, Message, PgWireStream, Relations, StreamError, StreamSettings,
-    TlsMode, TlsSettings, UnknownRelation, WalSource,
+    self, DecodeError, Event, IDLE_STEP_BYTES, Lsn, Message, Reading, Relations, Session, StreamError, UnknownRelation,
+    WalSource, WalStream,
 };
 
 mod messages;
@@ -95,7 +95,7 @@ pub(super) async fn run(engine: Arc<Engine>, routes: Routes) {
 struct Intake<'a> {
     engine: &'a Engine,
     routes: &'a Routes,
-    stream: PgWireStream,
+    stream: WalStream,
     mapper: Mapper,
     relations: Relations,
     batch: Batch,
@@ -132,15 +132,14 @@ impl<'a> Intake<'a> {
             let slot = engine.config.source.slot.clone();
             return Err(StreamError::SlotInUse { slot }.into());
         }
-        let start = tokio::select! {
+        let opened = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            start = setup::find_start(engine, routes) => start?,
+            opened = open(engine, routes) => opened,
         };
-        let settings = settings(engine, start.lsn)?;
-        let stream = tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            stream = PgWireStream::open(settings) => stream?,
-        };
+        if let Err(IntakeError::Setup(SetupError::TwoServers)) = &opened {
+            engine.hang_up();
+        }
+        let (start, stream) = opened?;
         // The slot is ours: nobody else maps changes from here on.
         setup::take_over(engine, routes).await?;
         tracing::info!(slot = engine.config.source.slot, lsn = %start.lsn, "reading the slot");
@@ -366,35 +365,16 @@ fn heartbeat(period: Duration) -> Interval {
     heartbeat
 }
 
-fn settings(engine: &Engine, start: Lsn) -> Result<StreamSettings, pg::ConnectError> {
-    let target = engine.source_dsn.resolve()?;
-    let host = &target.hosts[0];
+/// Logs in, finds where to go on, and takes the slot.
+async fn open(engine: &Engine, routes: &Routes) -> Result<(Progress, WalStream), IntakeError> {
+    let mut session = Session::open(&engine.source_dsn).await?;
+    let start = setup::find_start(engine, routes, &mut session).await?;
     let source = &engine.config.source;
-    let mut settings = StreamSettings::new(
-        &host.name,
-        &target.user,
-        &target.database,
-        &source.slot,
-        &source.publication,
-    );
-    settings.port = host.port;
-    settings.password.clone_from(&host.password);
-    settings.tls = TlsSettings {
-        mode: match target.tls.mode {
-            pg::SslMode::Disable => TlsMode::Disable,
-            pg::SslMode::Allow | pg::SslMode::Prefer => TlsMode::Prefer,
-            pg::SslMode::Require => TlsMode::Require,
-            // The transport checks the name for both.
-            pg::SslMode::VerifyCa | pg::SslMode::VerifyFull => TlsMode::VerifyFull,
-        },
-        root_cert: match &target.tls.root_cert {
-            Some(pg::RootCert::File(file)) => Some(file.clone()),
-            _ => None,
-        },
-        client_cert: target.tls.client.as_ref().map(|(cert, _)| cert.clone()),
-        client_key: target.tls.client.as_ref().map(|(_, key)| key.clone()),
+    let reading = Reading {
+        slot: source.slot.clone(),
+        publication: source.publication.clone(),
+        start: start.lsn,
+        buffer_bytes: engine.config.engine.memory_bytes / 4,
     };
-    settings.start = start;
-    settings.buffer_bytes = engine.config.engine.memory_bytes / 4;
-    Ok(settings)
+    Ok((start, session.start(&reading).await?))
 }

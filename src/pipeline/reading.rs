@@ -63,7 +63,7 @@ impl Reading {
         let Some(read) = &config.source.read else {
             return Ok(Self { source, replica: None });
         };
-        let pool = Pool::new(&Dsn::new(&read.connection), session, config.engine.workers);
+        let pool = Pool::new(&Dsn::of_replica(&read.connection), session, config.engine.workers);
         let pool = pool.map_err(|error| Box::new(Problem::at(&read.connection.place, error.to_string())))?;
         let replica = Replica {
             pool,

@@ -7,6 +7,7 @@
 //! each step may be repeated.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::beginning::{self, Gap};
 use super::engine::{Engine, Routes};
@@ -14,10 +15,13 @@ use super::fingerprint::{Meaning, Part};
 use super::publication;
 use crate::config::{Config, Deletes, Initial, Sync};
 use crate::failpoint;
-use crate::pg::{self, Snapshot};
+use crate::pg::{self, Session, Snapshot};
 use crate::queue::{self, Kind, NewVisit, Priority, Progress, Route, RouteId, Running};
 use crate::record::{self, MigrateError};
-use crate::wal;
+use crate::wal::{self, StreamError};
+
+/// Longest that a migration of the state schema may take.
+const MIGRATION_TIMEOUT: Duration = Duration::from_mins(10);
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SetupError {
@@ -29,6 +33,10 @@ pub(super) enum SetupError {
     Migrate(#[from] MigrateError),
     #[error("{0}; with on_lost_slot = \"resync\" it would be made anew and every subject visited")]
     LostSlot(Gap),
+    #[error("cannot ask the server what it is")]
+    Stream(#[from] StreamError),
+    #[error("statements reach another server than the stream; there may be a failover under way")]
+    TwoServers,
     #[error("the tables change faster than the publication can follow")]
     Unsettled,
     /// A process with another configuration was quicker.
@@ -38,7 +46,12 @@ pub(super) enum SetupError {
 
 /// For every process: the state schema, and the routes of the configuration, those of paused syncs too.
 pub(super) async fn install(engine: &Engine) -> Result<Vec<Route>, SetupError> {
-    let mut state = engine.state.get().await?;
+    // A session of its own: a migration may have to look at every row.
+    let session = Session {
+        search_path: Some(engine.config.state.schema.clone()),
+        statement_timeout: MIGRATION_TIMEOUT,
+    };
+    let mut state = pg::connect(&engine.state_dsn, &session).await?;
     let tx = state.transaction().await?;
     record::migrate(&tx, &engine.config.state.schema).await?;
     let at_work = engine.config.syncs.iter().map(|sync| (&sync.name, &sync.sinks));
@@ -61,7 +74,11 @@ pub(super) fn configured(sync: &Sync) -> String {
 }
 
 /// For the process that is about to read: publication and slot, and where the stream goes on.
-pub(super) async fn find_start(engine: &Engine, routes: &Routes) -> Result<Progress, SetupError> {
+pub(super) async fn find_start(
+    engine: &Engine,
+    routes: &Routes,
+    session: &mut wal::Session,
+) -> Result<Progress, SetupError> {
     let mut state = engine.state.get().await?;
     // The lock is held by a transaction that writes nothing until the slot is there: making a slot waits for every
     // transaction that has written, so one of our own would make it wait for ever.
@@ -76,8 +93,7 @@ pub(super) async fn find_start(engine: &Engine, routes: &Routes) -> Result<Progr
     let mut source = engine.source.get().await?;
     publication::keep(engine, routes, &mut source).await?;
     failpoint::die_at("setup-after-publication");
-    let server = wal::read_identity(&**source).await?;
-    let progress = beginning::find(engine, server, &[], &source, &tx).await?;
+    let progress = beginning::find(engine, session, &source, &tx).await?;
     failpoint::die_at("setup-after-slot");
     tx.commit().await?;
     Ok(progress)

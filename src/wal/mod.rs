@@ -1,7 +1,7 @@
 //! The write-ahead log: replication stream, pgoutput, relations, slot, publication. Does not know what a subject is.
 //!
 //! ```text
-//! PgWireStream ─▶ Event::Data ─▶ Message ─▶ Relations
+//! WalStream ─▶ Event::Data ─▶ Message ─▶ Relations
 //! ```
 //!
 //! Promise: what the server sent, in its order, as typed values borrowed from its bytes; and nothing confirmed to it
@@ -33,5 +33,5 @@ pub use relation::{Column, Relation, Relations, ReplicaIdentity, UnknownRelation
 pub use replica::{Moment, Sight, moment, sight};
 pub use server::{inspect, inspect_tables, read_version};
 pub use slot::{Slot, Standing, create_slot, drop_slot, knows_failover, read_slot};
-pub use stream::{Event, PgWireStream, StreamError, StreamSettings, TlsMode, TlsSettings, WalSource};
+pub use stream::{Event, Reading, ServerError, Session, StreamError, WalSource, WalStream};
 pub use withdrawal::withdraw_unidentified;

@@ -7,6 +7,7 @@
 
 mod against;
 mod check;
+mod connections;
 mod documents;
 mod fan_out;
 mod fix;
@@ -29,5 +30,7 @@ mod shop;
 mod statements;
 mod status;
 mod syncs;
+mod torture;
+mod transport;
 #[allow(dead_code, reason = "a helper may be there before the first test that needs it")]
 mod world;

@@ -83,8 +83,8 @@ async fn builds_go_to_the_source_while_the_replica_is_late_or_away() {
             ))
             .await;
         let lines = engine.log();
-        let lines = lines.iter().filter_map(|line| serde_json::from_str(line).ok());
-        lines.filter(again).next().map(|_: serde_json::Value| ())
+        let mut lines = lines.iter().filter_map(|line| serde_json::from_str(line).ok());
+        lines.find(again).map(|_: serde_json::Value| ())
     });
     back.await;
 

@@ -50,11 +50,11 @@ pub fn source(raw: RawSource, report: &mut Report) -> Source {
         failover: raw.failover.or(true),
         on_lost_slot: raw.on_lost_slot.or(OnLostSlot::Resync),
         heartbeat: at_least("heartbeat", raw.heartbeat, HEARTBEAT, HEARTBEAT_MIN, report),
-        read: replica(raw.read_url, raw.read_wait, raw.read_fallback, report),
+        read: replica(&raw.read_url, raw.read_wait, raw.read_fallback, report),
     }
 }
 
-fn replica(url: Field<Secret>, wait: Field<Duration>, fallback: Field<bool>, report: &mut Report) -> Option<Replica> {
+fn replica(url: &Field<Secret>, wait: Field<Duration>, fallback: Field<bool>, report: &mut Report) -> Option<Replica> {
     if matches!(url, Field::Absent) {
         let idle = [
             ("read_wait", wait.given().map(|given| &given.place)),

@@ -253,20 +253,20 @@ document = "id"
       = help: available: "http" or "stdout"
 
     error: "smoke" is not a type of sink
-      --> config.toml:8:8
+     --> config.toml:8:8
       |
     8 | type = "smoke"
-       |        ^^^^^^^
-       |
-       = help: available: "http" or "stdout"
+      |        ^^^^^^^
+      |
+      = help: available: "http" or "stdout"
 
     error: `batch` is not available in this version
-      --> config.toml:14:1
+      --> config.toml:12:1
        |
-    14 | batch = { max = ** }
+    12 | batch = { max = ** }
        | ^^^^^ remove it
 
-    5 errors
+    3 errors
     "#);
 }
 

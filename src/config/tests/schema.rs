@@ -14,6 +14,7 @@ use super::*;
 pub const FULL: &str = r#"
 [source]
 url = "postgres://db/shop"
+read_url = "postgres://replica/shop"
 [state]
 [engine]
 [retention]
@@ -272,7 +273,8 @@ fn each_default_of_the_schema_is_the_program_s() {
     let schema = schema();
     let printed: Table = loaded(FULL).config.print_masked().parse().unwrap();
     let own = [
-        "url", "type", "table", "sinks", "document", "through", "one", "many", "changes", "retry", "sql", "from",
+        "url", "read_url", "type", "table", "sinks", "document", "through", "one", "many", "changes", "retry", "sql",
+        "from",
     ];
     let (mut tables, mut told) = (vec![(String::new(), &printed)], 0);
     while let Some((path, table)) = tables.pop() {

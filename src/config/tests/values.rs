@@ -292,6 +292,45 @@ sink = "out"
 }
 
 #[test]
+fn a_connection_may_be_left_to_the_environment() {
+    let text = "[source]\n[sinks.out]\ntype = 'stdout'\n[syncs.orders]\ntable = 'orders'\nsink = 'out'\n";
+    for (variable, accepted) in [
+        ("PGHOST", true),
+        ("PGHOSTADDR", true),
+        ("PGSERVICE", true),
+        ("PGUSER", false),
+    ] {
+        let env = |name: &str| (name == variable).then(|| "db".to_owned());
+        let parsed = Config::parse(Path::new("config.toml"), text, &env);
+        assert_eq!(parsed.is_ok(), accepted, "{variable}");
+        if let Ok(Loaded { config, .. }) = parsed {
+            assert!(config.source.connection.url.is_none() && config.source.connection.parameters.is_empty());
+            assert!(!config.print_masked().contains("url"), "{}", config.print_masked());
+        }
+    }
+}
+
+#[test]
+fn a_secret_with_a_file_of_its_own_is_read_again_and_never_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("url");
+    std::fs::write(&file, "postgres://app:hunter2@db/shop\n").unwrap();
+    let sync = "[sinks.out]\ntype = 'stdout'\n[syncs.orders]\ntable = 'orders'\nsink = 'out'\n";
+    let config = loaded(&format!("[source]\nurl = 'file:{}'\n{sync}", file.display())).config;
+    let url = config.source.connection.url.as_ref().unwrap();
+    assert_eq!(url.read().unwrap().expose_secret(), "postgres://app:hunter2@db/shop");
+    let printed = config.print_masked();
+    assert!(
+        !printed.contains("hunter2") && printed.contains(&format!("file:{}", file.display())),
+        "{printed}"
+    );
+    std::fs::write(&file, "postgres://app:hunter3@db/shop\n").unwrap();
+    assert_eq!(url.read().unwrap().expose_secret(), "postgres://app:hunter3@db/shop");
+    std::fs::remove_file(&file).unwrap();
+    assert!(url.read().is_err());
+}
+
+#[test]
 fn a_token_opens_the_door_to_other_addresses() {
     let sync = "[syncs.orders]\ntable = 'orders'\nsink = 'out'\n";
     let text = format!("{BASE}{sync}[admin]\nlisten = '[::]:9000'\ntoken = '${{SECRET}}'\n");

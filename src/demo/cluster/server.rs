@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -163,6 +164,16 @@ impl Cluster {
         // Whoever removes it must own it.
         give(&folder, self.account)?;
         Ok(folder)
+    }
+
+    /// Writes a file into the cluster's folder, the server's own and readable by nobody else. `data/pg_hba.conf` and
+    /// others that the server reads are among them; it looks again when it is told to.
+    pub fn write(&self, name: &str, text: &str) -> io::Result<PathBuf> {
+        let path = self.folder.join(name);
+        fs::write(&path, text)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+        give(&path, self.account)?;
+        Ok(path)
     }
 
     /// The server goes, its data stay for [`resume`](Cluster::resume).

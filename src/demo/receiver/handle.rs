@@ -92,6 +92,12 @@ impl Receiver {
         self.shared.rules().clear();
     }
 
+    /// From now on it remembers the version of each document, removed ones too, and ignores older ones; it answers
+    /// them with 200 all the same.
+    pub fn guard(&self) {
+        self.shared.ledger().guard();
+    }
+
     /// Lets the requests go on that [`Behaviour::Hold`] holds now.
     pub fn release(&self) {
         self.shared.released.send_replace(());

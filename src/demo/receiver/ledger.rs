@@ -42,6 +42,9 @@ pub struct Request {
     pub applied: bool,
     /// Whether another request for the same path was in flight at the same time.
     pub overlapped: bool,
+    /// Whether it was answered, but not applied, as a younger version was there; see
+    /// [`Receiver::guard`](super::Receiver::guard).
+    pub outdated: bool,
     headers: Vec<(&'static str, String)>,
 }
 
@@ -79,6 +82,8 @@ pub struct Ledger {
     first: usize,
     /// Path → numbers of the requests that are neither answered nor cut off.
     in_flight: HashMap<String, Vec<usize>>,
+    /// Path → the youngest version applied, of documents that were removed, too. `None` if nobody minds.
+    youngest: Option<HashMap<String, i64>>,
 }
 
 impl Ledger {
@@ -136,6 +141,7 @@ impl Ledger {
             answer: Answer::Pending,
             applied: false,
             overlapped,
+            outdated: false,
             headers,
         });
         number
@@ -144,6 +150,14 @@ impl Ledger {
     /// Does what the request asks for; answers with the fitting status, `None` if it is not in flight.
     pub(super) fn apply(&mut self, number: usize) -> Option<u16> {
         let request = self.journal.get_mut(number - self.first)?;
+        if let (Some(youngest), Some(version)) = (&mut self.youngest, request.version()) {
+            let youngest = youngest.entry(request.path.clone()).or_insert(version);
+            if version < *youngest {
+                request.outdated = true;
+                return Some(200);
+            }
+            *youngest = version;
+        }
         request.applied = true;
         if request.method == Method::DELETE {
             return Some(if self.held.remove(&request.path).is_some() {
@@ -161,6 +175,11 @@ impl Ledger {
         } else {
             201
         })
+    }
+
+    /// From now on older versions than what was applied are ignored.
+    pub(super) fn guard(&mut self) {
+        self.youngest.get_or_insert_default();
     }
 
     /// The request is no longer in flight.

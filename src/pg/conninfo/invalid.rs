@@ -35,6 +35,15 @@ pub enum InvalidDsn {
     KeyPermissions(PathBuf),
 }
 
+impl InvalidDsn {
+    pub(super) fn value(name: &'static str, wanted: &str) -> Self {
+        Self::Value {
+            name,
+            wanted: wanted.to_owned(),
+        }
+    }
+}
+
 /// What was taken for a name may be the rest of a password with a blank in it.
 fn named(name: &str) -> String {
     let is_name = name.len() <= 32 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');

@@ -17,13 +17,15 @@ mod passfile;
 mod service;
 mod settings;
 mod target;
+mod tls;
 mod url;
 
 #[cfg(test)]
 mod tests;
 
 pub use invalid::InvalidDsn;
-pub use target::{ChannelBinding, Host, Liveness, RootCert, SessionAttrs, SslMode, Target, TlsSettings};
+pub use target::{ChannelBinding, Host, Liveness, SessionAttrs, Target};
+pub use tls::{RootCert, SslMode, TlsSettings};
 
 /// Yields one variable of the environment.
 pub(super) type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -43,6 +45,7 @@ pub(super) fn parse(text: &str) -> Result<Pairs, InvalidDsn> {
 }
 
 /// All that is given, with what the environment and the files that it names have to add.
-pub(super) fn resolve(given: Pairs, variables: Variables<'_>) -> Result<Target, InvalidDsn> {
-    target::target(&settings::Settings::gather(given, variables)?, variables)
+/// `of_several` is what is wanted of several hosts unless it is told.
+pub(super) fn resolve(given: Pairs, variables: Variables<'_>, of_several: SessionAttrs) -> Result<Target, InvalidDsn> {
+    target::target(&settings::Settings::gather(given, variables)?, variables, of_several)
 }

@@ -1,6 +1,7 @@
 //! Every parameter that somebody has set: who comes first, wins.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::{InvalidDsn, Pairs, Variables, keywords, service};
 
@@ -44,6 +45,37 @@ impl Settings {
     /// What is empty counts as not set, though nothing that comes later takes its place.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// One of a few words.
+    pub(super) fn word<T: Copy>(&self, name: &'static str, words: &[(&str, T)]) -> Result<Option<T>, InvalidDsn> {
+        let Some(found) = self.get(name) else {
+            return Ok(None);
+        };
+        if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == found) {
+            return Ok(Some(*meaning));
+        }
+        let names: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+        Err(InvalidDsn::value(name, &format!("one of {}", names.join(", "))))
+    }
+
+    pub(super) fn whole(&self, name: &'static str) -> Result<Option<i64>, InvalidDsn> {
+        let number = |text: &str| text.trim().parse::<i32>().map(i64::from);
+        let found = self.get(name).map(number).transpose();
+        found.map_err(|_| InvalidDsn::value(name, "a whole number"))
+    }
+
+    /// Zero is for what the operating system does.
+    pub(super) fn time(
+        &self,
+        name: &'static str,
+        default: Option<Duration>,
+        unit: impl Fn(u64) -> Duration,
+    ) -> Result<Option<Duration>, InvalidDsn> {
+        Ok(match self.whole(name)? {
+            None => default,
+            Some(number) => u64::try_from(number).ok().filter(|number| *number > 0).map(unit),
+        })
     }
 
     fn add(&mut self, name: &str, value: String) {

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 
 use super::passfile::{Passfile, Whom};
 use super::settings::Settings;
+use super::tls::TlsSettings;
 use super::{InvalidDsn, Variables};
 
 /// Where to connect, as whom, and how the connection is secured: as of now, see [`super::super::Dsn`].
@@ -42,42 +43,6 @@ pub struct Host {
     pub address: Option<IpAddr>,
     pub port: u16,
     pub password: Option<SecretString>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct TlsSettings {
-    pub mode: SslMode,
-    /// Whether TLS begins at once, without asking the server for it first (Postgres 17 and later).
-    pub direct: bool,
-    pub root_cert: Option<RootCert>,
-    /// PEM files: certificates and private key.
-    pub client: Option<(PathBuf, PathBuf)>,
-    /// Whether the server is told the name that it was looked up under.
-    pub sni: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RootCert {
-    /// PEM.
-    File(PathBuf),
-    /// Those that the operating system trusts.
-    System,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SslMode {
-    Disable,
-    /// TLS if the server does not take a login without.
-    Allow,
-    /// TLS if the server offers it.
-    #[default]
-    Prefer,
-    /// TLS, whoever answers.
-    Require,
-    /// TLS, and a certificate that a trusted root signed.
-    VerifyCa,
-    /// TLS, and a certificate that a trusted root signed for this host.
-    VerifyFull,
 }
 
 /// Whether the proof of the password is bound to the TLS session, which keeps anybody from standing in between.
@@ -127,7 +92,11 @@ const LIVENESS: Liveness = Liveness {
     user_timeout: Some(Duration::from_secs(20)),
 };
 
-pub(super) fn target(settings: &Settings, variables: Variables<'_>) -> Result<Target, InvalidDsn> {
+pub(super) fn target(
+    settings: &Settings,
+    variables: Variables<'_>,
+    of_several: SessionAttrs,
+) -> Result<Target, InvalidDsn> {
     let home = variables("HOME").map(PathBuf::from);
     let user = match settings.get("user") {
         Some(user) => user.to_owned(),
@@ -140,24 +109,30 @@ pub(super) fn target(settings: &Settings, variables: Variables<'_>) -> Result<Ta
         .get("application_name")
         .or_else(|| settings.get("fallback_application_name"));
     Ok(Target {
-        session_attrs: session_attrs(settings, hosts.len())?,
-        shuffle: word(settings, "load_balance_hosts", &[("disable", false), ("random", true)])?.unwrap_or(false),
+        session_attrs: match session_attrs(settings)? {
+            Some(attrs) => attrs,
+            None if hosts.len() > 1 => of_several,
+            None => SessionAttrs::Any,
+        },
+        shuffle: settings
+            .word("load_balance_hosts", &[("disable", false), ("random", true)])?
+            .unwrap_or(false),
         hosts,
         user,
         database,
         application_name: application_name.unwrap_or("walsift").to_owned(),
         options: settings.get("options").map(str::to_owned),
-        tls: tls(settings, home.as_deref())?,
-        channel_binding: word(
-            settings,
-            "channel_binding",
-            &[
-                ("disable", ChannelBinding::Disable),
-                ("prefer", ChannelBinding::Prefer),
-                ("require", ChannelBinding::Require),
-            ],
-        )?
-        .unwrap_or_default(),
+        tls: TlsSettings::of(settings, home.as_deref())?,
+        channel_binding: settings
+            .word(
+                "channel_binding",
+                &[
+                    ("disable", ChannelBinding::Disable),
+                    ("prefer", ChannelBinding::Prefer),
+                    ("require", ChannelBinding::Require),
+                ],
+            )?
+            .unwrap_or_default(),
         connect_timeout: connect_timeout(settings)?,
         liveness: liveness(settings)?,
         passfile_problem,
@@ -189,14 +164,18 @@ fn hosts(settings: &Settings) -> Result<Vec<Host>, InvalidDsn> {
             port.parse()
                 .ok()
                 .filter(|port| *port > 0)
-                .ok_or_else(|| invalid("port", "a number from 1 to 65535"))
+                .ok_or_else(|| InvalidDsn::value("port", "a number from 1 to 65535"))
         });
         Ok(Host {
             name: nth(&names, index)
                 .or_else(|| address.clone())
                 .unwrap_or_else(socket_folder),
             address: match address {
-                Some(address) => Some(address.parse().map_err(|_| invalid("hostaddr", "an IP address"))?),
+                Some(address) => Some(
+                    address
+                        .parse()
+                        .map_err(|_| InvalidDsn::value("hostaddr", "an IP address"))?,
+                ),
                 None => None,
             },
             port: port?,
@@ -245,69 +224,8 @@ fn passwords(
     None
 }
 
-fn tls(settings: &Settings, home: Option<&Path>) -> Result<TlsSettings, InvalidDsn> {
-    let folder = home.map(|home| home.join(".postgresql"));
-    let default = |file: &str| folder.as_ref().map(|folder| folder.join(file));
-    let root_cert = match settings.get("sslrootcert") {
-        Some("system") => Some(RootCert::System),
-        Some(file) => Some(RootCert::File(file.into())),
-        None => default("root.crt").filter(|file| file.exists()).map(RootCert::File),
-    };
-    let mode = word(
-        settings,
-        "sslmode",
-        &[
-            ("disable", SslMode::Disable),
-            ("allow", SslMode::Allow),
-            ("prefer", SslMode::Prefer),
-            ("require", SslMode::Require),
-            ("verify-ca", SslMode::VerifyCa),
-            ("verify-full", SslMode::VerifyFull),
-        ],
-    )?;
-    let mode = match (mode, &root_cert) {
-        (None, Some(RootCert::System)) => SslMode::VerifyFull,
-        // Whoever has a certificate for any name at all could pass.
-        (Some(mode), Some(RootCert::System)) if mode != SslMode::VerifyFull => {
-            return Err(InvalidDsn::Conflict(
-                "`sslrootcert=system` goes with `sslmode=verify-full` only",
-            ));
-        }
-        (Some(SslMode::VerifyCa), None) => {
-            return Err(InvalidDsn::Conflict(
-                "`sslmode=verify-ca` needs `sslrootcert`, a file of certificates",
-            ));
-        }
-        (mode, _) => mode.unwrap_or_default(),
-    };
-    let direct = word(settings, "sslnegotiation", &[("postgres", false), ("direct", true)])?.unwrap_or(false);
-    if direct && matches!(mode, SslMode::Disable | SslMode::Allow | SslMode::Prefer) {
-        return Err(InvalidDsn::Conflict(
-            "`sslnegotiation=direct` goes with `sslmode=require` or stricter only",
-        ));
-    }
-    let cert = settings
-        .get("sslcert")
-        .map(PathBuf::from)
-        .or_else(|| default("postgresql.crt").filter(|file| file.exists()));
-    let key = || {
-        settings
-            .get("sslkey")
-            .map(PathBuf::from)
-            .or_else(|| default("postgresql.key"))
-    };
-    Ok(TlsSettings {
-        mode,
-        direct,
-        root_cert,
-        client: cert.and_then(|cert| Some((cert, key()?))),
-        sni: word(settings, "sslsni", &[("1", true), ("0", false)])?.unwrap_or(true),
-    })
-}
-
-fn session_attrs(settings: &Settings, hosts: usize) -> Result<SessionAttrs, InvalidDsn> {
-    let attrs = word(
-        settings,
+fn session_attrs(settings: &Settings) -> Result<Option<SessionAttrs>, InvalidDsn> {
+    settings.word(
         "target_session_attrs",
         &[
             ("any", SessionAttrs::Any),
@@ -317,17 +235,11 @@ fn session_attrs(settings: &Settings, hosts: usize) -> Result<SessionAttrs, Inva
             ("standby", SessionAttrs::Standby),
             ("prefer-standby", SessionAttrs::PreferStandby),
         ],
-    )?;
-    Ok(match attrs {
-        Some(attrs) => attrs,
-        // A standby among them is of no use to those who write, or read from a slot that fails over.
-        None if hosts > 1 => SessionAttrs::Primary,
-        None => SessionAttrs::Any,
-    })
+    )
 }
 
 fn connect_timeout(settings: &Settings) -> Result<Option<Duration>, InvalidDsn> {
-    Ok(match whole(settings, "connect_timeout")? {
+    Ok(match settings.whole("connect_timeout")? {
         None => Some(CONNECT_TIMEOUT),
         Some(seconds) if seconds <= 0 => None,
         Some(seconds) => Some(Duration::from_secs(seconds.unsigned_abs())),
@@ -335,59 +247,17 @@ fn connect_timeout(settings: &Settings) -> Result<Option<Duration>, InvalidDsn> 
 }
 
 fn liveness(settings: &Settings) -> Result<Liveness, InvalidDsn> {
-    let seconds = |name, default| time(settings, name, default, Duration::from_secs);
+    let seconds = |name, default| settings.time(name, default, Duration::from_secs);
     Ok(Liveness {
-        keepalives: whole(settings, "keepalives")? != Some(0),
+        keepalives: settings.whole("keepalives")? != Some(0),
         idle: seconds("keepalives_idle", LIVENESS.idle)?,
         interval: seconds("keepalives_interval", LIVENESS.interval)?,
-        count: match whole(settings, "keepalives_count")? {
+        count: match settings.whole("keepalives_count")? {
             None => LIVENESS.count,
             Some(count) => u32::try_from(count).ok().filter(|count| *count > 0),
         },
-        user_timeout: time(
-            settings,
-            "tcp_user_timeout",
-            LIVENESS.user_timeout,
-            Duration::from_millis,
-        )?,
+        user_timeout: settings.time("tcp_user_timeout", LIVENESS.user_timeout, Duration::from_millis)?,
     })
-}
-
-/// Zero is for what the operating system does.
-fn time(
-    settings: &Settings,
-    name: &'static str,
-    default: Option<Duration>,
-    unit: impl Fn(u64) -> Duration,
-) -> Result<Option<Duration>, InvalidDsn> {
-    Ok(match whole(settings, name)? {
-        None => default,
-        Some(number) => u64::try_from(number).ok().filter(|number| *number > 0).map(unit),
-    })
-}
-
-fn whole(settings: &Settings, name: &'static str) -> Result<Option<i64>, InvalidDsn> {
-    let number = |text: &str| text.trim().parse::<i32>().map(i64::from);
-    let found = settings.get(name).map(number).transpose();
-    found.map_err(|_| invalid(name, "a whole number"))
-}
-
-fn word<T: Copy>(settings: &Settings, name: &'static str, words: &[(&str, T)]) -> Result<Option<T>, InvalidDsn> {
-    let Some(found) = settings.get(name) else {
-        return Ok(None);
-    };
-    if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == found) {
-        return Ok(Some(*meaning));
-    }
-    let names: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-    Err(invalid(name, &format!("one of {}", names.join(", "))))
-}
-
-fn invalid(name: &'static str, wanted: &str) -> InvalidDsn {
-    InvalidDsn::Value {
-        name,
-        wanted: wanted.to_owned(),
-    }
 }
 
 impl Host {

@@ -73,6 +73,7 @@ pub(in crate::pg) async fn dial(
 
 fn keep_alive(stream: &TcpStream, liveness: &Liveness) -> io::Result<()> {
     let socket = SockRef::from(stream);
+    #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(liveness.user_timeout)?;
     if !liveness.keepalives {
         return Ok(());
@@ -111,5 +112,36 @@ async fn secure(stream: TcpStream, tls: Tls) -> Result<Stream, Failure> {
     match TlsConnector::from(tls.config).connect(name, stream).await {
         Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
         Err(error) => Err(Failure::Tls(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_dead_peer_is_looked_for_as_the_parameters_say() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        let liveness = Liveness {
+            keepalives: true,
+            idle: seconds(11),
+            interval: seconds(6),
+            count: Some(4),
+            user_timeout: seconds(21),
+        };
+        keep_alive(&stream, &liveness).unwrap();
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(Some(socket.tcp_keepalive_time().unwrap()), liveness.idle);
+        assert_eq!(Some(socket.tcp_keepalive_interval().unwrap()), liveness.interval);
+        assert_eq!(Some(socket.tcp_keepalive_retries().unwrap()), liveness.count);
+        #[cfg(target_os = "linux")]
+        assert_eq!(socket.tcp_user_timeout().unwrap(), liveness.user_timeout);
     }
 }

@@ -46,6 +46,11 @@ impl Socket {
         self.inner.get_ref().is_encrypted()
     }
 
+    /// To a server on this machine, and not by TCP.
+    pub fn is_unix(&self) -> bool {
+        self.inner.get_ref().is_unix()
+    }
+
     /// What binds a login to this TLS session: a hash of the server's certificate (RFC 5929). `None` without TLS, and
     /// for certificates whose signature names no hash.
     pub fn tls_server_end_point(&self) -> Option<&[u8]> {

@@ -20,6 +20,10 @@ impl Stream {
         matches!(self, Self::Tls(_))
     }
 
+    pub(super) fn is_unix(&self) -> bool {
+        matches!(self, Self::Unix(_))
+    }
+
     /// The server's own.
     pub(super) fn certificate(&self) -> Option<&CertificateDer<'static>> {
         match self {

@@ -45,14 +45,14 @@ impl fmt::Display for Problem {
 }
 
 /// A position in one message, and its name for errors.
-pub(super) struct Cursor<'a> {
+pub(in crate::wal) struct Cursor<'a> {
     message: &'static str,
     left: &'a [u8],
     total: usize,
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(in crate::wal) fn new(bytes: &'a [u8]) -> Self {
         Self {
             message: "unknown",
             left: bytes,
@@ -61,15 +61,15 @@ impl<'a> Cursor<'a> {
     }
 
     /// The name that errors carry from here on.
-    pub(super) fn name(&mut self, message: &'static str) {
+    pub(in crate::wal) fn name(&mut self, message: &'static str) {
         self.message = message;
     }
 
-    pub(super) fn left(&self) -> &'a [u8] {
+    pub(in crate::wal) fn left(&self) -> &'a [u8] {
         self.left
     }
 
-    pub(super) fn bytes(&mut self, field: &'static str, len: usize) -> Result<&'a [u8], DecodeError> {
+    pub(in crate::wal) fn bytes(&mut self, field: &'static str, len: usize) -> Result<&'a [u8], DecodeError> {
         let (head, tail) = self.left.split_at_checked(len).ok_or_else(|| {
             self.error(
                 field,
@@ -98,7 +98,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// One byte that tells how to go on; `known` says whether it is one of those that exist.
-    pub(super) fn tag<T>(
+    pub(in crate::wal) fn tag<T>(
         &mut self,
         field: &'static str,
         known: impl FnOnce(u8) -> Option<T>,
@@ -108,42 +108,42 @@ impl<'a> Cursor<'a> {
         known(found).ok_or_else(|| self.error_at(before, field, Problem::UnknownByte { found }))
     }
 
-    pub(super) fn u8(&mut self, field: &'static str) -> Result<u8, DecodeError> {
+    pub(in crate::wal) fn u8(&mut self, field: &'static str) -> Result<u8, DecodeError> {
         self.array(field).map(u8::from_be_bytes)
     }
 
-    pub(super) fn u32(&mut self, field: &'static str) -> Result<u32, DecodeError> {
+    pub(in crate::wal) fn u32(&mut self, field: &'static str) -> Result<u32, DecodeError> {
         self.array(field).map(u32::from_be_bytes)
     }
 
-    pub(super) fn i32(&mut self, field: &'static str) -> Result<i32, DecodeError> {
+    pub(in crate::wal) fn i32(&mut self, field: &'static str) -> Result<i32, DecodeError> {
         self.array(field).map(i32::from_be_bytes)
     }
 
-    pub(super) fn lsn(&mut self, field: &'static str) -> Result<Lsn, DecodeError> {
+    pub(in crate::wal) fn lsn(&mut self, field: &'static str) -> Result<Lsn, DecodeError> {
         self.array(field).map(u64::from_be_bytes).map(Lsn)
     }
 
-    pub(super) fn time(&mut self, field: &'static str) -> Result<SystemTime, DecodeError> {
+    pub(in crate::wal) fn time(&mut self, field: &'static str) -> Result<SystemTime, DecodeError> {
         self.array(field).map(i64::from_be_bytes).map(postgres_time)
     }
 
     /// A 16-bit count of columns.
-    pub(super) fn count(&mut self, field: &'static str) -> Result<u16, DecodeError> {
+    pub(in crate::wal) fn count(&mut self, field: &'static str) -> Result<u16, DecodeError> {
         let before = self.left;
         let value = self.array(field).map(i16::from_be_bytes)?;
         u16::try_from(value).map_err(|_| self.error_at(before, field, Problem::Negative { value: value.into() }))
     }
 
     /// A 32-bit count or length.
-    pub(super) fn length(&mut self, field: &'static str) -> Result<usize, DecodeError> {
+    pub(in crate::wal) fn length(&mut self, field: &'static str) -> Result<usize, DecodeError> {
         let before = self.left;
         let value = self.i32(field)?;
         usize::try_from(value).map_err(|_| self.error_at(before, field, Problem::Negative { value }))
     }
 
     /// A zero-terminated string.
-    pub(super) fn string(&mut self, field: &'static str) -> Result<&'a str, DecodeError> {
+    pub(in crate::wal) fn string(&mut self, field: &'static str) -> Result<&'a str, DecodeError> {
         let text = CStr::from_bytes_until_nul(self.left).map_err(|_| self.error(field, Problem::NotTerminated))?;
         let before = self.left;
         self.bytes(field, text.count_bytes() + 1)?;
@@ -151,7 +151,7 @@ impl<'a> Cursor<'a> {
             .map_err(|_| self.error_at(before, field, Problem::NotUtf8))
     }
 
-    pub(super) fn end(&self) -> Result<(), DecodeError> {
+    pub(in crate::wal) fn end(&self) -> Result<(), DecodeError> {
         match self.left.len() {
             0 => Ok(()),
             bytes => Err(self.error("end", Problem::Trailing { bytes })),
@@ -164,7 +164,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// An error about what stands where `left` was still unread.
-    pub(super) fn error_at(&self, left: &[u8], field: &'static str, problem: Problem) -> DecodeError {
+    pub(in crate::wal) fn error_at(&self, left: &[u8], field: &'static str, problem: Problem) -> DecodeError {
         DecodeError {
             message: self.message,
             field,
@@ -188,4 +188,14 @@ pub(in crate::wal) fn postgres_time(micros: i64) -> SystemTime {
     };
     // Out of the platform's range: only a broken server sends such a time, and nothing is decided by it.
     time.unwrap_or(epoch)
+}
+
+/// The inverse of [`postgres_time`].
+pub(in crate::wal) fn postgres_micros(time: SystemTime) -> i64 {
+    let epoch = SystemTime::UNIX_EPOCH + POSTGRES_EPOCH;
+    let micros = |distance: Duration| i64::try_from(distance.as_micros()).unwrap_or(i64::MAX);
+    match time.duration_since(epoch) {
+        Ok(after) => micros(after),
+        Err(before) => -micros(before.duration()),
+    }
 }

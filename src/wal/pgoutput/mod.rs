@@ -24,7 +24,7 @@ pub mod encoder;
 #[cfg(test)]
 mod tests;
 
-pub(super) use cursor::postgres_time;
+pub(super) use cursor::{Cursor, postgres_micros};
 pub use cursor::{DecodeError, Problem};
 pub use message::{Content, Message, RelationIds};
 pub use tuple::{OldKind, OldTuple, Tuple, Value, Values};

@@ -19,7 +19,7 @@ pub enum Event {
         commit_time: SystemTime,
     },
     /// One pgoutput message as the server sent it, for [`Message::decode`](super::super::Message::decode): neither a
-    /// begin, a commit nor a logical message.
+    /// begin, a commit nor a logical message. A part of what one read has brought, and keeps all of that in memory.
     Data(Bytes),
     Commit {
         /// Right behind the commit record; what to confirm once the transaction is durable elsewhere.
@@ -55,17 +55,6 @@ pub trait WalSource: Send {
     /// Ends the session within seconds, after an attempt to tell the server the last confirmed position. Events not
     /// read yet are dropped; the server sends them again.
     fn close(self) -> impl Future<Output = ()> + Send;
-}
-
-impl Event {
-    /// What the event takes up beside its own size.
-    pub(super) fn payload_bytes(&self) -> usize {
-        match self {
-            Self::Data(bytes) => bytes.len(),
-            Self::Message { prefix, content, .. } => prefix.len() + content.len(),
-            Self::Begin { .. } | Self::Commit { .. } | Self::KeepAlive { .. } => 0,
-        }
-    }
 }
 
 // By hand because what is printed ends in logs, and row values must not.

@@ -22,14 +22,14 @@ const CLEAN_UP_WITHIN: Duration = Duration::from_secs(10);
 
 /// A database, a receiver and a folder, made for one test and gone with it.
 pub struct World {
-    cluster: Arc<Cluster>,
-    /// Servers that the database was on before; they hold the folder.
-    former: Vec<Arc<Cluster>>,
+    /// Those that the database was on before hold the folder; the last one has it now.
+    clusters: std::sync::Mutex<Vec<Arc<Cluster>>>,
     database: String,
     slot: String,
     folder: PathBuf,
     receiver: Receiver,
-    client: Mutex<Option<Arc<Client>>>,
+    /// With the URL that it is connected to.
+    client: Mutex<Option<(String, Arc<Client>)>>,
 }
 
 impl World {
@@ -53,21 +53,19 @@ impl World {
             folder: cluster.create_folder(&database).unwrap(),
             receiver: Receiver::new().await.unwrap(),
             client: Mutex::new(None),
-            former: Vec::new(),
-            cluster,
+            clusters: std::sync::Mutex::new(vec![cluster]),
             database,
         }
     }
 
-    pub fn cluster(&self) -> &Cluster {
-        &self.cluster
+    pub fn cluster(&self) -> Arc<Cluster> {
+        let clusters = self.clusters.lock().unwrap();
+        Arc::clone(clusters.last().expect("there is always one"))
     }
 
     /// From now on the database is the one on this server, which has followed the one before.
-    pub fn follow(&mut self, cluster: Cluster) {
-        self.former
-            .push(std::mem::replace(&mut self.cluster, Arc::new(cluster)));
-        self.client = Mutex::new(None);
+    pub fn follow(&self, cluster: Cluster) {
+        self.clusters.lock().unwrap().push(Arc::new(cluster));
     }
 
     /// Waits until `standby` has replayed all that was committed so far.
@@ -91,7 +89,7 @@ impl World {
 
     /// The URL of this world's database, over TCP.
     pub fn url(&self) -> String {
-        self.cluster.url(&self.database)
+        self.cluster().url(&self.database)
     }
 
     /// The name of the slot that [`World::config`] writes into the configuration.
@@ -118,11 +116,12 @@ impl World {
     /// The session that the helpers share; a new one when the server has ended the last.
     pub async fn client(&self) -> Arc<Client> {
         let mut shared = self.client.lock().await;
+        let url = self.url();
         match &*shared {
-            Some(client) if !client.is_closed() => Arc::clone(client),
+            Some((to, client)) if *to == url && !client.is_closed() => Arc::clone(client),
             _ => {
                 let client = Arc::new(self.connect().await);
-                *shared = Some(Arc::clone(&client));
+                *shared = Some((url, Arc::clone(&client)));
                 client
             }
         }
@@ -156,11 +155,13 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        if Arc::strong_count(&self.cluster) == 1 {
+        let clusters = self.clusters.get_mut().unwrap();
+        let cluster = clusters.last().expect("there is always one");
+        if Arc::strong_count(cluster) == 1 {
             // A server of its own goes as a whole.
             return;
         }
-        let (url, database) = (self.cluster.url("postgres"), std::mem::take(&mut self.database));
+        let (url, database) = (cluster.url("postgres"), std::mem::take(&mut self.database));
         // Neither the test's runtime nor its thread can wait for a future here.
         let cleaner = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()

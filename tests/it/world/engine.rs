@@ -50,6 +50,10 @@ fn walsift(folder: &Path) -> Command {
         .current_dir(folder)
         .env_remove("FAILPOINTS")
         .env_remove("RUST_LOG");
+    // Those of libpq, but not those by which the tests find a server.
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PG")) {
+        command.env_remove(name);
+    }
     command
 }
 
@@ -111,6 +115,12 @@ impl Engine {
             // Ours until it is reaped, so the number cannot be another process by now.
             kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
         }
+    }
+
+    /// How it has ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()?;
+        Some(self.reap())
     }
 
     /// Waits until it has ended by itself.

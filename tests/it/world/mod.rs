@@ -16,6 +16,7 @@ mod engine;
 mod eventually;
 mod http;
 mod oracle;
+mod proxy;
 mod settled;
 mod shop;
 
@@ -23,5 +24,6 @@ pub use database::World;
 pub use engine::{Engine, field};
 pub use eventually::{DEADLINE, eventually, try_eventually};
 pub use http::http_client;
+pub use proxy::{Proxy, Weather};
 pub use settled::Nudge;
 pub use shop::{SHOP, SHOP_ORDERS};

@@ -1,5 +1,7 @@
 //! Waiting until the engine has nothing left to do.
 
+use std::time::Duration;
+
 use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::PgLsn;
@@ -31,6 +33,13 @@ impl World {
     }
 
     pub async fn settled_by(&self, nudge: Nudge<'_>) {
+        if let Err(last) = self.try_settled_by(nudge, DEADLINE).await {
+            panic!("{last}");
+        }
+    }
+
+    /// As [`World::settled_by`], for those with more to say about what is left.
+    pub async fn try_settled_by(&self, nudge: Nudge<'_>, within: Duration) -> Result<(), String> {
         let target = self.nudge(nudge).await;
         let mut last = "the engine has made no tables".to_owned();
         let settled = async || {
@@ -44,8 +53,10 @@ impl World {
             last = format!("progress {progress:?}, {jobs} jobs, {visits} visits");
             (progress >= Some(target) && jobs == 0 && visits == 0).then_some(())
         };
-        let in_time = try_eventually(DEADLINE, settled).await.is_some();
-        assert!(in_time, "not settled up to {target} within {DEADLINE:?}; {last}");
+        match try_eventually(within, settled).await {
+            Some(()) => Ok(()),
+            None => Err(format!("not settled up to {target} within {within:?}; {last}")),
+        }
     }
 
     /// Commits something; answers with a position before that commit and after all earlier ones.
