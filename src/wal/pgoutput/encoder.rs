@@ -3,7 +3,8 @@
 use std::time::SystemTime;
 
 use super::super::{Relation, ReplicaIdentity};
-use super::{Content, Message, OldKind, OldTuple, Tuple, Value, postgres_time};
+use super::cursor::postgres_time;
+use super::{Content, Message, OldKind, OldTuple, Tuple, Value};
 
 /// A message that owns what it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
