@@ -62,9 +62,10 @@ pub(super) async fn find(
         .map(|(progress, _)| progress);
     if let Some(before) = before {
         let followed = before.server.timeline != 0 && before.server.timeline != server.timeline;
-        let forks = match followed {
-            true => session.timeline_history(server.timeline).await?,
-            false => Vec::new(),
+        let forks = if followed {
+            session.timeline_history(server.timeline).await?
+        } else {
+            Vec::new()
         };
         let gap = match gap(name, before, slot.as_ref(), server, &forks) {
             None if followed && wal::read_identity(&**state).await? != server => Some(Gap::Elsewhere(server.timeline)),

@@ -108,7 +108,8 @@ async fn a_server_that_shuts_down_waits_for_the_last_confirmation() {
             }
         }
     };
-    let (halted, error) = tokio::join!(world.cluster().halt(Shutdown::Fast), read);
+    let cluster = world.cluster();
+    let (halted, error) = tokio::join!(cluster.halt(Shutdown::Fast), read);
     halted.unwrap();
     assert!(matches!(error, StreamError::Dismissed), "{error:?}");
 }

@@ -55,14 +55,18 @@ async fn relay(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, stalled: watch::
 
 fn through(proxy: &Proxy, world: &World) -> Dsn {
     let url = world.url();
-    let url = url.replacen(&format!(":{}/", port(world.cluster())), &format!(":{}/", proxy.port), 1);
+    let url = url.replacen(
+        &format!(":{}/", port(&world.cluster())),
+        &format!(":{}/", proxy.port),
+        1,
+    );
     url.parse().unwrap()
 }
 
 #[tokio::test]
 async fn a_server_that_owes_an_answer_and_stays_silent_is_given_up() {
     let world = World::new().await;
-    let proxy = Proxy::to(port(world.cluster())).await;
+    let proxy = Proxy::to(port(&world.cluster())).await;
     let quick = Session {
         statement_timeout: Duration::from_millis(100),
         ..session()

@@ -82,7 +82,7 @@ async fn a_new_password_in_the_file_of_the_url_is_used_without_a_restart() {
 async fn a_new_password_in_the_file_of_the_password_is_used_without_a_restart() {
     let source = |world: &World, file: &Path| {
         let database = world.url().rsplit('/').next().unwrap().to_owned();
-        let (port, file) = (port(world.cluster()), file.display());
+        let (port, file) = (port(&world.cluster()), file.display());
         format!(
             "host = \"127.0.0.1\"\nport = {port}\nuser = \"app\"\ndatabase = \"{database}\"\npassword = \"file:{file}\""
         )

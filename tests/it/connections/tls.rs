@@ -46,11 +46,11 @@ async fn each_mode_does_what_libpq_does_at_a_server_with_tls() {
 async fn each_mode_does_what_libpq_does_at_a_server_without_tls() {
     let world = World::new().await;
     for mode in ["disable", "allow", "prefer"] {
-        let client = connect(&at(world.cluster(), &format!("user=postgres sslmode={mode}"))).await;
+        let client = connect(&at(&world.cluster(), &format!("user=postgres sslmode={mode}"))).await;
         assert!(!is_encrypted(&client.unwrap()).await, "{mode}");
     }
     for mode in ["require", "verify-full"] {
-        let said = refused(&at(world.cluster(), &format!("user=postgres sslmode={mode}"))).await;
+        let said = refused(&at(&world.cluster(), &format!("user=postgres sslmode={mode}"))).await;
         assert!(said.contains("the server offers no TLS"), "{mode}: {said}");
     }
 }

@@ -194,7 +194,7 @@ async fn g11_after_a_failover_with_the_slot_reading_goes_on() {
 /// The state went back with the source, and does not know of the last deliveries; the process that made them does.
 #[tokio::test]
 async fn g11_what_a_failover_made_the_state_forget_is_sent_again() {
-    let mut world = World::apart(ClusterSettings::default()).await;
+    let world = World::apart(ClusterSettings::default()).await;
     let standby = world.cluster().standby(ClusterSettings::default()).await.unwrap();
     world.shop().await;
     world.stock_shop(3, 20).await;
