@@ -56,12 +56,12 @@ impl Pool {
         }
     }
 
-    /// Prepared statements know the tables as they were when they were prepared.
     /// Closes the connections that nobody uses.
     pub fn hang_up(&self) {
         self.0.retain(|_, _| false);
     }
 
+    /// Prepared statements know the tables as they were when they were prepared.
     pub fn forget_statements(&self) {
         self.0.manager().forget_statements();
     }

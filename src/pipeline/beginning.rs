@@ -61,6 +61,15 @@ pub(super) async fn find(
         .await?
         .map(|(progress, _)| progress);
     if let Some(before) = before {
+        // And where the source stands, after progress: it is never behind what another process has read of it meanwhile.
+        let slot = match slot.clone() {
+            Some(slot) if before.lsn > slot.current => {
+                let later = wal::read_slot(&***source, name).await?;
+                let current = later.map_or(slot.current, |later| later.current);
+                Some(Slot { current, ..slot })
+            }
+            slot => slot,
+        };
         let followed = before.server.timeline != 0 && before.server.timeline != server.timeline;
         let forks = if followed {
             session.timeline_history(server.timeline).await?

@@ -42,22 +42,28 @@ impl Recent {
         }
         let tx = state.transaction().await?;
         queue::skip_versions(&tx).await?;
-        let mut doubted = 0;
+        let mut doubted: Vec<(RouteId, Vec<SubjectKey>)> = Vec::new();
         for route in routes.iter() {
             let mut keys = by_route.remove(&route.id).unwrap_or_default();
             keys.sort_unstable();
             keys.dedup();
-            doubted += keys.len();
-            record::doubt(&tx, route.id, &keys).await?;
-            let entry = |key| Entry {
-                route: route.id,
+            doubted.push((route.id, keys));
+        }
+        let entries: Vec<Entry> = (doubted.iter())
+            .flat_map(|(route, keys)| keys.iter().map(|key| (*route, key.clone())))
+            .map(|(route, key)| Entry {
+                route,
                 key,
                 changed_at: None,
-            };
-            let entries = keys.into_iter().map(entry).collect();
-            queue::enqueue(&tx, entries, Priority::Normal, Duration::ZERO).await?;
+            })
+            .collect();
+        let subjects = entries.len();
+        // The jobs first, as whoever settles one locks it before what is on record.
+        queue::enqueue(&tx, entries, Priority::Normal, Duration::ZERO).await?;
+        for (route, keys) in &doubted {
+            record::doubt(&tx, *route, keys).await?;
         }
         tx.commit().await?;
-        Ok(doubted)
+        Ok(subjects)
     }
 }
