@@ -14,7 +14,7 @@ use super::backoff::Backoff;
 use super::engine::{Engine, Routes, chain};
 use super::lane;
 use crate::pg;
-use crate::queue::{ClaimError, Owner, Worker};
+use crate::queue::{self, ClaimError, Owner, Worker};
 
 /// How often it is looked whether the server with the state is still the same.
 const HOME_PERIOD: Duration = Duration::from_secs(2);
@@ -66,6 +66,13 @@ async fn session(
         previous.as_ref().map(|it| it.id),
     )
     .await?;
+    if previous.is_none() {
+        // The process before may have given versions that this server has never heard of, and what was to be sent then is
+        // sent before the stream is looked at.
+        let tx = state.transaction().await?;
+        queue::skip_versions(&tx).await?;
+        tx.commit().await?;
+    }
     if previous
         .as_ref()
         .is_some_and(|previous| previous.server != worker.server)
