@@ -42,6 +42,7 @@ struct Replica {
 pub(super) enum Unfit {
     Unreachable(String),
     OtherServer,
+    OtherTimeline(u32),
     Promoted,
     Late { replayed: Lsn, wanted: Lsn },
 }
@@ -146,6 +147,7 @@ impl Replica {
                     Ok(Sight::Clear) => return Ok(client),
                     Ok(Sight::Behind(lsn)) => replayed = lsn,
                     Ok(Sight::OtherServer) => return Err(Unfit::OtherServer),
+                    Ok(Sight::OtherTimeline(timeline)) => return Err(Unfit::OtherTimeline(timeline)),
                     Ok(Sight::Promoted) => return Err(Unfit::Promoted),
                     Err(error) => return Err(Unfit::Unreachable(pg::describe(&error))),
                 }
@@ -191,6 +193,11 @@ impl fmt::Display for Unfit {
         match self {
             Self::Unreachable(why) => write!(f, "the replica does not answer: {why}"),
             Self::OtherServer => f.write_str("the replica is not one of the source: it is another server"),
+            Self::OtherTimeline(timeline) => write!(
+                f,
+                "the replica says that it is on timeline {timeline}, on which the source is not: it follows another server, or \
+                 has gone on with the source just now"
+            ),
             Self::Promoted => f.write_str("the replica has been promoted and follows the source no more"),
             Self::Late { replayed, wanted } => {
                 write!(
