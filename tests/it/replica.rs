@@ -106,3 +106,25 @@ async fn another_server_is_no_replica() {
         "{text}"
     );
 }
+
+/// It still follows the server that a failover has left behind, and is far ahead by its positions.
+#[tokio::test]
+async fn a_replica_that_stayed_on_the_timeline_before_is_not_read_from() {
+    let (world, replica) = replicated().await;
+    // A copy of its primary's, which nobody uses.
+    on_replica(&replica, &world, "select pg_drop_replication_slot('standby')").await;
+    let standby = replica.standby(ClusterSettings::default()).await.unwrap();
+    world.replayed_by(&standby).await;
+    standby.promote().await.unwrap();
+    world
+        .sql("create table ballast as select n, repeat('x', 100) from generate_series(1, 50000) as n")
+        .await;
+    world.replayed_by(&replica).await;
+    world.follow(standby);
+
+    let engine = world.synced(&config(&world, &replica, "")).await;
+    world.sql("update orders set status = 'paid' where id <= 3").await;
+    world.settled().await;
+    world.assert_converged(SHOP_ORDERS, "/orders/").await;
+    assert_eq!(engine.metric("walsift_reading_replica", &[]).await, 0);
+}
