@@ -55,11 +55,7 @@ async fn relay(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, stalled: watch::
 
 fn through(proxy: &Proxy, world: &World) -> Dsn {
     let url = world.url();
-    let url = url.replacen(
-        &format!(":{}/", port(world.cluster())),
-        &format!(":{}/", proxy.port),
-        1,
-    );
+    let url = url.replacen(&format!(":{}/", port(world.cluster())), &format!(":{}/", proxy.port), 1);
     url.parse().unwrap()
 }
 
