@@ -22,6 +22,9 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// Rows a transaction; `None` is all of them.
 const WORKS: [(&str, Option<u32>); 3] = [("1 row", Some(1)), ("100 rows", Some(100)), ("all rows", None)];
 
+/// What the server takes to let go of a process that has ended.
+const SETTLED: Duration = Duration::from_millis(100);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reader {
     Walsift,
@@ -38,7 +41,7 @@ enum Way {
 async fn main() -> Result<()> {
     let rows = setting("WALSIFT_BENCH_ROWS", 200_000);
     let rounds = setting("WALSIFT_BENCH_ROUNDS", 3);
-    let cluster = Cluster::start(ClusterSettings::default()).await?;
+    let cluster = Cluster::start(ClusterSettings::default().with("autovacuum", "off")).await?;
     let bench = Bench::new(&cluster).await?;
     println!("transactions  way     reader          rows/s  reader CPU s  server CPU s   (best of {rounds} by time)");
     for (name, size) in WORKS {
@@ -147,7 +150,7 @@ impl Bench {
             Way::Socket => &self.socket,
             Way::Tcp => &self.tcp,
         };
-        let (own, server, began) = (self.cpu("self", reader)?, self.server_cpu()?, Instant::now());
+        let (own, server, began) = (cpu("self", reader)?, self.server_cpu().await?, Instant::now());
         match reader {
             Reader::PgRecvlogical => self.pg_recvlogical(dsn, end).await?,
             Reader::Walsift => walsift(dsn, Lsn(end.into())).await?,
@@ -155,8 +158,8 @@ impl Bench {
         let took = began.elapsed();
         let sample = Sample {
             took,
-            own: self.cpu("self", reader)? - own,
-            server: self.server_cpu_after(server).await? - server,
+            own: cpu("self", reader)? - own,
+            server: self.server_cpu().await? - server,
         };
         self.client
             .batch_execute("select pg_drop_replication_slot('copy')")
@@ -186,29 +189,23 @@ impl Bench {
         Ok(())
     }
 
-    /// CPU seconds so far, of a process or, for another program, of those it has waited for.
-    fn cpu(&self, process: &str, reader: Reader) -> Result<f64> {
-        let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let at = if reader == Reader::Walsift { 11 } else { 13 };
-        Ok((fields[at].parse::<f64>()? + fields[at + 1].parse::<f64>()?) / 100.0)
-    }
-
-    /// Of the server processes that have ended.
-    fn server_cpu(&self) -> Result<f64> {
-        self.cpu(&self.postmaster, Reader::PgRecvlogical)
-    }
-
-    /// The server takes a moment to notice that one of its processes has ended.
-    async fn server_cpu_after(&self, before: f64) -> Result<f64> {
-        loop {
-            let now = self.server_cpu()?;
-            if now > before {
-                return Ok(now);
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
+    /// CPU seconds of the server processes that have ended, once the one that was read from is among them.
+    async fn server_cpu(&self) -> Result<f64> {
+        let senders = "select count(*) from pg_stat_replication";
+        while self.client.query_one(senders, &[]).await?.get::<_, i64>(0) > 0 {
+            tokio::time::sleep(SETTLED).await;
         }
+        tokio::time::sleep(SETTLED).await;
+        cpu(&self.postmaster, Reader::PgRecvlogical)
     }
+}
+
+/// CPU seconds so far, of a process or, for another program, of those it has waited for.
+fn cpu(process: &str, reader: Reader) -> Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let at = if reader == Reader::Walsift { 11 } else { 13 };
+    Ok((fields[at].parse::<f64>()? + fields[at + 1].parse::<f64>()?) / 100.0)
 }
 
 async fn walsift(dsn: &Dsn, end: Lsn) -> Result<()> {

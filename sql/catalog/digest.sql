@@ -32,5 +32,13 @@ with recursive named (name, oid) as (
       from pg_publication p
       join pg_publication_rel r on r.prpubid = p.oid
      where p.pubname = $2
+    union all
+    -- Schemas, from version 15 on.
+    select concat_ws(' ', 'published schema', d.objid)
+      from pg_publication p
+      join pg_depend d on d.refclassid = 'pg_publication'::regclass
+                      and d.refobjid = p.oid
+                      and d.classid = to_regclass('pg_catalog.pg_publication_namespace')
+     where p.pubname = $2
 )
 select coalesce(md5(string_agg(fact, E'\n' order by fact)), '') as digest from facts

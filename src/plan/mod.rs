@@ -27,6 +27,7 @@ mod question;
 mod relevance;
 mod sample;
 mod shape;
+mod slim;
 mod statement;
 mod tree;
 

@@ -10,7 +10,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use deadpool_postgres::Transaction;
 use tokio_postgres::error::SqlState;
 
+use super::document::build_statement;
 use super::question::{Question, questions};
+use super::slim::SlimTables;
 use super::tree::Branch;
 use super::{Read, ReadColumns, SyncPlan, Trunk, grow};
 use crate::catalog::{Catalog, Table, TableId};
@@ -40,6 +42,9 @@ pub async fn narrow(
             Ok(survey) => {
                 problems.extend(survey.problems(&trunk));
                 plan.reads = survey.reads(&trunk, plan);
+                if trunk.sync.sql.is_none() {
+                    slim(&tx, &trunk, plan).await;
+                }
             }
             Err(error) => match disposition(&error) {
                 // Given up because it took too long: that says nothing of what is read.
@@ -58,6 +63,15 @@ pub async fn narrow(
         tx.rollback().await?;
     }
     Ok(problems)
+}
+
+/// Leaves out of the statement the columns that do not count, if Postgres agrees that it can do without them.
+async fn slim(tx: &Transaction<'_>, trunk: &Trunk<'_>, plan: &mut SyncPlan) {
+    let tables = SlimTables::of(&trunk.root, &plan.reads);
+    let build_sql = build_statement(&tables.tree(&trunk.root), &trunk.shape);
+    if tx.prepare(&build_sql).await.is_ok() {
+        plan.build_sql = build_sql;
+    }
 }
 
 /// What one expression, or one statement, reads.

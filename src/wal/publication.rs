@@ -17,6 +17,7 @@ const LISTS_VERSION: i32 = 150_000;
 const GENERATED_VERSION: i32 = 180_000;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of the catalogue by itself")]
 pub struct Publication {
     pub all_tables: bool,
     pub via_root: bool,

@@ -99,6 +99,39 @@ async fn columns_that_do_not_count_are_left_out_where_that_is_wanted() {
     world.assert_converged(SHOP_ORDERS, "/orders/").await;
 }
 
+/// From Postgres 15 on.
+#[tokio::test]
+async fn tables_may_be_published_with_their_schema() {
+    let world = World::with_shop().await;
+    if world.major().await < 15 {
+        return;
+    }
+    world.stock_shop(1, 1).await;
+    world
+        .sql("create publication walsift for tables in schema public with (publish_via_partition_root = true)")
+        .await;
+    let _engine = world
+        .synced(&world.config(&format!("{SHOP}\n[source]\nmanage = false\n")))
+        .await;
+    let sent = world.caused_by("update orders set status = 'sent'").await;
+    assert_eq!(sent, ["PUT /orders/1"]);
+
+    world
+        .sql("alter publication walsift drop tables in schema public")
+        .await;
+    world
+        .wait_until_true("select count(*) = 1 from walsift.route where paused like '%does not show every table%'")
+        .await;
+    world
+        .sql("update orders set status = 'unseen'; alter publication walsift add tables in schema public")
+        .await;
+    world
+        .wait_until_true("select count(*) = 0 from walsift.route where paused is not null")
+        .await;
+    world.settled().await;
+    world.assert_converged(SHOP_ORDERS, "/orders/").await;
+}
+
 #[tokio::test]
 async fn tables_are_published_whole_unless_lists_are_wanted() {
     let world = World::with_shop().await;

@@ -50,6 +50,7 @@ async fn what_a_server_says_about_slots_is_understood() {
     assert!(matches!(world.stream().await, Err(StreamError::SlotMissing { .. })));
 
     // Found out when the first change comes.
+    world.sql("drop publication walsift").await;
     world.make_slot().await;
     world.sql("drop publication walsift; insert into t values (1)").await;
     let mut stream = world.stream().await.unwrap();

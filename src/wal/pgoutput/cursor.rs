@@ -193,9 +193,9 @@ pub(in crate::wal) fn postgres_time(micros: i64) -> SystemTime {
 /// The inverse of [`postgres_time`].
 pub(in crate::wal) fn postgres_micros(time: SystemTime) -> i64 {
     let epoch = SystemTime::UNIX_EPOCH + POSTGRES_EPOCH;
-    let micros = |distance: Duration| i64::try_from(distance.as_micros()).unwrap_or(i64::MAX);
+    let micros = |distance: Duration| u64::try_from(distance.as_micros()).unwrap_or(u64::MAX);
     match time.duration_since(epoch) {
-        Ok(after) => micros(after),
-        Err(before) => -micros(before.duration()),
+        Ok(after) => 0_i64.saturating_add_unsigned(micros(after)),
+        Err(before) => 0_i64.saturating_sub_unsigned(micros(before.duration())),
     }
 }

@@ -1,10 +1,7 @@
 //! The other side of the decoder, for tests and fuzzing only: writes what a server would send.
 
-use std::time::SystemTime;
-
 use super::super::{Relation, ReplicaIdentity};
-use super::cursor::postgres_time;
-use super::{Content, Message, OldKind, OldTuple, Tuple, Value};
+use super::{Content, Message, OldKind, OldTuple, Tuple, Value, postgres_micros};
 
 /// A message that owns what it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +71,7 @@ impl From<&Message<'_>> for Sent {
                 xid,
             } => Self::Begin {
                 final_lsn: final_lsn.0,
-                micros: micros(*commit_time),
+                micros: postgres_micros(*commit_time),
                 xid: *xid,
             },
             Message::Commit {
@@ -84,7 +81,7 @@ impl From<&Message<'_>> for Sent {
             } => Self::Commit {
                 lsn: lsn.0,
                 end_lsn: end_lsn.0,
-                micros: micros(*commit_time),
+                micros: postgres_micros(*commit_time),
             },
             Message::Origin { lsn, name } => Self::Origin {
                 lsn: lsn.0,
@@ -144,16 +141,6 @@ fn row(tuple: Tuple<'_>) -> Row {
         Value::Binary(bytes) => Cell::Binary(bytes.to_vec()),
     };
     tuple.iter().map(cell).collect()
-}
-
-fn micros(time: SystemTime) -> i64 {
-    let epoch = postgres_time(0);
-    let (sign, distance) = match time.duration_since(epoch) {
-        Ok(after) => (1, after),
-        Err(before) => (-1, before.duration()),
-    };
-    let micros = sign * i128::try_from(distance.as_micros()).expect("a time is no longer than that");
-    i64::try_from(micros).expect("the time was decoded from so many bits")
 }
 
 pub fn encode(sent: &Sent) -> Vec<u8> {

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use proptest::prelude::*;
 
 use super::super::{Column, Relation, ReplicaIdentity};
-use super::cursor::postgres_time;
+use super::cursor::{postgres_micros, postgres_time};
 use super::encoder::{Cell, Row, Sent, encode};
 use super::{Message, OldKind, Problem, Value};
 
@@ -242,6 +242,9 @@ fn kind(message: &Message<'_>) -> &'static str {
 fn times_count_from_the_year_2000() {
     let new_year_2000 = SystemTime::UNIX_EPOCH + Duration::from_hours(10_957 * 24);
     assert_eq!(postgres_time(0), new_year_2000);
+    for micros in [0, 1, -1, 1_500_000, -946_684_800_000_000, i64::MIN, i64::MAX] {
+        assert_eq!(postgres_micros(postgres_time(micros)), micros);
+    }
     assert_eq!(postgres_time(1_500_000), new_year_2000 + Duration::from_millis(1500));
     assert_eq!(postgres_time(-946_684_800_000_000), SystemTime::UNIX_EPOCH);
     for extreme in [i64::MIN, i64::MAX] {

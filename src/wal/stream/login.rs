@@ -41,7 +41,7 @@ pub(super) async fn authenticate<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let demand = demand(wire).await?;
+    let demand = next_demand(wire).await?;
     if let Demand::Sasl { mechanisms } = demand {
         let scram = Scram::choose(login, &mechanisms, end_point)?;
         scram.prove(wire).await?;
@@ -58,7 +58,7 @@ where
             demand => return Err(unexpected(&demand)),
         }
     }
-    match self::demand(wire).await? {
+    match next_demand(wire).await? {
         Demand::Nothing => Ok(()),
         demand => Err(unexpected(&demand)),
     }
@@ -105,20 +105,20 @@ impl Scram {
         } = self;
         wire.send(|message| frontend::sasl_initial_response(mechanism, exchange.message(), message))
             .await?;
-        match demand(wire).await? {
+        match next_demand(wire).await? {
             Demand::SaslContinue(data) => exchange.update(&data).map_err(|error| refusal(&error.to_string()))?,
             demand => return Err(unexpected(&demand)),
         }
         wire.send(|message| frontend::sasl_response(exchange.message(), message))
             .await?;
-        match demand(wire).await? {
+        match next_demand(wire).await? {
             Demand::SaslFinal(data) => exchange.finish(&data).map_err(|error| refusal(&error.to_string())),
             demand => Err(unexpected(&demand)),
         }
     }
 }
 
-async fn demand<S: AsyncRead + AsyncWrite + Unpin>(wire: &mut Wire<S>) -> Result<Demand, StreamError> {
+async fn next_demand<S: AsyncRead + AsyncWrite + Unpin>(wire: &mut Wire<S>) -> Result<Demand, StreamError> {
     match wire.answer().await? {
         Answer::Authentication(demand) => Ok(demand),
         _ => Err(StreamError::Protocol(

@@ -27,17 +27,17 @@ mod frames;
 mod login;
 mod pulse;
 mod pump;
+mod reader;
 mod session;
 mod settings;
 mod source;
-mod stream;
 mod wire;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::{ServerError, StreamError};
+pub use reader::WalStream;
 pub use session::Session;
 pub use settings::Reading;
 pub use source::{Event, WalSource};
-pub use stream::WalStream;

@@ -163,7 +163,7 @@ mod tests {
         let now = Instant::now();
         let mut pulse = Pulse::new(Rhythm::default(), now);
         assert_eq!(pulse.beat(now, true).unwrap(), Beat::Tell);
-        let awake = now + Duration::from_secs(60);
+        let awake = now + Duration::from_mins(1);
         assert_eq!(pulse.beat(awake, true).unwrap(), Beat::Ask);
         assert_eq!(
             beats(&mut pulse, awake, 3600, true),

@@ -36,9 +36,10 @@ impl Session {
     pub async fn open(dsn: &Dsn) -> Result<Self, StreamError> {
         let attempt = |socket: Socket, login: Login| async move {
             let end_point = socket.tls_server_end_point().map(<[u8]>::to_vec);
-            let rhythm = match socket.is_unix() {
-                true => Rhythm::default().without_gathering(),
-                false => Rhythm::default(),
+            let rhythm = if socket.is_unix() {
+                Rhythm::default().without_gathering()
+            } else {
+                Rhythm::default()
             };
             let session = Self::enter(socket, end_point.as_deref(), &login, ANSWER_MAX, rhythm).await?;
             let traits = ServerTraits::of(|name| session.parameter(name));

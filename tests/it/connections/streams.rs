@@ -48,13 +48,13 @@ async fn every_kind_of_login_is_taken_and_a_wrong_one_refused() {
 async fn a_stream_goes_over_a_verified_connection() {
     let server = Server::shared().await;
     let admin = server.admin().await;
-    admin
-        .batch_execute(
-            "create table streamed (n int, text text); create publication streamed for table streamed;
-             select pg_create_logical_replication_slot('streamed', 'pgoutput')",
-        )
-        .await
-        .unwrap();
+    for statement in [
+        "create table streamed (n int, text text)",
+        "create publication streamed for table streamed",
+        "select pg_create_logical_replication_slot('streamed', 'pgoutput')",
+    ] {
+        admin.batch_execute(statement).await.unwrap();
+    }
     let with = |root: &std::path::Path| {
         let root = root.display();
         server.at(&format!(

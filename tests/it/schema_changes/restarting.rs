@@ -57,6 +57,52 @@ async fn a_sync_that_was_added_and_does_not_fit_is_refused() {
     assert!(engine.log().iter().any(|line| line.contains("nowhere")));
 }
 
+/// Columns that no document reads come and go: while a process runs, while none does, and between two processes.
+#[tokio::test]
+async fn columns_that_nothing_reads_come_and_go_without_any_work() {
+    let world = World::with_shop().await;
+    world.stock_shop(3, 10).await;
+    world
+        .sql("alter table order_lines add column passing text; alter table orders add column passing text")
+        .await;
+    let config = world.config(SHOP);
+    let mut engine = world.synced(&config).await;
+    world
+        .sql("alter table order_lines drop column passing; alter table customers add column passing text")
+        .await;
+    assert_eq!(
+        world
+            .caused_by("update order_lines set qty = qty + 1 where order_id = 3")
+            .await,
+        ["PUT /orders/3"]
+    );
+    engine.terminate();
+    engine.wait_exit(DEADLINE).await;
+    world
+        .sql("alter table orders drop column passing; alter table products add column passing text")
+        .await;
+    let next = world.synced(&config).await;
+    assert_eq!(
+        world
+            .caused_by("update products set name = 'Tea' where id = 1")
+            .await
+            .len(),
+        7
+    );
+    world.assert_converged(SHOP_ORDERS, "/orders/").await;
+    for line in engine
+        .log()
+        .iter()
+        .skip_while(|line| !line.contains("reading the slot"))
+        .chain(&next.log())
+    {
+        assert!(
+            !line.contains("every subject") && !line.contains("cannot build"),
+            "{line}"
+        );
+    }
+}
+
 /// The catalogue still has the column when it is read, and no longer when Postgres is asked about the statements.
 #[tokio::test]
 async fn a_column_that_goes_during_a_start_does_not_matter_if_no_document_reads_it() {

@@ -123,7 +123,7 @@ async fn what_the_server_refuses_has_a_name() {
             | ("42704", StreamError::SlotMissing { .. })
             | ("55000", StreamError::SlotUnusable { .. }) => {}
             ("57P03", StreamError::Server(said)) => {
-                assert_eq!((said.sqlstate.as_str(), said.message.as_str()), (sqlstate, message))
+                assert_eq!((said.sqlstate.as_str(), said.message.as_str()), (sqlstate, message));
             }
             (_, other) => panic!("{sqlstate}: {other:?}"),
         }
@@ -156,7 +156,7 @@ async fn closing_ends_whatever_the_server_does() {
             "flood" => {
                 flood = Some(tokio::spawn(async move {
                     while server.0.write_all(&data(&[b'I'; 8000])).await.is_ok() {}
-                }))
+                }));
             }
             _ => {}
         }

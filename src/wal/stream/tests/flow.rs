@@ -6,6 +6,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::time::{Instant, timeout};
 
+use super::super::super::encoder::{Sent, encode};
 use super::super::super::{Fork, Identity, Lsn};
 use super::super::settings::Rhythm;
 use super::super::{Event, Reading, Session, StreamError, WalSource};
@@ -150,6 +151,40 @@ async fn a_dropped_stream_leaves() {
     while let (b'd', _) = server.read().await {}
     server.write(b'C', b"COPY 0\0").await;
     assert_eq!(server.read().await.0, b'X');
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_reader_that_is_behind_waits_for_more() {
+    let rhythm = Rhythm {
+        gather: Duration::from_mins(1),
+        ..CALM
+    };
+    let (mut stream, mut server) = stream(reading(), rhythm).await;
+    let micros = 5_000_000;
+    let begin = encode(&Sent::Begin {
+        final_lsn: 10,
+        micros,
+        xid: 7,
+    });
+    // Sent a millisecond, and a second, after the commit.
+    for (sent_at, waits) in [(micros + 1000, false), (micros + 1_000_000, true)] {
+        let since = Instant::now();
+        server.send_at(sent_at, &begin).await;
+        stream.next().await.unwrap();
+        assert_eq!(since.elapsed(), Duration::ZERO);
+        server.send_at(sent_at, b"I1").await;
+        stream.next().await.unwrap();
+        assert_eq!(since.elapsed() >= rhythm.gather, waits);
+    }
+    // A read that has brought much is followed by the next at once, however late.
+    let since = Instant::now();
+    for _ in 0..2 {
+        let row = vec![b'I'; 1 << 20];
+        let sent = async { server.send_at(micros + 1_000_000, &row).await };
+        let ((), event) = tokio::join!(sent, stream.next());
+        event.unwrap();
+    }
+    assert!(since.elapsed() < rhythm.gather * 2);
 }
 
 #[tokio::test]

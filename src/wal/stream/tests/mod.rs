@@ -24,11 +24,11 @@ const PIPE_BYTES: usize = 4096;
 /// A rhythm in which nothing happens by the clock alone.
 const CALM: Rhythm = Rhythm {
     confirm: Duration::from_millis(1),
-    ask: Duration::from_secs(3600),
-    silence_max: Duration::from_secs(7200),
-    server_timeout: Duration::from_secs(3600),
+    ask: Duration::from_hours(1),
+    silence_max: Duration::from_hours(2),
+    server_timeout: Duration::from_hours(1),
     gather: Duration::ZERO,
-    leave: Duration::from_secs(3600),
+    leave: Duration::from_hours(1),
 };
 
 /// One in which a silent server is found out soon.
@@ -175,6 +175,12 @@ impl Server {
 
     async fn send(&mut self, message: &[u8]) {
         self.0.write_all(&data(message)).await.unwrap();
+    }
+
+    /// As [`Server::send`], at a time by the server's clock, in µs since 2000.
+    async fn send_at(&mut self, micros: i64, message: &[u8]) {
+        let header = [b"w".as_slice(), &[0; 16], &micros.to_be_bytes()].concat();
+        self.write(b'd', &[&header, message].concat()).await;
     }
 
     async fn keep_alive(&mut self, wal_end: Lsn) {
