@@ -59,7 +59,7 @@ fn put_off(rng: &mut Rng) -> Behaviour {
 async fn sink_dies(world: &World, faults: &Faults, rng: &mut Rng, canary: &Canary) {
     let _begun = faults.begin(Kind::SinkDead);
     let number = rng.u32(..);
-    let (dead, work) = if rng.bool() {
+    let (dead, work) = if rng.u8(0..3) > 0 {
         (
             "mail",
             format!("update customers set name = 'dead {number}' where id < 900000"),
