@@ -229,6 +229,7 @@ async fn open(dsn: &Dsn) -> Result<WalStream> {
         publication: "bench".to_owned(),
         start: Lsn::ZERO,
         buffer_bytes: 64 << 20,
+        patience: 1,
     };
     Ok(Session::open(dsn).await?.start(&reading).await?)
 }

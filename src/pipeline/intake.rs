@@ -36,6 +36,9 @@ use messages::Complaints;
 /// Most changes in one batch, whatever they amount to.
 const BATCH_CHANGES: usize = 50_000;
 
+/// Most times the usual silence of the server that is borne: more than half an hour.
+const PATIENCE_MAX: u32 = 128;
+
 /// How long a standby waits before it looks whether the slot is free.
 const STANDBY_PERIOD: Duration = Duration::from_millis(250);
 
@@ -63,8 +66,9 @@ enum IntakeError {
 pub(super) async fn run(engine: Arc<Engine>, routes: Routes) {
     let mut backoff = Backoff::new();
     let mut standing_by = false;
+    let mut patience = 1;
     while !engine.stop.is_cancelled() {
-        let ended = Intake::session(&engine, &routes, &mut backoff).await;
+        let ended = Intake::session(&engine, &routes, &mut backoff, &mut patience).await;
         gauge!(names::READING).set(0.0);
         let wait = match ended {
             Ok(()) => return,
@@ -126,7 +130,12 @@ struct Counters {
 }
 
 impl<'a> Intake<'a> {
-    async fn session(engine: &'a Engine, routes: &'a Routes, backoff: &mut Backoff) -> Result<(), IntakeError> {
+    async fn session(
+        engine: &'a Engine,
+        routes: &'a Routes,
+        backoff: &mut Backoff,
+        patience: &mut u32,
+    ) -> Result<(), IntakeError> {
         let stop = &engine.stop;
         if slot_is_taken(engine).await? {
             let slot = engine.config.source.slot.clone();
@@ -134,7 +143,7 @@ impl<'a> Intake<'a> {
         }
         let opened = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            opened = open(engine, routes) => opened,
+            opened = open(engine, routes, *patience) => opened,
         };
         if let Err(IntakeError::Setup(SetupError::TwoServers)) = &opened {
             engine.hang_up();
@@ -169,6 +178,13 @@ impl<'a> Intake<'a> {
         let ended = tokio::select! {
             ended = intake.read() => ended,
             never = publication::watch(engine) => match never {},
+        };
+        // The same silence is to be expected again, unless it came after something new.
+        *patience = match &ended {
+            Err(IntakeError::Stream(StreamError::Silent(_))) if intake.durable == start => {
+                PATIENCE_MAX.min(*patience * 2)
+            }
+            _ => 1,
         };
         intake.stream.close().await;
         ended
@@ -366,7 +382,7 @@ fn heartbeat(period: Duration) -> Interval {
 }
 
 /// Logs in, finds where to go on, and takes the slot.
-async fn open(engine: &Engine, routes: &Routes) -> Result<(Progress, WalStream), IntakeError> {
+async fn open(engine: &Engine, routes: &Routes, patience: u32) -> Result<(Progress, WalStream), IntakeError> {
     let mut session = Session::open(&engine.source_dsn).await?;
     let start = setup::find_start(engine, routes, &mut session).await?;
     let source = &engine.config.source;
@@ -375,6 +391,7 @@ async fn open(engine: &Engine, routes: &Routes) -> Result<(Progress, WalStream),
         publication: source.publication.clone(),
         start: start.lsn,
         buffer_bytes: engine.config.engine.memory_bytes / 4,
+        patience,
     };
     Ok((start, session.start(&reading).await?))
 }

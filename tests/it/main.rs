@@ -20,6 +20,7 @@ mod messages;
 mod oracle;
 mod pgoutput;
 mod plan;
+mod privileges;
 mod publication;
 mod random;
 mod reads;

@@ -177,6 +177,7 @@ impl World {
             publication: "walsift".to_owned(),
             start: Lsn::ZERO,
             buffer_bytes: 1 << 20,
+            patience: 1,
         };
         self.session().await?.start(&reading).await
     }

@@ -117,7 +117,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Session<S> {
             other => other,
         })?;
         let Wire { socket, unread } = self.wire;
-        Ok(WalStream::begin(socket, unread, reading, self.rhythm))
+        let rhythm = self.rhythm.with_patience(reading.patience);
+        Ok(WalStream::begin(socket, unread, reading, rhythm))
     }
 
     async fn agree(&mut self, command: &str) -> Result<(), StreamError> {

@@ -18,6 +18,9 @@ pub struct Reading {
     pub start: Lsn,
     /// Ceiling for what waits to be taken. A message that is larger still passes, alone.
     pub buffer_bytes: usize,
+    /// How many times as long as usual the server may stay silent; 1 or more. It answers nobody while it is busy with
+    /// some kinds of transactions, and starts them all over if it is left for that.
+    pub patience: u32,
 }
 
 /// How often who says something.
@@ -57,6 +60,11 @@ impl Rhythm {
     pub(super) fn without_gathering(self) -> Self {
         let gather = Duration::ZERO;
         Self { gather, ..self }
+    }
+
+    pub(super) fn with_patience(self, times: u32) -> Self {
+        let silence_max = self.silence_max * times.max(1);
+        Self { silence_max, ..self }
     }
 
     /// The text forms of values must not depend on what a role or a database has set, nor may the session end while it
@@ -115,6 +123,7 @@ mod tests {
             publication: publication.to_owned(),
             start: Lsn(0x16_B374_D848),
             buffer_bytes: 1000,
+            patience: 1,
         }
     }
 

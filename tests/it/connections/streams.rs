@@ -72,6 +72,7 @@ async fn a_stream_goes_over_a_verified_connection() {
         publication: "streamed".to_owned(),
         start: Lsn::ZERO,
         buffer_bytes: 1 << 20,
+        patience: 1,
     };
     let session = open(&with(&server.root)).await.unwrap();
     let mut stream = session.start(&reading).await.unwrap();

@@ -157,9 +157,9 @@ async fn g5_a_process_that_was_paused_beyond_its_lease_starts_and_finishes_nothi
     let config = world.config(&format!(
         "{SHOP}
          [engine]
-         lease = \"5s\"
+         lease = \"10s\"
          [sinks.shop_api]
-         timeout     = \"5s\"
+         timeout     = \"30s\"
          concurrency = {CONCURRENCY}
          retry       = {{ base = \"10ms\", max = \"100ms\" }}"
     ));

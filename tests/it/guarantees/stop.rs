@@ -186,3 +186,38 @@ async fn stop_while_the_state_is_locked_is_in_time() {
     world.settled().await;
     world.assert_converged(SHOP_ORDERS, "/orders/").await;
 }
+
+/// Most of it is still in the server, which sends it all the same.
+#[tokio::test]
+async fn stop_in_the_middle_of_a_large_transaction_is_in_time_and_loses_nothing() {
+    let world = World::with_shop().await;
+    world.stock_shop(3, 50).await;
+    let config = world.config(SHOP);
+    let mut engine = world.synced(&config).await;
+    engine.terminate();
+    engine.wait_exit(DEADLINE).await;
+    world
+        .sql(
+            "begin;
+             update order_lines set qty = 7 where order_id = 1;
+             insert into products (name, price) select 'filler', n from generate_series(1, 400000) n;
+             update order_lines set qty = 8 where order_id = 2;
+             commit",
+        )
+        .await;
+    let mut engine = world.engine(&config);
+    let amid = async || {
+        let inserts = engine
+            .metric("walsift_changes_decoded_total", &[("kind", "insert")])
+            .await;
+        (inserts > 1_000).then_some(inserts)
+    };
+    let read = eventually(DEADLINE, "the large transaction being read", amid).await;
+    assert!(read < 400_000, "it was over too soon");
+    engine.terminate();
+    assert_eq!(engine.wait_exit(STOP_WITHIN).await.code(), Some(0));
+
+    let _engine = world.engine(&config);
+    world.settled().await;
+    world.assert_converged(SHOP_ORDERS, "/orders/").await;
+}

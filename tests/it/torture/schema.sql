@@ -35,7 +35,7 @@ alter table categories replica identity full;
 alter table lines replica identity full;
 
 insert into regions select n, 'region ' || n from generate_series(1, 4) n;
-insert into customers select n, 'customer ' || n, 1 + n % 4 from generate_series(1, 40) n;
+insert into customers select n, 'customer ' || n, 1 + n % 4 from generate_series(1, 120) n;
 insert into orders select n, 'new', 1 + n % 40 from generate_series(1, 300) n;
 insert into categories select n, 'category ' || n, nullif(n / 2, 0) from generate_series(1, 12) n;
 insert into products select n, 'product ' || n, n from generate_series(1, 60) n;

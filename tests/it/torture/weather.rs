@@ -59,7 +59,7 @@ fn put_off(rng: &mut Rng) -> Behaviour {
 async fn sink_dies(world: &World, faults: &Faults, rng: &mut Rng, canary: &Canary) {
     let _begun = faults.begin(Kind::SinkDead);
     let number = rng.u32(..);
-    let (dead, work) = if rng.bool() {
+    let (dead, work) = if rng.u8(0..3) > 0 {
         (
             "mail",
             format!("update customers set name = 'dead {number}' where id < 900000"),
@@ -89,8 +89,8 @@ async fn sink_dies(world: &World, faults: &Faults, rng: &mut Rng, canary: &Canar
 async fn subjects_are_refused(world: &World, faults: &Faults, rng: &mut Rng, canary: &Canary) {
     let _begun = faults.begin(Kind::SubjectRefused);
     let number = rng.u32(..);
-    let first = rng.u32(1..=250);
-    let refused = first..first + rng.u32(10..50);
+    let first = rng.u32(1..=200);
+    let refused = first..first + rng.u32(60..100);
     for id in refused.clone() {
         let status = [422, 400, 403, 500][rng.usize(..4)];
         let path = Paths::exact(format!("/orders/{id}"));

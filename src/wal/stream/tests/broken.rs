@@ -30,6 +30,19 @@ async fn a_silent_server_is_a_dead_one() {
 }
 
 #[tokio::test]
+async fn a_server_that_was_silent_before_is_given_more_time() {
+    let reading = Reading {
+        patience: 3,
+        ..reading()
+    };
+    let (mut stream, _server) = stream(reading, HASTY).await;
+    let began = Instant::now();
+    let error = timeout(PATIENCE, stream.next()).await.unwrap().unwrap_err();
+    assert!(matches!(error, StreamError::Silent(_)), "{error}");
+    assert!(began.elapsed() >= HASTY.silence_max * 2);
+}
+
+#[tokio::test]
 async fn a_server_that_answers_lives() {
     let (mut stream, mut server) = stream(reading(), HASTY).await;
     let began = Instant::now();
@@ -146,6 +159,7 @@ async fn closing_ends_whatever_the_server_does() {
     for state in ["idle", "half", "gone", "flood"] {
         let tight = Reading {
             buffer_bytes: 1000,
+            patience: 1,
             ..reading()
         };
         let (mut stream, mut server) = stream(tight, rhythm).await;

@@ -52,6 +52,7 @@ async fn a_message_larger_than_every_buffer_passes() {
     let (mut stream, mut server) = stream(
         Reading {
             buffer_bytes: 1000,
+            patience: 1,
             ..reading()
         },
         CALM,
@@ -101,6 +102,7 @@ async fn positions_that_follow_fast_are_told_together() {
 async fn a_position_is_confirmed_and_the_server_asked_while_nobody_reads() {
     let reading = Reading {
         buffer_bytes: 1000,
+        patience: 1,
         ..reading()
     };
     let (mut stream, server) = stream(reading, HASTY).await;

@@ -56,6 +56,7 @@ fn reading() -> Reading {
         publication: "Walsift".to_owned(),
         start: Lsn::ZERO,
         buffer_bytes: 1 << 20,
+        patience: 1,
     }
 }
 
