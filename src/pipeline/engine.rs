@@ -171,6 +171,7 @@ impl Engine {
         for pool in [&self.source, &self.quick_source, &self.state] {
             pool.hang_up();
         }
+        self.reading.hang_up();
     }
 
     /// A relation of the stream, under the name that its table has in the plans: it may have had another one when its rows

@@ -1,8 +1,8 @@
 //! Where documents are built: on the source, or on a replica of it that has all that they must show.
 //!
-//! What a build must show had been committed, and was visible on the source, when its job was claimed. So the source is asked
-//! where it writes now, and the replica is waited for until it has replayed that much. It costs the source a statement that
-//! reads no table.
+//! The change behind a job had been read from the stream when the job was claimed, and so was on the source's disk. So the
+//! source is asked how far its WAL has been flushed, and the replica is waited for until it has replayed that much. It costs
+//! the source a statement that reads no table.
 
 use std::fmt;
 use std::sync::Mutex;
@@ -78,7 +78,7 @@ impl Reading {
         })
     }
 
-    /// A session whose snapshots show all that one of the source shows now.
+    /// A session whose snapshots show every change that has become a job by now.
     pub(super) async fn session(&self) -> Result<pg::Client, ReadError> {
         let Some(replica) = self.replica.as_ref().filter(|replica| !replica.rests()) else {
             return Ok(self.source.get().await?);
@@ -105,6 +105,12 @@ impl Reading {
             .filter(|replica| replica.fallback && !replica.rests())
         {
             replica.rest(&Unfit::Unreachable(why.to_owned()));
+        }
+    }
+
+    pub(super) fn hang_up(&self) {
+        if let Some(replica) = &self.replica {
+            replica.pool.hang_up();
         }
     }
 

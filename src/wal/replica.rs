@@ -10,7 +10,7 @@ use crate::pg;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
     pub server: Identity,
-    /// All that a snapshot of that moment sees was written before.
+    /// All that was read from the stream by that moment was written before.
     pub lsn: Lsn,
 }
 
@@ -37,25 +37,8 @@ pub async fn moment(client: &impl GenericClient) -> Result<Moment, pg::Error> {
         system_identifier: row.get("system_identifier"),
         timeline: row.get::<_, i32>("timeline").cast_unsigned(),
     };
-    let lsn = end_of_records(
-        row.get::<_, PgLsn>("lsn").into(),
-        row.get::<_, i64>("page_bytes").cast_unsigned(),
-    );
+    let lsn = Lsn(row.get::<_, PgLsn>("lsn").into());
     Ok(Moment { server, lsn })
-}
-
-/// Where nothing was written after a record that fills its page, the insert position is behind the next page's header, while the
-/// record ends, and is replayed, at its beginning. No record lies in the first bytes of a page altogether, so for one that
-/// ends there the beginning of the page is as good.
-fn end_of_records(insert: u64, page_bytes: u64) -> Lsn {
-    /// Of the first page of a segment; the others' are shorter.
-    const HEADER_BYTES_MAX: u64 = 40;
-    let into_page = insert % page_bytes;
-    Lsn(if into_page <= HEADER_BYTES_MAX {
-        insert - into_page
-    } else {
-        insert
-    })
 }
 
 /// Of a replica: whether its next snapshot sees all that one of `moment` saw.
@@ -108,21 +91,6 @@ impl Found {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_position_behind_a_page_header_is_the_end_of_the_page_before() {
-        let page = 8192;
-        for (insert, end) in [
-            (0, 0),
-            (24, 0),
-            (40, 0),
-            (48, 48),
-            (page + 24, page),
-            (page + 100, page + 100),
-        ] {
-            assert_eq!(end_of_records(insert, page), Lsn(end));
-        }
-    }
 
     #[test]
     fn positions_are_compared_on_one_timeline_only() {
