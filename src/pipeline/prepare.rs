@@ -53,6 +53,17 @@ pub async fn prepare(config: &Config, source: &pg::Pool) -> Result<Prepared, Pre
     let sinks = build_sinks(config, &mut elsewhere);
     elsewhere.extend(wal::inspect(&**client, config).await?);
     let fits_elsewhere = elsewhere.iter().all(|problem| problem.warning);
+    let hidden = wal::inspect_schemas(&**client, config, &plan::table_names(config)).await?;
+    if !hidden.is_empty() {
+        elsewhere.extend(hidden);
+        return Ok(Prepared {
+            catalog: Catalog::default(),
+            plans: Arc::new([]),
+            sinks,
+            problems: elsewhere,
+            fits_elsewhere,
+        });
+    }
     let Fitting {
         catalog,
         plans,

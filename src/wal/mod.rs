@@ -31,7 +31,7 @@ pub use pgoutput::{Content, DecodeError, Message, OldKind, OldTuple, Problem, Re
 pub use publication::{Amendment, Exposure, Publication, Published, amendment, read_publication};
 pub use relation::{Column, Relation, Relations, ReplicaIdentity, UnknownRelation};
 pub use replica::{Moment, Sight, moment, sight};
-pub use server::{inspect, inspect_tables, read_version};
+pub use server::{inspect, inspect_schemas, inspect_tables, read_version};
 pub use slot::{Slot, Standing, create_slot, drop_slot, knows_failover, read_slot};
 pub use stream::{Event, Reading, ServerError, Session, StreamError, WalSource, WalStream};
 pub use withdrawal::withdraw_unidentified;

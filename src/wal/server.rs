@@ -8,7 +8,7 @@ use super::mend::publication_fixes;
 use super::publication::{Bounds, column_list, read_bounds};
 use super::{Exposure, Publication, Slot, read_publication, read_slot};
 use crate::catalog::{Table, TableId};
-use crate::config::{Config, Problem};
+use crate::config::{Config, Problem, TableName};
 use crate::pg::{self, identifier};
 
 /// The oldest major version supported.
@@ -31,6 +31,29 @@ pub async fn inspect(client: &impl GenericClient, config: &Config) -> Result<Vec
     Ok(inspection.problems)
 }
 
+/// Which schemas of these tables the role may not use. Their tables cannot be found, whatever else may be amiss with them.
+pub async fn inspect_schemas(
+    client: &impl GenericClient,
+    config: &Config,
+    tables: &[TableName],
+) -> Result<Vec<Problem>, pg::Error> {
+    let schemas: Vec<Option<&str>> = tables.iter().map(|table| table.schema.as_deref()).collect();
+    let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
+    let sql = include_str!("../../sql/source/hidden_schemas.sql");
+    let hidden = client.query(sql, &[&schemas, &names]).await?;
+    if hidden.is_empty() {
+        return Ok(Vec::new());
+    }
+    let server = read_server(client, config).await?;
+    let mut inspection = Inspection::new(config, &[], &server);
+    for row in &hidden {
+        let (schema, role) = (identifier(row.get("schema")), identifier(inspection.role));
+        let problem = inspection.problem(format!("role {role} may not use schema {schema}"));
+        problem.sql = Some(format!("grant usage on schema {schema} to {role};"));
+    }
+    Ok(inspection.problems)
+}
+
 /// What stands in the way of reading these tables, and their changes in the stream.
 pub async fn inspect_tables(
     client: &impl GenericClient,
@@ -47,7 +70,8 @@ pub async fn inspect_tables(
         .as_ref()
         .is_some_and(|publication| publication.covers(exposures));
     let mut inspection = Inspection::new(config, exposures, &server);
-    if !config.source.manage {
+    // Where no table is to be found there is nothing to publish yet.
+    if !config.source.manage && !exposures.is_empty() {
         if !publication
             .as_ref()
             .is_some_and(|publication| publication.covers(&inspection.whole_tables()))
