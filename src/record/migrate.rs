@@ -5,13 +5,14 @@ use tokio_postgres::Transaction;
 use crate::config::{Config, Problem};
 use crate::pg::{self, identifier};
 
-const MIGRATIONS: [(i32, &str, &str); 2] = [
+const MIGRATIONS: [(i32, &str, &str); 3] = [
     (
         1,
         "foundation",
         include_str!("../../sql/migrations/0001_foundation.sql"),
     ),
     (2, "timeline", include_str!("../../sql/migrations/0002_timeline.sql")),
+    (3, "jobs", include_str!("../../sql/migrations/0003_jobs.sql")),
 ];
 
 #[derive(Debug, thiserror::Error)]
