@@ -55,36 +55,37 @@ impl Breaker {
         }
     }
 
-    /// Takes note of an outcome. Returns whether the breaker has just opened or closed.
-    pub fn note(&self, outcome: &Outcome, now: Instant) -> Option<Turn> {
+    /// Takes note of what became of a request: an outcome for each of its deliveries. Returns whether the breaker has just
+    /// opened or closed.
+    pub fn note(&self, outcomes: &[Outcome], now: Instant) -> Option<Turn> {
+        let mut tried = outcomes
+            .iter()
+            .filter(|outcome| !matches!(outcome, Outcome::NotTried))
+            .peekable();
+        tried.peek()?;
         let mut state = self.state.lock().expect("no holder panics");
-        match outcome {
-            Outcome::NotTried => None,
-            Outcome::Retry { failure, .. } if is_of_the_sink(failure.class) => {
-                state.failures = state.failures.saturating_add(1);
-                let enough = state.failures >= FAILURES;
-                match &mut state.open {
-                    None if enough => {
-                        state.open = Some(Open {
-                            until: now + COOLDOWN,
-                            cooldown: COOLDOWN,
-                        });
-                        Some(Turn::Opened)
-                    }
-                    // A probe has failed; what was under way when it opened does not count.
-                    Some(open) if open.until <= now => {
-                        open.cooldown = (open.cooldown * 2).min(COOLDOWN_MAX);
-                        open.until = now + open.cooldown;
-                        None
-                    }
-                    _ => None,
-                }
-            }
+        if !tried.all(is_of_the_sink) {
             // Whoever answers for a subject, even with a refusal, is there.
-            _ => {
-                state.failures = 0;
-                state.open.take().map(|_| Turn::Closed)
+            state.failures = 0;
+            return state.open.take().map(|_| Turn::Closed);
+        }
+        state.failures = state.failures.saturating_add(1);
+        let enough = state.failures >= FAILURES;
+        match &mut state.open {
+            None if enough => {
+                state.open = Some(Open {
+                    until: now + COOLDOWN,
+                    cooldown: COOLDOWN,
+                });
+                Some(Turn::Opened)
             }
+            // A probe has failed; what was under way when it opened does not count.
+            Some(open) if open.until <= now => {
+                open.cooldown = (open.cooldown * 2).min(COOLDOWN_MAX);
+                open.until = now + open.cooldown;
+                None
+            }
+            _ => None,
         }
     }
 }
@@ -96,9 +97,12 @@ pub(super) enum Turn {
 }
 
 /// Whether a failure says something about the sink and not about the subject.
-fn is_of_the_sink(class: FailureClass) -> bool {
+fn is_of_the_sink(outcome: &Outcome) -> bool {
     use FailureClass as C;
-    match class {
+    let Outcome::Retry { failure, .. } = outcome else {
+        return false;
+    };
+    match failure.class {
         C::Timeout | C::Connection | C::ServerError | C::RateLimited => true,
         C::NotFound | C::Refused | C::Conflict | C::Build | C::Configuration | C::AfterPublish => false,
     }
@@ -109,9 +113,9 @@ mod tests {
     use super::*;
     use crate::publish::{Failure, Remote};
 
-    fn failure(class: FailureClass) -> Outcome {
+    fn failure(class: FailureClass) -> [Outcome; 1] {
         let failure = Failure::uncertain(class, "");
-        Outcome::Retry { failure, after: None }
+        [Outcome::Retry { failure, after: None }]
     }
 
     #[test]
@@ -131,7 +135,7 @@ mod tests {
             status: None,
             remote: Remote::Same,
         };
-        assert_eq!(breaker.note(&delivered, start + COOLDOWN), Some(Turn::Closed));
+        assert_eq!(breaker.note(&[delivered], start + COOLDOWN), Some(Turn::Closed));
         assert_eq!(breaker.passage(start + COOLDOWN), Passage::Free);
     }
 

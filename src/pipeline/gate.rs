@@ -4,7 +4,7 @@
 //! what priority means.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::oneshot;
 
@@ -18,8 +18,8 @@ pub(super) struct Gate {
 
 #[derive(Debug)]
 struct State {
-    /// Only where nobody waits.
-    free: usize,
+    size: usize,
+    taken: usize,
     /// By priority.
     waiting: [VecDeque<oneshot::Sender<Place>>; Priority::LEVELS],
 }
@@ -27,59 +27,104 @@ struct State {
 /// Given to the next when it is dropped, also on its way to one who no longer waits for it.
 #[derive(Debug)]
 pub(super) struct Place {
-    /// `None` once it has been given on.
+    /// `None` once it has been taken back.
     gate: Option<Arc<Gate>>,
+}
+
+/// One who waits at the gate. Dropped, it takes no place.
+#[derive(Debug)]
+pub(super) struct Turn {
+    gate: Arc<Gate>,
+    priority: Priority,
+    given: oneshot::Receiver<Place>,
 }
 
 impl Gate {
     pub fn new(places: usize) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State {
-                free: places,
+                size: places,
+                taken: 0,
                 waiting: Default::default(),
             }),
         })
     }
 
-    /// Waits for a place. Dropped while it waits, it takes none.
+    /// Waits for a place.
     pub async fn enter(self: &Arc<Self>, priority: Priority) -> Place {
-        let given = {
-            let mut state = self.state.lock().expect("no holder panics");
-            if state.free > 0 {
-                state.free -= 1;
-                return Place {
-                    gate: Some(self.clone()),
-                };
+        self.line_up(priority).place().await
+    }
+
+    pub fn line_up(self: &Arc<Self>, priority: Priority) -> Turn {
+        let (place, given) = oneshot::channel();
+        self.state().add(place, priority);
+        self.serve();
+        Turn {
+            gate: self.clone(),
+            priority,
+            given,
+        }
+    }
+
+    /// Gives places to those who wait for as long as there are any.
+    fn serve(self: &Arc<Self>) {
+        while let Some(next) = self.next() {
+            let place = Place {
+                gate: Some(self.clone()),
+            };
+            if let Err(mut back) = next.send(place) {
+                // One who no longer waits; emptied, so that dropping it does not serve anew.
+                back.gate = None;
+                self.state().taken -= 1;
             }
-            let (place, given) = oneshot::channel();
-            state.waiting[priority as usize].push_back(place);
-            given
-        };
-        given.await.expect("nobody leaves the queue without a place")
+        }
+    }
+
+    /// Takes a place for the next.
+    fn next(&self) -> Option<oneshot::Sender<Place>> {
+        let mut state = self.state();
+        if state.taken >= state.size {
+            return None;
+        }
+        let next = state.waiting.iter_mut().find_map(VecDeque::pop_front)?;
+        state.taken += 1;
+        Some(next)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no holder panics")
+    }
+}
+
+impl State {
+    fn add(&mut self, place: oneshot::Sender<Place>, priority: Priority) {
+        let line = &mut self.waiting[priority as usize];
+        // Those who have left would otherwise stay until it is their turn, which may be never.
+        line.retain(|place| !place.is_closed());
+        line.push_back(place);
+    }
+}
+
+impl Turn {
+    /// Waits for the place; given once. Nothing is lost where waiting is broken off.
+    pub async fn place(&mut self) -> Place {
+        (&mut self.given).await.expect("nobody leaves the line without a place")
+    }
+
+    /// Moves up, where this is more urgent.
+    pub fn hurry(&mut self, priority: Priority) {
+        if priority < self.priority {
+            // The new turn first: a place that was on its way may then come to it.
+            *self = self.gate.line_up(priority);
+        }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let Some(gate) = self.gate.take() else { return };
-        loop {
-            let next = {
-                let mut state = gate.state.lock().expect("no holder panics");
-                let next = state.waiting.iter_mut().find_map(VecDeque::pop_front);
-                if next.is_none() {
-                    state.free += 1;
-                }
-                next
-            };
-            let Some(next) = next else { return };
-            let place = Place {
-                gate: Some(gate.clone()),
-            };
-            match next.send(place) {
-                Ok(()) => return,
-                // One who no longer waits; emptied, so that dropping it gives nothing on.
-                Err(mut back) => back.gate = None,
-            }
+        if let Some(gate) = self.gate.take() {
+            gate.state().taken -= 1;
+            gate.serve();
         }
     }
 }
@@ -104,7 +149,7 @@ mod tests {
         let third = enters(&gate);
         assert!(third.is_some() && enters(&gate).is_none());
         drop((second, third));
-        assert_eq!(gate.state.lock().unwrap().free, 2);
+        assert_eq!(gate.state().taken, 0);
     }
 
     #[test]
@@ -172,6 +217,43 @@ mod tests {
         let given = (&mut next).now_or_never();
         assert!(given.is_some() && enters(&gate).is_none());
         drop(given);
-        assert_eq!(gate.state.lock().unwrap().free, 1);
+        assert_eq!(gate.state().taken, 0);
+    }
+
+    #[test]
+    fn one_who_becomes_more_urgent_moves_up() {
+        let gate = Gate::new(1);
+        let place = enters(&gate);
+        let (mut first, mut second) = (gate.line_up(Priority::Low), gate.line_up(Priority::Bulk));
+        second.hurry(Priority::Normal);
+        second.hurry(Priority::Low);
+        drop(place);
+        assert!(first.place().now_or_never().is_none());
+        let given = second.place().now_or_never();
+        assert!(given.is_some());
+        drop(given);
+        assert!(first.place().now_or_never().is_some());
+    }
+
+    #[test]
+    fn one_who_moves_up_keeps_the_place_that_was_on_its_way() {
+        let gate = Gate::new(1);
+        let place = enters(&gate);
+        let mut turn = gate.line_up(Priority::Bulk);
+        drop(place);
+        let mut other = gate.line_up(Priority::Low);
+        turn.hurry(Priority::High);
+        assert!(other.place().now_or_never().is_none());
+        assert!(turn.place().now_or_never().is_some());
+    }
+
+    #[test]
+    fn those_who_left_a_line_do_not_fill_it() {
+        let gate = Gate::new(1);
+        let _place = enters(&gate);
+        for _ in 0..100 {
+            drop(gate.line_up(Priority::Bulk));
+        }
+        assert!(gate.state().waiting[Priority::Bulk as usize].len() <= 1);
     }
 }

@@ -16,6 +16,7 @@
 
 mod feeder;
 mod finisher;
+mod judge;
 mod publisher;
 mod settler;
 mod stock;
