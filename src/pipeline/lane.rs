@@ -203,6 +203,7 @@ impl Claimed {
                 job: held,
                 ending,
                 attempt,
+                remote: Remote::Same,
             },
             delivered: None,
             _claimed: self,

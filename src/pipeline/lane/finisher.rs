@@ -139,7 +139,7 @@ impl Finisher<'_> {
             ..Failure::uncertain(FailureClass::AfterPublish, message)
         };
         let outcome = Outcome::Retry { failure, after: None };
-        let ended = accepted.parcel.judge(self.outlet, outcome, accepted.started_at);
+        let ended = accepted.parcel.judge(self.outlet, outcome, accepted.started_at, false);
         ended.err().expect("a failure is not accepted")
     }
 }

@@ -13,8 +13,14 @@ use crate::publish::{Failure, FailureClass, NextStep, Outcome, next_step};
 use crate::record::{Attempt, Ending};
 
 impl Parcel {
-    /// `Ok` if the sink holds the document now.
-    pub fn judge(self, outlet: &Outlet<'_>, outcome: Outcome, started_at: SystemTime) -> Result<Accepted, Ended> {
+    /// `Ok` if the sink holds the document now. `spared`: a failure uses up nothing of the job's budget.
+    pub fn judge(
+        self,
+        outlet: &Outlet<'_>,
+        outcome: Outcome,
+        started_at: SystemTime,
+        spared: bool,
+    ) -> Result<Accepted, Ended> {
         match outcome {
             Outcome::Delivered { status, remote } => Ok(Accepted {
                 parcel: self,
@@ -24,7 +30,8 @@ impl Parcel {
             }),
             Outcome::NotTried => Err(self.release(Duration::ZERO)),
             Outcome::Retry { ref failure, .. } | Outcome::Rejected { ref failure } => {
-                Err(self.fail(outlet, &outcome, failure, started_at))
+                let ending = self.ending(outlet, &outcome, failure, spared);
+                Err(self.fail(outlet, failure, ending, started_at))
             }
         }
     }
@@ -34,21 +41,34 @@ impl Parcel {
         self.claimed.end(Ending::Released { after }, None)
     }
 
-    pub fn fail(self, outlet: &Outlet<'_>, outcome: &Outcome, failure: &Failure, started_at: SystemTime) -> Ended {
+    fn ending(&self, outlet: &Outlet<'_>, outcome: &Outcome, failure: &Failure, spared: bool) -> Ending {
         let certain = failure.certain || failpoint::is_off("certainty-guard");
-        let number = u32::from(self.claimed.job.attempts) + 1;
-        let retry = &outlet.route.sink.sink.terms.retry;
-        let (name, ending) = match next_step(outcome, number, retry, fastrand::f64()) {
-            NextStep::RetryIn(after) => {
-                let sent = Some((self.delivery.version, self.digest));
-                ("retry", Ending::Retry { after, certain, sent })
-            }
-            NextStep::Bury => ("retry", Ending::Over { dead: true, certain }),
-            _ => ("rejected", Ending::Over { dead: false, certain }),
-        };
+        let mut retry = outlet.route.sink.sink.terms.retry;
+        if spared {
+            retry.attempts = u32::MAX;
+        }
+        match next_step(outcome, self.claimed.job.next_try(), &retry, fastrand::f64()) {
+            NextStep::RetryIn(after) => Ending::Retry {
+                after,
+                certain,
+                sent: Some((self.delivery.version, self.digest)),
+                spared,
+            },
+            NextStep::Bury => Ending::Over { dead: true, certain },
+            _ => Ending::Over { dead: false, certain },
+        }
+    }
+
+    fn fail(self, outlet: &Outlet<'_>, failure: &Failure, ending: Ending, started_at: SystemTime) -> Ended {
         self.report(outlet, failure, &ending);
-        let attempt = self.attempt(name, started_at, failure.status, Some(failure));
-        self.claimed.end(ending, Some(attempt))
+        let outcome = match ending {
+            Ending::Over { dead: false, .. } => "rejected",
+            _ => "retry",
+        };
+        let attempt = self.attempt(outcome, started_at, failure.status, Some(failure));
+        let mut ended = self.claimed.end(ending, Some(attempt));
+        ended.settlement.remote = failure.remote.clone();
+        ended
     }
 
     fn report(&self, outlet: &Outlet<'_>, failure: &Failure, ending: &Ending) {
@@ -130,9 +150,9 @@ impl Accepted {
             keep,
         };
         let changed_at = parcel.claimed.job.changed_at;
-        Ended {
-            delivered: Some(Delivered { operation, changed_at }),
-            ..parcel.claimed.end(ending, attempt)
-        }
+        let mut ended = parcel.claimed.end(ending, attempt);
+        ended.settlement.remote = self.remote;
+        ended.delivered = Some(Delivered { operation, changed_at });
+        ended
     }
 }

@@ -15,9 +15,9 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use super::waiting::Waiting;
 use super::{Accepted, Ended, Outlet, Parcel};
 use crate::failpoint;
-use crate::pipeline::breaker::{Passage, Turn as BreakerTurn};
+use crate::pipeline::breaker::Passage;
 use crate::pipeline::gate::{Place, Turn};
-use crate::publish::{Delivery, Outcome};
+use crate::publish::Delivery;
 
 /// Until the feeder is done and all that it handed out was sent or let go of. What is accepted goes to `accepted`, where there
 /// is more to do for it.
@@ -79,12 +79,15 @@ impl Publisher<'_> {
         }
     }
 
-    async fn use_place(&mut self, place: Place) {
+    async fn use_place(&mut self, mut place: Place) {
         self.turn = None;
         if let Passage::Closed(after) = self.outlet.route.sink.breaker.passage(Instant::now()) {
             return self.release(after).await;
         }
-        let batch = self.waiting.take();
+        // As many as the sink's rate lets through; a batch goes with fewer rather than waits.
+        let granted = place.spend(self.waiting.most());
+        let batch = self.waiting.take(granted);
+        place.put_back(granted - batch.len());
         self.requests.push(Box::pin(send(self.outlet, batch, place)));
     }
 
@@ -116,7 +119,7 @@ async fn given(turn: &mut Option<Turn>) -> Place {
 }
 
 /// One request.
-async fn send(outlet: &Outlet<'_>, mut batch: Vec<Parcel>, _place: Place) -> Vec<End> {
+async fn send(outlet: &Outlet<'_>, mut batch: Vec<Parcel>, place: Place) -> Vec<End> {
     let (lane, sink) = (outlet.lane, &outlet.route.sink);
     for parcel in &mut batch {
         // The lease may have been renewed since the document was built.
@@ -125,25 +128,13 @@ async fn send(outlet: &Outlet<'_>, mut batch: Vec<Parcel>, _place: Place) -> Vec
     }
     let deliveries: Vec<Delivery> = batch.iter().map(|parcel| parcel.delivery.clone()).collect();
     failpoint::die_at("publish-before-send");
-    let started_at = SystemTime::now();
+    let (began, started_at) = (Instant::now(), SystemTime::now());
     let outcomes = sink.sink.deliver(&deliveries).await;
     failpoint::die_at("publish-after-send");
     assert_eq!(outcomes.len(), batch.len(), "an outcome for each delivery");
-    note(outlet, &outcomes);
+    let spared = sink.note(began, &outcomes);
+    drop(place);
     let ends = batch.into_iter().zip(outcomes);
-    ends.map(|(parcel, outcome)| parcel.judge(outlet, outcome, started_at))
+    ends.map(|(parcel, outcome)| parcel.judge(outlet, outcome, started_at, spared))
         .collect()
-}
-
-/// What the outcomes tell about the sink.
-fn note(outlet: &Outlet<'_>, outcomes: &[Outcome]) {
-    let sink = outlet.route.sink_name.as_ref();
-    match outlet.route.sink.breaker.note(outcomes, Instant::now()) {
-        Some(BreakerTurn::Opened) => tracing::warn!(
-            sink,
-            "the sink fails delivery after delivery; its jobs wait and use up no attempts"
-        ),
-        Some(BreakerTurn::Closed) => tracing::info!(sink, "the sink answers again"),
-        None => {}
-    }
 }

@@ -34,15 +34,22 @@ impl Waiting {
         Some(first.claimed.job.priority)
     }
 
-    /// What goes together next: as much of what waits as the sink takes at once.
-    pub fn take(&mut self) -> Vec<Parcel> {
+    /// Most that may go together next.
+    pub fn most(&self) -> usize {
+        let waiting = self.lines.iter().map(VecDeque::len).sum::<usize>();
+        waiting.min(self.batching.deliveries)
+    }
+
+    /// What goes together next: as much of what waits as the sink takes at once, up to `most`.
+    pub fn take(&mut self, most: usize) -> Vec<Parcel> {
+        let most = most.min(self.batching.deliveries);
         let (mut batch, mut bytes) = (Vec::new(), 0);
         for line in &mut self.lines {
             while let Some(next) = line.front() {
                 bytes += next.delivery.document.len();
                 // One that is too large by itself goes alone.
                 let fits = batch.is_empty() || bytes <= self.batching.bytes;
-                if batch.len() >= self.batching.deliveries || !fits {
+                if batch.len() >= most || !fits {
                     return batch;
                 }
                 batch.extend(line.pop_front());
@@ -79,12 +86,14 @@ mod tests {
             key: key.clone(),
             touched: 0,
             attempts: 0,
+            spared: 0,
             changed_at: None,
             created_at: SystemTime::now(),
             version: 1,
             sent: None,
             uncertain: false,
             accepted: None,
+            remote_id: None,
             delivered_ago: None,
             priority,
         };
@@ -118,7 +127,10 @@ mod tests {
         }
         let mut batches = Vec::new();
         while !waiting.is_empty() {
-            let batch = waiting.take();
+            assert!(waiting.take(0).is_empty());
+            let most = waiting.most();
+            let batch = waiting.take(most);
+            assert!((1..=most).contains(&batch.len()));
             let keys: Vec<&str> = batch.iter().map(|parcel| parcel.claimed.job.key.as_str()).collect();
             batches.push(keys.join(" "));
         }
