@@ -5,6 +5,7 @@
 mod check;
 mod demo;
 mod init;
+mod jobs;
 mod log;
 mod plan;
 mod run;
@@ -40,6 +41,8 @@ enum Verb {
     Init(init::Options),
     /// Shows the slot, the jobs, and what has been published and suppressed
     Status(status::Options),
+    /// Shows jobs, and does what a person asks of them: again, now, not at all
+    Jobs(jobs::Options),
     /// Prints a JSON Schema of the configuration file, for editors
     Schema,
     /// Shows the main job on a throwaway Postgres
@@ -105,6 +108,7 @@ pub fn main() -> ExitCode {
                 Verb::Plan(options) => plan::plan(&options).await,
                 Verb::Init(options) => init::init(&options).await,
                 Verb::Status(options) => status::status(&options).await,
+                Verb::Jobs(options) => jobs::jobs(&options).await,
                 Verb::Schema => schema::schema(),
                 Verb::Demo(options) => demo::demo(&options).await,
             }
