@@ -128,6 +128,7 @@ impl<'a> Tap<'a> {
             version: version(job, digest),
             correlation: job.correlation().to_string(),
             document,
+            remote_id: None,
             deadline: lane.worker.lease.expires(),
         };
         let parcel = Parcel {
@@ -164,14 +165,9 @@ impl<'a> Tap<'a> {
             version: job.version,
             digest: None,
         };
-        let failure = Failure {
-            class: FailureClass::Build,
-            status: None,
-            message: reason,
-            certain: true,
-        };
+        let failure = Failure::certain(FailureClass::Build, reason);
         let outcome = Outcome::Retry { failure, after: None };
-        let retry = self.outlet.route.sink.sink.retry();
+        let retry = &self.outlet.route.sink.sink.terms.retry;
         let ending = match next_step(&outcome, u32::from(job.attempts) + 1, retry, fastrand::f64()) {
             NextStep::RetryIn(after) => Ending::Retry {
                 after,
