@@ -42,6 +42,9 @@ enum Verb {
     /// Shows the slot, the jobs, and what has been published and suppressed
     Status(status::Options),
     /// Shows jobs, and does what a person asks of them: again, now, not at all
+    ///
+    /// Exit status: 0 done; 1 nothing was done for some of the jobs that were named, and the answer says why; 2 bad usage or
+    /// configuration, or --yes is missing; 3 a database cannot be reached, or nothing has run yet.
     Jobs(jobs::Options),
     /// Prints a JSON Schema of the configuration file, for editors
     Schema,

@@ -15,8 +15,6 @@ use crate::operate::NoSuchRoute;
 use crate::pg;
 use crate::pipeline::{self, Databases};
 
-/// Exit status: 0 done, 1 nothing was done for some of the jobs, and the answer says why, 2 bad usage or configuration, or --yes is
-/// missing, 3 a database cannot be reached or nothing has run yet.
 #[derive(Debug, Args)]
 pub(super) struct Options {
     #[command(subcommand)]

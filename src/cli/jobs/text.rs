@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::cli::status::time;
 use crate::operate::{Accepted, Held, Listed, Outcome, Reference, State, Story, Tally, Timestamp, Try, Verb};
+use crate::plan::wrapped;
 
 const WIDTH_MAX: usize = 100;
 
@@ -62,14 +63,24 @@ fn remark(job: &Listed) -> String {
         parts.push(format!("superseded by {}", by.0));
     }
     parts.extend(job.suppressed.as_ref().map(|reason| format!("not sent: {reason}")));
-    parts.extend(failure(job.class.as_deref(), job.status));
-    parts.extend(job.message.as_deref().map(one_line));
+    parts.extend(failure(job.class.as_deref(), job.status, job.message.as_deref()));
     parts.join(", ")
 }
 
-fn failure(class: Option<&str>, status: Option<i16>) -> Option<String> {
-    let status = status.map(|status| format!(" {status}")).unwrap_or_default();
-    Some(format!("{}{status}", class?))
+/// Its class, its status unless the message begins with it, and the message.
+fn failure(class: Option<&str>, status: Option<i16>, message: Option<&str>) -> Option<String> {
+    let mut text = class?.to_owned();
+    let message = message.map(one_line).unwrap_or_default();
+    if let Some(status) = status
+        .map(|status| status.to_string())
+        .filter(|status| !message.starts_with(status))
+    {
+        let _ = write!(text, " {status}");
+    }
+    if !message.is_empty() {
+        let _ = write!(text, ", {message}");
+    }
+    Some(text)
 }
 
 /// Everything about a job.
@@ -163,33 +174,25 @@ fn holds(accepted: Option<&Accepted>) -> String {
 }
 
 fn a_try(one: &Try) -> String {
-    let mut text = format!(
-        "  try {:<width$}{}, {} ms, {} of version {}: {}",
-        one.number,
-        one.started_at,
-        one.milliseconds,
-        one.operation,
-        one.version,
-        one.outcome,
-        width = INDENT - 6,
-    );
-    text.push('\n');
+    let head = format!("  try {:<width$}", one.number, width = INDENT - 6);
+    let (started_at, took, operation, version) = (one.started_at, one.milliseconds, &one.operation, one.version);
     let certainty = if one.certain { "" } else { ", uncertain" };
-    match failure(one.class.as_deref(), one.status) {
-        Some(failure) => {
-            let _ = writeln!(text, "{:INDENT$}{failure}{certainty}", "");
-        }
+    let tried = format!(
+        "{started_at}, {took} ms, {operation} of version {version}: {}{certainty}",
+        one.outcome
+    );
+    let mut text = wrapped(&head, &tried);
+    let indent = " ".repeat(INDENT);
+    match failure(one.class.as_deref(), one.status, one.message.as_deref()) {
+        Some(failure) => text.push_str(&wrapped(&indent, &failure)),
         None => {
             if let Some(status) = one.status {
-                let _ = writeln!(text, "{:INDENT$}status {status}", "");
+                let _ = writeln!(text, "{indent}status {status}");
             }
         }
     }
-    if let Some(message) = &one.message {
-        let _ = writeln!(text, "{:INDENT$}{}", "", cut(&one_line(message), WIDTH_MAX - INDENT));
-    }
     if let Some(digest) = &one.digest {
-        let _ = writeln!(text, "{:INDENT$}digest {digest}", "");
+        let _ = writeln!(text, "{indent}digest {digest}");
     }
     text
 }

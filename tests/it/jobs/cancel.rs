@@ -107,22 +107,23 @@ async fn canceling_what_a_lost_worker_had_in_hand_leaves_the_sink_in_doubt() {
 #[tokio::test]
 async fn many_are_canceled_once_somebody_says_yes() {
     let world = World::with_shop().await;
-    world.stock_shop(1, 30).await;
+    world.stock_shop(1, 15).await;
     world.receiver().rule(Paths::All, Behaviour::answer(429));
     let config = world.config(&format!("{SHOP}\n{SLOW}"));
     let _engine = world.engine(&config);
+    world.receiver().wait_for_requests(15, DEADLINE).await.unwrap();
     world
-        .wait_until_true("select count(*) = 30 from walsift.job where attempts > 0")
+        .wait_until_true("select count(*) = 15 from walsift.job where attempts > 0")
         .await;
     let filters = ["cancel", "--class", "rate_limited"];
     let said = world.jobs(&config, &filters).await;
-    let told = "30 jobs would be canceled; nothing was done without --yes\n";
+    let told = "15 jobs would be canceled; nothing was done without --yes\n";
     assert_eq!((said.code, said.out.as_str()), (Some(2), told));
     let said = world.jobs(&config, &[&filters[..], &["--yes"]].concat()).await;
     assert_eq!(
         (said.code, said.out.as_str()),
-        (Some(0), "30 jobs matched\n      30  canceled\n")
+        (Some(0), "15 jobs matched\n      15  canceled\n")
     );
     let listed = world.jobs_json(&config, &["list", "--state", "canceled"], 0).await;
-    assert_eq!(listed["jobs"].as_array().unwrap().len(), 30);
+    assert_eq!(listed["jobs"].as_array().unwrap().len(), 15);
 }
