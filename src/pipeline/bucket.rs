@@ -61,15 +61,20 @@ impl Bucket {
         usize::try_from(worth).unwrap_or(usize::MAX).max(1)
     }
 
-    /// So many processes share the rate from now on.
+    /// So many processes share the rate from now on. Tokens that are missing stay missing.
     pub fn share_among(&mut self, workers: usize, now: Instant) {
-        let tokens = self.tokens(now);
-        // One who has not begun yet does not begin earlier.
-        let waits_until = self.next(now).unwrap_or(now);
-        self.workers = u32::try_from(workers).unwrap_or(u32::MAX).max(1);
-        let missing = self.capacity() - tokens.min(self.capacity());
-        let begin = if tokens == 0 { waits_until } else { now };
-        self.full_at = begin + self.interval() * missing.saturating_sub(u32::from(tokens == 0));
+        let workers = u32::try_from(workers).unwrap_or(u32::MAX).max(1);
+        if workers == self.workers {
+            return;
+        }
+        let tokens_missing = |bucket: &Self| {
+            let time = bucket.full_at.saturating_duration_since(now);
+            time.as_secs_f64() / bucket.interval().as_secs_f64()
+        };
+        let tokens = f64::from(self.capacity()) - tokens_missing(self);
+        self.workers = workers;
+        let missing = (f64::from(self.capacity()) - tokens).max(0.0);
+        self.full_at = now + self.interval().mul_f64(missing);
     }
 
     /// This process has joined them, so that they are so many now: it begins when they have noticed.

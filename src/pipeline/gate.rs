@@ -188,7 +188,7 @@ impl Turn {
                 biased;
                 given = &mut self.given => return given.expect("nobody leaves the line without a place"),
                 _ = self.emptied.changed() => {}
-                () = tokio::time::sleep_until(opens.unwrap_or_else(Instant::now)), if opens.is_some() => self.gate.serve(),
+                () = until(opens) => self.gate.serve(),
             }
         }
     }
@@ -199,6 +199,14 @@ impl Turn {
             // The new turn first: a place that was on its way may then come to it.
             *self = self.gate.line_up(priority);
         }
+    }
+}
+
+/// Never, where there is nothing to wait for.
+async fn until(opens: Option<Instant>) {
+    match opens {
+        Some(opens) => tokio::time::sleep_until(opens).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -96,6 +96,8 @@ mod tests {
             remote_id: None,
             delivered_ago: None,
             priority,
+            asked: false,
+            forced: false,
         };
         Parcel {
             claimed: Claimed {

@@ -12,6 +12,7 @@ pub(super) struct StateWrites {
     accept: [Rows; 2],
     void: [Rows; 2],
     forget: Vec<String>,
+    right: (Vec<String>, Vec<i64>),
 }
 
 /// Column by column; in pairs, first those whose ids stay as they are.
@@ -46,6 +47,12 @@ impl StateWrites {
         self.forget.push(job.key.clone());
     }
 
+    /// The sink holds what it should, as was seen by this job.
+    pub fn is_right(&mut self, job: &Held) {
+        self.right.0.push(job.key.clone());
+        self.right.1.push(job.id.0);
+    }
+
     pub fn statements<'a>(&'a self, route: &'a i16, note_time: &'a bool) -> Vec<Statement<'a>> {
         let mut statements: Vec<Statement<'a>> = Vec::new();
         for (rows, news) in self.accept.iter().zip(&NEWS) {
@@ -65,6 +72,10 @@ impl StateWrites {
         if !self.forget.is_empty() {
             let sql = include_str!("../../../sql/record/forget.sql");
             statements.push((sql, vec![route, &self.forget]));
+        }
+        if !self.right.0.is_empty() {
+            let sql = include_str!("../../../sql/record/supersede.sql");
+            statements.push((sql, vec![route, &self.right.0, &self.right.1]));
         }
         for (rows, news) in self.void.iter().zip(&NEWS) {
             let parameters: Vec<&(dyn ToSql + Sync)> = vec![route, &rows.keys, &rows.versions, &rows.remote_ids, news];

@@ -9,6 +9,7 @@ use tokio_postgres::types::ToSql;
 use super::state::StateWrites;
 use super::{Attempt, Ending, Held, Pace, Settlement};
 use crate::build::Digest;
+use crate::diff::Reason;
 use crate::pg;
 use crate::publish::Remote;
 use crate::queue::{JobId, RouteId};
@@ -48,6 +49,8 @@ struct FinishColumns {
     jobs: Vec<i64>,
     states: Vec<&'static str>,
     attempts: Vec<i16>,
+    /// Why nothing was sent, if nothing was.
+    suppressed: Vec<Option<&'static str>>,
     /// Until a new job is due; `None` for none.
     delays: Vec<Option<f64>>,
     changed: Vec<bool>,
@@ -103,6 +106,7 @@ impl Writes {
                 keep,
             } => {
                 let mut again = again;
+                self.state.is_right(job);
                 match document {
                     Some(digest) => self.state.accept(job, *digest, *version, remote),
                     None if !self.note_time => self.state.forget(job),
@@ -112,21 +116,24 @@ impl Writes {
                         again = if touched { again } else { Again::Look };
                     }
                 }
-                if *keep || job.attempts > 0 {
-                    self.finish(job, "succeeded", attempts, again);
+                if *keep || job.kept {
+                    self.finish(job, "succeeded", attempts, again, None);
                 } else {
                     self.leave(job, again);
                 }
             }
             // What failed before keeps its whole story, and a job that begins anew must not go on numbering it. An
             // uncertainty outlives the job: nothing was sent that would have ended it.
-            Ending::Suppressed { forget } => {
+            Ending::Suppressed { forget, reason } => {
                 self.state.void_unless(true, job, remote);
+                if !job.uncertain {
+                    self.state.is_right(job);
+                }
                 if *forget {
                     self.state.forget(job);
                 }
-                if job.attempts > 0 {
-                    self.finish(job, "succeeded", attempts - 1, again);
+                if job.kept {
+                    self.finish(job, "succeeded", attempts - 1, again, Some(*reason));
                 } else {
                     self.leave(job, again);
                 }
@@ -149,7 +156,8 @@ impl Writes {
             }
             Ending::Over { dead, certain } => {
                 self.state.void_unless(*certain, job, remote);
-                self.finish(job, if *dead { "dead" } else { "failed" }, attempts, again);
+                let state = if *dead { "dead" } else { "failed" };
+                self.finish(job, state, attempts, again, None);
             }
             Ending::Released { after } => {
                 self.release.0.push(job.id.0);
@@ -179,12 +187,13 @@ impl Writes {
         self.renew.2.push(again == Again::Changed);
     }
 
-    fn finish(&mut self, job: &Held, state: &'static str, attempts: i16, again: Again) {
+    fn finish(&mut self, job: &Held, state: &'static str, attempts: i16, again: Again, suppressed: Option<Reason>) {
         self.finish.delays.push(self.delay(again));
         self.finish.changed.push(again == Again::Changed);
         self.finish.jobs.push(job.id.0);
         self.finish.states.push(state);
         self.finish.attempts.push(attempts);
+        self.finish.suppressed.push(suppressed.map(Reason::as_str));
     }
 
     /// All statements go out together and their answers come back together.
@@ -223,6 +232,7 @@ impl Writes {
                 &self.finish.jobs,
                 &self.finish.states,
                 &self.finish.attempts,
+                &self.finish.suppressed,
                 &self.finish.delays,
                 &self.finish.changed,
             ];

@@ -110,6 +110,7 @@ impl Desk {
             key: job.key.as_str().to_owned(),
             touched: job.touched,
             attempts: job.attempts,
+            kept: job.is_kept(),
             version: job.version,
             uncertain: job.uncertain,
         };
