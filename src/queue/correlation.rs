@@ -88,8 +88,8 @@ mod tests {
             "17",
             &digits[1..],
             &format!("{digits}0"),
-            &digits.replace('e', "g"),
-            &digits.replace('e', "+"),
+            &digits.replace('b', "g"),
+            &digits.replace('b', "+"),
             "ääääääääääääääää",
             "0006608b01611240ffffffffffffffff",
         ];
