@@ -8,6 +8,7 @@
 mod against;
 mod check;
 mod connections;
+mod delivery;
 mod documents;
 mod fan_out;
 mod fix;
