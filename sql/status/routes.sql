@@ -1,4 +1,5 @@
--- Every route with its jobs. A held job runs; any other waits, `failing` if it has failed before.
+-- Every route with its jobs. A held job runs; any other waits, `failing` if it has failed before. Of dead letters those that
+-- nothing newer has closed.
 select r.id, r.sync, r.sink, r.paused,
        coalesce(a.pending, 0) as pending,
        coalesce(a.running, 0) as running,
@@ -21,7 +22,7 @@ select r.id, r.sync, r.sink, r.paused,
            count(*) filter (where state = 'failed') as failed,
            count(*) filter (where state = 'dead') as dead
       from finished_job
-     where state in ('failed', 'dead')
+     where state in ('failed', 'dead') and superseded_at is null
      group by route
   ) f on f.route = r.id
  order by r.sync, r.sink

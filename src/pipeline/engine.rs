@@ -22,7 +22,7 @@ use super::health::Health;
 use super::reading::Reading;
 use super::recent::Recent;
 use super::schema::Hints;
-use super::{delivery, intake, pruner, refresher, rescuer, setup, visitor, watch};
+use super::{compactor, delivery, intake, pruner, refresher, rescuer, setup, visitor, watch};
 use crate::catalog::Table;
 use crate::config::Config;
 use crate::diff::Reason;
@@ -237,6 +237,7 @@ pub(super) async fn start(engine: &Arc<Engine>) -> Option<Tasks> {
     others.spawn(refresher::run(engine.clone(), routes.clone()));
     others.spawn(rescuer::run(engine.clone(), routes));
     others.spawn(pruner::run(engine.clone()));
+    others.spawn(compactor::run(engine.clone()));
     others.spawn(watch::run(engine.clone()));
     Some(Tasks { reading, others })
 }

@@ -11,6 +11,7 @@ mod assess;
 mod backoff;
 mod beginning;
 mod breaker;
+mod compactor;
 mod compare;
 mod databases;
 mod delivery;

@@ -35,9 +35,9 @@ pub struct Jobs {
     pub running: i64,
     /// Of those two, the ones that have failed before.
     pub failing: i64,
-    /// Refused for good.
+    /// Refused for good, and nothing newer has been delivered since.
     pub failed: i64,
-    /// Out of attempts.
+    /// Out of attempts, and the same.
     pub dead: i64,
 }
 

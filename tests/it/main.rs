@@ -7,12 +7,14 @@
 
 mod against;
 mod check;
+mod churn;
 mod connections;
 mod documents;
 mod fan_out;
 mod fix;
 mod guarantees;
 mod harness;
+mod hot_statements;
 mod init;
 mod language;
 mod layers;
@@ -26,10 +28,12 @@ mod random;
 mod reads;
 mod relevance;
 mod replica;
+mod retention;
 mod schema_changes;
 mod shop;
 mod statements;
 mod status;
+mod superseded;
 mod syncs;
 mod torture;
 mod transport;

@@ -101,8 +101,11 @@ impl<'a> Tap<'a> {
         let deletes = self.outlet.sync().deletes;
         match verdict(compared, deletes, accepted, claimed.is_uncertain(), false) {
             Verdict::Suppress(reason) => {
-                let forget = accepted.is_some_and(|accepted| accepted.digest == Some(Digest::GONE));
-                self.suppress(claimed, reason, forget && reason == Reason::Equal).await;
+                let in_step = reason == Reason::Equal;
+                let gone = accepted.is_some_and(|accepted| accepted.digest == Some(Digest::GONE));
+                let forget = gone && in_step;
+                self.suppress(claimed, reason, Ending::Suppressed { forget, in_step })
+                    .await;
             }
             Verdict::Send(operation) => self.send(claimed, operation, built).await,
         }
@@ -141,12 +144,12 @@ impl<'a> Tap<'a> {
         let _ = self.parcels.send(parcel).await;
     }
 
-    async fn suppress(&self, claimed: Claimed, reason: Reason, forget: bool) {
+    async fn suppress(&self, claimed: Claimed, reason: Reason, ending: Ending) {
         let route = self.outlet.route;
         let name = reason.as_str();
         counter!(names::SUPPRESSED, "sync" => route.sync_name.to_string(), "reason" => name).increment(1);
         self.outlet.lane.engine.count(route.id, name, 1);
-        self.end(claimed, Ending::Suppressed { forget }, None).await;
+        self.end(claimed, ending, None).await;
     }
 
     /// This one cannot be built: a try that failed, and nothing was sent.

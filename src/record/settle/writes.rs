@@ -28,6 +28,8 @@ pub(super) struct Writes {
     forget: Vec<String>,
     void: (Vec<String>, Vec<i64>),
     attempts: AttemptColumns,
+    /// Subjects that are in step now, whatever was given up before.
+    in_step: (Vec<String>, Vec<i64>),
 }
 
 /// What a job that is over stands for from now on.
@@ -99,6 +101,7 @@ impl Writes {
                 keep,
             } => {
                 let mut again = again;
+                self.in_step(job);
                 match document {
                     Some(digest) => self.accept(job, *digest, *version),
                     None if !self.note_time => self.forget.push(job.key.clone()),
@@ -116,8 +119,11 @@ impl Writes {
             }
             // What failed before keeps its whole story, and a job that begins anew must not go on numbering it. An
             // uncertainty outlives the job: nothing was sent that would have ended it.
-            Ending::Suppressed { forget } => {
+            Ending::Suppressed { forget, in_step } => {
                 self.void_unless(true, job);
+                if *in_step {
+                    self.in_step(job);
+                }
                 if *forget {
                     self.forget.push(job.key.clone());
                 }
@@ -158,6 +164,11 @@ impl Writes {
         self.accept.2.push(version);
     }
 
+    fn in_step(&mut self, job: &Held) {
+        self.in_step.0.push(job.key.clone());
+        self.in_step.1.push(job.id.0);
+    }
+
     fn delay(&self, again: Again) -> Option<f64> {
         match again {
             Again::No => None,
@@ -190,8 +201,8 @@ impl Writes {
         }
     }
 
-    /// All statements go out together and their answers come back together.
-    pub async fn write(&self, tx: &Transaction<'_>) -> Result<(), pg::Error> {
+    /// All statements go out together and their answers come back together. Returns how many dead letters were closed.
+    pub async fn write(&self, tx: &Transaction<'_>) -> Result<u64, pg::Error> {
         let mut statements: Vec<(&str, Vec<&(dyn ToSql + Sync)>)> = Vec::new();
         if !self.accept.0.is_empty() {
             let parameters: Vec<&(dyn ToSql + Sync)> = vec![
@@ -252,12 +263,21 @@ impl Writes {
             ];
             statements.push((include_str!("../../../sql/record/finish_jobs.sql"), parameters));
         }
+        let closes = !self.in_step.0.is_empty();
+        if closes {
+            let parameters: Vec<&(dyn ToSql + Sync)> = vec![&self.route, &self.in_step.0, &self.in_step.1];
+            statements.push((include_str!("../../../sql/record/supersede.sql"), parameters));
+        }
         let sent = statements.iter().map(|(sql, parameters)| async move {
             let statement = tx.prepare_cached(sql).await?;
             tx.execute(&statement, parameters).await
         });
-        try_join_all(sent).await?;
-        Ok(())
+        let rows = try_join_all(sent).await?;
+        Ok(if closes {
+            rows.last().copied().unwrap_or_default()
+        } else {
+            0
+        })
     }
 }
 
