@@ -4,8 +4,10 @@
 
 mod check;
 mod demo;
+mod drain;
 mod init;
 mod log;
+mod pause;
 mod plan;
 mod run;
 mod schema;
@@ -17,6 +19,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, LoadError, Loaded};
+use crate::pg;
 
 /// Keeps external systems in step with a Postgres database and sends them only real differences.
 #[derive(Debug, Parser)]
@@ -40,6 +43,12 @@ enum Verb {
     Init(init::Options),
     /// Shows the slot, the jobs, and what has been published and suppressed
     Status(status::Options),
+    /// Lets a sync or a sink rest: its jobs wait until it is resumed, whatever processes come and go
+    Pause(pause::Options),
+    /// Ends the rest of a sync or a sink
+    Resume(pause::Options),
+    /// Asks the running processes to stop reading, finish all jobs, and leave, as before an upgrade
+    Drain(drain::Options),
     /// Prints a JSON Schema of the configuration file, for editors
     Schema,
     /// Shows the main job on a throwaway Postgres
@@ -105,6 +114,9 @@ pub fn main() -> ExitCode {
                 Verb::Plan(options) => plan::plan(&options).await,
                 Verb::Init(options) => init::init(&options).await,
                 Verb::Status(options) => status::status(&options).await,
+                Verb::Pause(options) => pause::pause(&options).await,
+                Verb::Resume(options) => pause::resume(&options).await,
+                Verb::Drain(options) => drain::drain(&options).await,
                 Verb::Schema => schema::schema(),
                 Verb::Demo(options) => demo::demo(&options).await,
             }
@@ -128,6 +140,13 @@ impl ConfigFile {
             Exit::Refused
         })
     }
+}
+
+const NO_STATE: &str = "there is no state yet: walsift has not run with this configuration";
+
+/// Whether that is why a statement on the state was refused.
+fn is_no_state(error: &pg::Error) -> bool {
+    pg::disposition(error) == pg::Disposition::Statement
 }
 
 /// On standard output. Whoever reads it may stop whenever they have seen enough.

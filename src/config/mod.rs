@@ -40,4 +40,5 @@ pub use model::{
     Through, Watched, Way,
 };
 pub use problem::{Place, Problem, Report};
+pub use raw::units::parse_duration;
 pub use schema::SCHEMA;

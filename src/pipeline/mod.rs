@@ -15,6 +15,7 @@ mod compactor;
 mod compare;
 mod databases;
 mod delivery;
+mod drainer;
 mod engine;
 mod fingerprint;
 mod gate;

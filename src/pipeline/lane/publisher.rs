@@ -1,5 +1,6 @@
 //! Sends documents, as many at a time as the sink has places.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::{StreamExt, stream};
@@ -43,7 +44,7 @@ pub(super) async fn run(
 async fn deliver(outlet: &Outlet<'_>, mut parcel: Parcel) -> Result<Accepted, Ended> {
     let (lane, sink) = (outlet.lane, &outlet.route.sink);
     let _place = sink.places.enter(parcel.claimed.job.priority).await;
-    if lane.engine.stop.is_cancelled() {
+    if lane.engine.stop.is_cancelled() || outlet.route.rests.load(Ordering::Relaxed) {
         let after = Duration::ZERO;
         return Err(parcel.claimed.end(Ending::Released { after }, None));
     }
