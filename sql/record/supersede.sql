@@ -1,5 +1,5 @@
--- Closes the dead letters of subjects that are in step now.
--- $1 smallint route, $2 text[] keys, $3 bigint[] the jobs by which they are
+-- Closes the dead letters of subjects whose sinks hold by now what they should.
+-- $1 smallint route, $2 text[] keys, $3 bigint[] the jobs by which that was seen
 update finished_job f
    set superseded_at = now(), superseded_by = s.job
   from unnest($2::text[], $3::bigint[]) as s(key, job)

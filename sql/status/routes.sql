@@ -1,5 +1,5 @@
--- Every route with its jobs. A held job runs; any other waits, `failing` if it has failed before. Of dead letters those that
--- nothing newer has closed.
+-- Every route with its jobs. A held job runs; any other waits, `failing` if it has failed before. Of those that were given up
+-- only the ones that wait for a person.
 select r.id, r.sync, r.sink, r.paused,
        to_char(y.since at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as sync_paused_since,
        to_char(k.since at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as sink_paused_since,
@@ -26,7 +26,8 @@ select r.id, r.sync, r.sink, r.paused,
            count(*) filter (where state = 'failed') as failed,
            count(*) filter (where state = 'dead') as dead
       from finished_job
-     where state in ('failed', 'dead') and superseded_at is null
+     where state in ('failed', 'dead')
+       and superseded_at is null
      group by route
   ) f on f.route = r.id
  order by r.sync, r.sink

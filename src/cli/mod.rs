@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod drain;
 mod init;
+mod jobs;
 mod log;
 mod pause;
 mod plan;
@@ -43,6 +44,11 @@ enum Verb {
     Init(init::Options),
     /// Shows the slot, the jobs, and what has been published and suppressed
     Status(status::Options),
+    /// Shows jobs, and does what a person asks of them: again, now, not at all
+    ///
+    /// Exit status: 0 done; 1 nothing was done for some of the jobs that were named, and the answer says why; 2 bad usage or
+    /// configuration, or --yes is missing; 3 a database cannot be reached, or nothing has run yet.
+    Jobs(jobs::Options),
     /// Lets a sync or a sink rest: its jobs wait until it is resumed, whatever processes come and go
     Pause(pause::Options),
     /// Ends the rest of a sync or a sink
@@ -114,6 +120,7 @@ pub fn main() -> ExitCode {
                 Verb::Plan(options) => plan::plan(&options).await,
                 Verb::Init(options) => init::init(&options).await,
                 Verb::Status(options) => status::status(&options).await,
+                Verb::Jobs(options) => jobs::jobs(&options).await,
                 Verb::Pause(options) => pause::pause(&options).await,
                 Verb::Resume(options) => pause::resume(&options).await,
                 Verb::Drain(options) => drain::drain(&options).await,

@@ -25,6 +25,7 @@ mod problem;
 mod raw;
 mod render;
 mod schema;
+mod sink;
 mod wording;
 
 #[cfg(test)]
@@ -35,10 +36,10 @@ pub use connection::{Connection, Secret};
 pub use file::{File, Position};
 pub use load::{LoadError, Loaded};
 pub use model::{
-    Admin, Cardinality, Config, Deletes, Document, Engine, Expression, History, HttpSink, Initial, Member, Node,
-    OnLostSlot, Pointer, Precedence, Replica, Retention, Retry, Sink, SinkKind, Source, State, Sync, TableName,
-    Through, Watched, Way,
+    Admin, Cardinality, Config, Deletes, Document, Engine, Expression, History, Initial, Member, Node, OnLostSlot,
+    Pointer, Precedence, Replica, Retention, Source, State, Sync, TableName, Through, Watched, Way,
 };
 pub use problem::{Place, Problem, Report};
-pub use raw::units::parse_duration;
+pub use raw::units::{DURATION_WANTED, parse_duration};
 pub use schema::SCHEMA;
+pub use sink::{Breaker, HttpSink, Rate, Retry, Sink, SinkKind, Terms};

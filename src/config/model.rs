@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::{Connection, Place};
+use super::{Connection, Place, Sink};
 
 /// A whole configuration file, checked.
 #[derive(Debug, Clone)]
@@ -88,42 +88,6 @@ pub struct Retention {
 pub struct Admin {
     pub listen: SocketAddr,
     pub token: Option<SecretString>,
-}
-
-#[derive(Debug, Clone)]
-pub struct Sink {
-    pub name: String,
-    pub place: Place,
-    pub kind: SinkKind,
-}
-
-#[derive(Debug, Clone)]
-pub enum SinkKind {
-    Http(Box<HttpSink>),
-    Stdout,
-}
-
-#[derive(Debug, Clone)]
-pub struct HttpSink {
-    /// With `{name}` placeholders; may carry a secret in its query.
-    pub url: SecretString,
-    /// The method of an upsert, `PUT` by default.
-    pub method: String,
-    /// Names valid for HTTP; values may be secrets.
-    pub headers: Vec<(String, SecretString)>,
-    pub timeout: Duration,
-    /// Most requests in flight at the same time.
-    pub concurrency: usize,
-    pub retry: Retry,
-}
-
-/// Exponential backoff with jitter: the n-th wait is about `base * 2^(n-1)`, never more than `max`.
-#[derive(Debug, Clone, Copy)]
-pub struct Retry {
-    /// Attempts in all before a job is dead; at least 1.
-    pub attempts: u32,
-    pub base: Duration,
-    pub max: Duration,
 }
 
 /// One declared kind of document.

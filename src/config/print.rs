@@ -1,13 +1,15 @@
 //! The configuration in force, as TOML: what `--print-config` shows. Secrets are `***`.
 
+mod sinks;
+
 use secrecy::{ExposeSecret, SecretString};
 use toml::{Table, Value};
 
 use super::mask::{Secrecy, masked};
 use super::raw::units::{format_duration, format_size};
 use super::{
-    Cardinality, Config, Connection, Deletes, Document, Expression, History, HttpSink, Initial, Member, Node,
-    OnLostSlot, Precedence, Secret, SinkKind, Sync, TableName, Way,
+    Cardinality, Config, Connection, Deletes, Document, Expression, History, Initial, Member, Node, OnLostSlot,
+    Precedence, Secret, Sync, TableName, Way,
 };
 
 impl Config {
@@ -16,7 +18,7 @@ impl Config {
         let sinks = self
             .sinks
             .iter()
-            .map(|sink| (sink.name.clone(), self::sink(&sink.kind).into()))
+            .map(|sink| (sink.name.clone(), sinks::sink(sink).into()))
             .collect::<Table>();
         let syncs = self
             .syncs
@@ -100,37 +102,6 @@ impl Config {
         }
         admin
     }
-}
-
-fn sink(kind: &SinkKind) -> Table {
-    match kind {
-        SinkKind::Http(http) => http_sink(http),
-        SinkKind::Stdout => table([("type", "stdout".into())]),
-    }
-}
-
-fn http_sink(http: &HttpSink) -> Table {
-    let retry = table([
-        ("attempts", i64::from(http.retry.attempts).into()),
-        ("base", format_duration(http.retry.base).into()),
-        ("max", format_duration(http.retry.max).into()),
-    ]);
-    let mut sink = table([
-        ("type", "http".into()),
-        ("url", secret(&http.url, Secrecy::Url)),
-        ("method", text(&http.method)),
-        ("timeout", format_duration(http.timeout).into()),
-        ("concurrency", number(http.concurrency)),
-        ("retry", retry.into()),
-    ]);
-    if !http.headers.is_empty() {
-        let headers = http
-            .headers
-            .iter()
-            .map(|(name, value)| (name.clone(), secret(value, Secrecy::Whole)));
-        sink.insert("headers".to_owned(), headers.collect::<Table>().into());
-    }
-    sink
 }
 
 fn sync(sync: &Sync) -> Table {

@@ -107,15 +107,10 @@ fn is_of_the_sink(class: FailureClass) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::publish::Failure;
+    use crate::publish::{Failure, Remote};
 
     fn failure(class: FailureClass) -> Outcome {
-        let failure = Failure {
-            class,
-            status: None,
-            message: String::new(),
-            certain: false,
-        };
+        let failure = Failure::uncertain(class, "");
         Outcome::Retry { failure, after: None }
     }
 
@@ -132,10 +127,11 @@ mod tests {
         assert_eq!(breaker.passage(start + COOLDOWN), Passage::Probes(PROBES));
         assert_eq!(breaker.note(&failure(FailureClass::Timeout), start + COOLDOWN), None);
         assert_eq!(breaker.passage(start + COOLDOWN), Passage::Closed(COOLDOWN * 2));
-        assert_eq!(
-            breaker.note(&Outcome::Delivered { status: None }, start + COOLDOWN),
-            Some(Turn::Closed)
-        );
+        let delivered = Outcome::Delivered {
+            status: None,
+            remote: Remote::Same,
+        };
+        assert_eq!(breaker.note(&delivered, start + COOLDOWN), Some(Turn::Closed));
         assert_eq!(breaker.passage(start + COOLDOWN), Passage::Free);
     }
 

@@ -104,7 +104,7 @@ pub(super) struct SharedSink {
 impl SharedSink {
     pub fn new(sink: Sink) -> Self {
         Self {
-            places: Gate::new(sink.concurrency()),
+            places: Gate::new(sink.terms.concurrency),
             sink,
             breaker: Breaker::default(),
         }

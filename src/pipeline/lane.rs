@@ -34,7 +34,7 @@ use crate::build::Digest;
 use crate::config::Sync;
 use crate::failpoint;
 use crate::plan::{self, AfterPublish};
-use crate::publish::Delivery;
+use crate::publish::{Delivery, Remote};
 use crate::queue::{ClaimError, Job, Worker};
 use crate::record::{Attempt, Ending, Held, Settlement};
 use stock::{Stock, Stored};
@@ -86,6 +86,7 @@ struct Accepted {
     parcel: Parcel,
     started_at: std::time::SystemTime,
     status: Option<u16>,
+    remote: Remote,
 }
 
 /// A job at its end, with what the counts need.
@@ -193,6 +194,7 @@ impl Claimed {
             key: job.key.as_str().to_owned(),
             touched: job.touched,
             attempts: job.attempts,
+            kept: job.is_kept(),
             version: job.version,
             uncertain: self.is_uncertain(),
         };

@@ -20,15 +20,32 @@ pub struct Delivery {
     pub correlation: String,
     /// The document as Postgres wrote it; empty for a delete.
     pub document: Arc<str>,
+    /// What the sink calls the subject, where it said so when it was created.
+    pub remote_id: Option<Arc<str>>,
     /// When the lease on the job runs out: no request may be in flight after it.
     pub deadline: Instant,
+}
+
+/// How many deliveries a sink takes in one request, each answered for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batching {
+    pub deliveries: usize,
+    /// Of their documents together; one that is larger goes alone.
+    pub bytes: usize,
+}
+
+impl Batching {
+    pub const SINGLE: Self = Self {
+        deliveries: 1,
+        bytes: usize::MAX,
+    };
 }
 
 /// What became of a delivery.
 #[derive(Debug)]
 pub enum Outcome {
     /// The sink holds the document now. With the HTTP status, where there is one.
-    Delivered { status: Option<u16> },
+    Delivered { status: Option<u16>, remote: Remote },
     /// Worth another try, not before `after` if the other side named a time.
     Retry { failure: Failure, after: Option<Duration> },
     /// Refused for good: the same document would be refused again.
@@ -47,6 +64,46 @@ pub struct Failure {
     /// Whether we know that the sink still holds what it held before. After a time-out, a broken connection or a
     /// 5xx nobody knows.
     pub certain: bool,
+    pub remote: Remote,
+}
+
+/// What an answer tells about the id by which the sink knows the subject.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Remote {
+    /// Nothing new.
+    #[default]
+    Same,
+    Is(String),
+    /// The sink knows no subject by the id that we had.
+    Lost,
+}
+
+impl Failure {
+    /// After it the sink holds what it held before.
+    pub fn certain(class: FailureClass, message: impl Into<String>) -> Self {
+        Self {
+            class,
+            status: None,
+            message: message.into(),
+            certain: true,
+            remote: Remote::Same,
+        }
+    }
+
+    /// After it nobody knows what the sink holds.
+    pub fn uncertain(class: FailureClass, message: impl Into<String>) -> Self {
+        Self {
+            certain: false,
+            ..Self::certain(class, message)
+        }
+    }
+
+    pub fn with_status(self, status: u16) -> Self {
+        Self {
+            status: Some(status),
+            ..self
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,7 @@ mod stdout;
 mod peer;
 
 pub use crate::diff::Operation;
-pub use contract::{Delivery, Failure, FailureClass, Outcome};
+pub use contract::{Batching, Delivery, Failure, FailureClass, Outcome, Remote};
 pub use http::HttpSink;
 pub use retry::{NextStep, next_step};
 pub use sink::{Sink, Unusable};

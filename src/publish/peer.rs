@@ -9,10 +9,27 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
+use crate::config::{Breaker, Retry, Terms};
 use crate::diff::Operation;
 use crate::mapping::SubjectKey;
 use crate::plan::{KeyColumn, KeyShape};
 use crate::publish::Delivery;
+
+/// As the configuration has them by default, with a few places.
+pub(crate) const TERMS: Terms = Terms {
+    concurrency: 4,
+    timeout: Duration::from_secs(10),
+    rate_limit: None,
+    retry: Retry {
+        attempts: 10,
+        base: Duration::from_secs(1),
+        max: Duration::from_mins(15),
+    },
+    breaker: Breaker {
+        failures: 20,
+        cooldown: Duration::from_secs(30),
+    },
+};
 
 /// What the peer does with a request that it has read.
 pub(crate) enum Answer {
@@ -156,6 +173,7 @@ pub(crate) fn delivery(key: &[(&str, &str)], document: &str) -> Delivery {
         version: 7,
         correlation: "0123456789abcdef0123456789abcdef".to_owned(),
         document: document.into(),
+        remote_id: None,
         deadline: Instant::now() + Duration::from_mins(1),
     }
 }

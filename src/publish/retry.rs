@@ -55,7 +55,7 @@ fn spread(retry: &Retry, random: f64) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::publish::{Failure, FailureClass};
+    use crate::publish::{Failure, FailureClass, Remote};
 
     const RETRY: Retry = Retry {
         attempts: 10,
@@ -64,12 +64,12 @@ mod tests {
     };
 
     fn failure() -> Failure {
-        Failure {
-            class: FailureClass::RateLimited,
-            status: Some(429),
-            message: String::new(),
-            certain: true,
-        }
+        Failure::certain(FailureClass::RateLimited, "").with_status(429)
+    }
+
+    fn delivered(status: Option<u16>) -> Outcome {
+        let remote = Remote::Same;
+        Outcome::Delivered { status, remote }
     }
 
     fn retry_after(after: Option<Duration>) -> Outcome {
@@ -82,8 +82,8 @@ mod tests {
     #[test]
     fn each_outcome_has_its_next_step() {
         let cases = [
-            (Outcome::Delivered { status: Some(200) }, 1, NextStep::Done),
-            (Outcome::Delivered { status: None }, 10, NextStep::Done),
+            (delivered(Some(200)), 1, NextStep::Done),
+            (delivered(None), 10, NextStep::Done),
             (Outcome::Rejected { failure: failure() }, 1, NextStep::Refuse),
             (Outcome::Rejected { failure: failure() }, 10, NextStep::Refuse),
             (Outcome::NotTried, 1, NextStep::Release),

@@ -1,13 +1,22 @@
 //! The sinks there are. A new one is a file or folder beside this one, a variant here, and one in the configuration.
 
+use futures_util::future::join_all;
+
 use super::http::HttpSink;
 use super::stdout::StdoutSink;
-use super::{Delivery, Outcome};
-use crate::config::{self, Retry, SinkKind};
+use super::{Batching, Delivery, Outcome};
+use crate::config::{self, SinkKind, Terms};
 
 /// A sink, ready for deliveries.
 #[derive(Debug)]
-pub enum Sink {
+pub struct Sink {
+    /// What its callers hold to: sinks themselves count neither requests nor attempts.
+    pub terms: Terms,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
     Http(Box<HttpSink>),
     Stdout(StdoutSink),
 }
@@ -22,50 +31,51 @@ pub struct Unusable {
 
 impl Sink {
     pub fn build(config: &config::Sink) -> Result<Self, Unusable> {
-        Ok(match &config.kind {
-            SinkKind::Http(http) => Sink::Http(Box::new(HttpSink::new(&config.name, http)?)),
-            SinkKind::Stdout => Sink::Stdout(StdoutSink::new(&config.name)?),
-        })
+        let (name, terms) = (&config.name, config.terms);
+        let kind = match &config.kind {
+            SinkKind::Http(http) => Kind::Http(Box::new(HttpSink::new(name, http, &terms)?)),
+            SinkKind::Stdout => Kind::Stdout(StdoutSink::new(name)?),
+        };
+        Ok(Self { terms, kind })
     }
 
-    /// Sends one delivery, or answers why not. Answers before the delivery's deadline.
-    pub async fn deliver(&self, delivery: &Delivery) -> Outcome {
-        match self {
-            Sink::Http(http) => http.deliver(delivery).await,
-            Sink::Stdout(stdout) => stdout.deliver(delivery).await,
+    /// Sends deliveries in one request, no more than [`Sink::batching`] lets through, or answers why not: an outcome for
+    /// each, in the same order. Answers before the earliest of their deadlines.
+    pub async fn deliver(&self, batch: &[Delivery]) -> Vec<Outcome> {
+        match &self.kind {
+            Kind::Http(http) => join_all(batch.iter().map(|delivery| http.deliver(delivery))).await,
+            Kind::Stdout(stdout) => join_all(batch.iter().map(|delivery| stdout.deliver(delivery))).await,
         }
     }
 
-    /// Most deliveries that the caller may have under way at the same time; sinks don't count them.
-    pub fn concurrency(&self) -> usize {
-        match self {
-            Sink::Http(http) => http.concurrency(),
-            Sink::Stdout(stdout) => stdout.concurrency(),
+    pub fn batching(&self) -> Batching {
+        match &self.kind {
+            Kind::Http(_) | Kind::Stdout(_) => Batching::SINGLE,
         }
     }
 
     /// What must be known of a subject to reach it: key columns or members of its document.
     pub fn placeholders(&self) -> Vec<&str> {
-        match self {
-            Sink::Http(http) => http.placeholders(),
-            Sink::Stdout(_) => Vec::new(),
+        match &self.kind {
+            Kind::Http(http) => http.placeholders(),
+            Kind::Stdout(_) => Vec::new(),
         }
     }
 
-    pub fn retry(&self) -> &Retry {
-        match self {
-            Sink::Http(http) => http.retry(),
-            Sink::Stdout(stdout) => stdout.retry(),
+    /// Whether requests go to another machine, or may.
+    pub fn is_remote(&self) -> bool {
+        match &self.kind {
+            Kind::Http(_) => true,
+            Kind::Stdout(_) => false,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::config::{HttpSink, Place};
+    use crate::publish::peer::TERMS;
 
     #[test]
     fn each_kind_of_the_configuration_has_its_sink() {
@@ -76,6 +86,7 @@ mod tests {
                 path: "sinks.shop".to_owned(),
                 span: 0..0,
             },
+            terms: TERMS,
             kind,
         };
         let http = |url: &str| {
@@ -83,21 +94,12 @@ mod tests {
                 url: url.to_owned().into(),
                 method: "PUT".to_owned(),
                 headers: vec![],
-                timeout: Duration::from_secs(10),
-                concurrency: 16,
-                retry: Retry {
-                    attempts: 3,
-                    base: Duration::from_secs(1),
-                    max: Duration::from_mins(1),
-                },
             }))
         };
         let sink = Sink::build(&named(http("https://h/{id}"))).unwrap();
-        assert!(matches!(sink, Sink::Http(_)));
-        assert_eq!((sink.concurrency(), sink.retry().attempts), (16, 3));
+        assert!(matches!(sink.kind, Kind::Http(_)));
         let sink = Sink::build(&named(SinkKind::Stdout)).unwrap();
-        assert!(matches!(sink, Sink::Stdout(_)));
-        assert_eq!((sink.concurrency(), sink.retry().attempts), (1, 10));
+        assert!(matches!(sink.kind, Kind::Stdout(_)));
         let error = Sink::build(&named(http("h/{id}"))).unwrap_err();
         assert_eq!(
             error.to_string(),

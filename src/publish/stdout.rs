@@ -18,15 +18,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Delivery, Failure, FailureClass, Operation, Outcome, Unusable};
-use crate::config::Retry;
-
-/// Not configurable; the defaults of the other sinks.
-const RETRY: Retry = Retry {
-    attempts: 10,
-    base: Duration::from_secs(1),
-    max: Duration::from_mins(15),
-};
+use super::{Delivery, Failure, FailureClass, Operation, Outcome, Remote, Unusable};
 
 /// What is left of a lease when a write has to be over: the outcome must still be recorded under it.
 const LEASE_MARGIN: Duration = Duration::from_millis(200);
@@ -77,20 +69,14 @@ impl StdoutSink {
         // A pipe that nobody reads blocks; that must not hold up a thread that others need.
         let write = tokio::task::spawn_blocking(move || out.write(&line));
         match timeout_at(deadline, write).await {
-            Ok(Ok(Ok(()))) => Outcome::Delivered { status: None },
+            Ok(Ok(Ok(()))) => Outcome::Delivered {
+                status: None,
+                remote: Remote::Same,
+            },
             Ok(Ok(Err(error))) => uncertain(FailureClass::Connection, format!("could not write the line: {error}")),
             Ok(Err(_)) => uncertain(FailureClass::Connection, "the write was given up".to_owned()),
             Err(_) => uncertain(FailureClass::Timeout, "nobody reads the output".to_owned()),
         }
-    }
-
-    pub fn concurrency(&self) -> usize {
-        // Lines go out one after the other.
-        1
-    }
-
-    pub fn retry(&self) -> &Retry {
-        &RETRY
     }
 }
 
@@ -122,12 +108,7 @@ impl Out {
 
 fn uncertain(class: FailureClass, message: String) -> Outcome {
     Outcome::Retry {
-        failure: Failure {
-            class,
-            status: None,
-            message,
-            certain: false,
-        },
+        failure: Failure::uncertain(class, message),
         after: None,
     }
 }
@@ -209,7 +190,13 @@ mod tests {
         let outcome = StdoutSink::to(pipe.clone())
             .deliver(&delivery(&[("id", "42")], "{}"))
             .await;
-        assert!(matches!(outcome, Outcome::Delivered { status: None }));
+        assert!(matches!(
+            outcome,
+            Outcome::Delivered {
+                status: None,
+                remote: Remote::Same,
+            }
+        ));
         assert!(pipe.text().ends_with("}\n<flushed>"));
     }
 

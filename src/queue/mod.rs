@@ -5,6 +5,7 @@
 //! for [`crate::record`] to write.
 
 mod claim;
+mod correlation;
 mod enqueue;
 mod heed;
 mod progress;
@@ -15,6 +16,7 @@ mod visit;
 mod worker;
 
 pub use claim::{ClaimError, Demand, DigestBytes, Job, JobId, claim, next_due};
+pub use correlation::{Correlation, NoCorrelation};
 pub use enqueue::{Entry, Priority, enqueue};
 pub use heed::{Heeded, drained, heed};
 pub use progress::{

@@ -101,7 +101,14 @@ async fn a_process_that_starts_later_takes_over_and_stays() {
         let new = world.engine(&config);
         reads(&new).await;
         world.sql("update orders set status = 'later' where id > 1").await;
-        let sent = |ledger: &Ledger| ledger.held().values().filter(|held| held.body.contains("later")).count() == 19;
+        let sent = |ledger: &Ledger| {
+            ledger
+                .held()
+                .values()
+                .filter(|held| held.body.contains("later"))
+                .count()
+                == 19
+        };
         world.receiver().wait_until(DEADLINE, sent).await.unwrap();
         world.receiver().clear_rules();
         let_go(&world).await;

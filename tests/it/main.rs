@@ -17,6 +17,7 @@ mod guarantees;
 mod harness;
 mod hot_statements;
 mod init;
+mod jobs;
 mod language;
 mod layers;
 mod messages;

@@ -7,6 +7,7 @@ pub mod expand;
 mod reader;
 mod reading;
 mod sections;
+mod sinks;
 mod syntax;
 mod tree;
 pub mod units;
@@ -14,8 +15,7 @@ pub mod units;
 pub use changes::RawWay;
 pub use expand::Environment;
 pub use reading::{At, Field, Reading};
-pub use sections::{
-    RawAdmin, RawConfig, RawEngine, RawHttp, RawRetention, RawRetry, RawSink, RawSinkKind, RawSource, RawState,
-};
+pub use sections::{RawAdmin, RawConfig, RawEngine, RawRetention, RawSource, RawState};
+pub use sinks::{RawBreaker, RawHttp, RawRetry, RawSink, RawSinkKind, RawTerms};
 pub use syntax::parse;
 pub use tree::{RawDocument, RawMember, RawNode, RawSync, RawThrough, RawValue};

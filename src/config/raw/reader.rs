@@ -12,7 +12,7 @@ use super::reading::{At, Field, Reading};
 use super::{expand, units};
 use crate::config::mask::Secrecy;
 use crate::config::wording::{dotted, listed, nearest, quoted};
-use crate::config::{Place, Problem, Secret};
+use crate::config::{Place, Problem, Rate, Secret};
 
 type Value<'a> = Spanned<DeValue<'a>>;
 
@@ -116,6 +116,13 @@ impl<'a> Reader<'a> {
         self.read(key, |reader, entry| {
             let text = reader.text(entry, "a size, a string such as \"8MiB\"")?;
             units::parse_size(&text).or_else(|| reader.refuse(entry, "is not a size", units::SIZE_WANTED))
+        })
+    }
+
+    pub fn rate(&mut self, key: &'static str) -> Field<Rate> {
+        self.read(key, |reader, entry| {
+            let text = reader.text(entry, "a rate, a string such as \"100/s\"")?;
+            units::parse_rate(&text).or_else(|| reader.refuse(entry, "is not a rate", units::RATE_WANTED))
         })
     }
 

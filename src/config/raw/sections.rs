@@ -1,4 +1,4 @@
-//! All sections of the file but the trees of documents.
+//! All sections of the file but sinks and the trees of documents.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use secrecy::SecretString;
 use toml::de::DeTable;
 
 use super::reader::Reader;
-use super::reading::{At, Field, Reading};
+use super::reading::{Field, Reading};
+use super::sinks::{RawSink, read_sink};
 use super::tree::{RawSync, read_sync};
 use crate::config::mask::Secrecy;
-use crate::config::wording::{listed, quoted};
-use crate::config::{Deletes, History, Initial, OnLostSlot, Place, Precedence, Problem, Secret};
+use crate::config::{Deletes, History, Initial, OnLostSlot, Place, Precedence, Secret};
 
 /// The whole file.
 pub struct RawConfig {
@@ -77,33 +77,6 @@ pub struct RawAdmin {
     pub token: Field<SecretString>,
 }
 
-pub struct RawSink {
-    pub name: At<String>,
-    /// `None` where the type is missing or wrong, which has been reported.
-    pub kind: Option<RawSinkKind>,
-}
-
-pub enum RawSinkKind {
-    Http(Box<RawHttp>),
-    Stdout,
-}
-
-pub struct RawHttp {
-    pub url: Field<SecretString>,
-    pub method: Field<&'static str>,
-    pub headers: Field<Vec<(At<String>, At<SecretString>)>>,
-    pub timeout: Field<Duration>,
-    pub concurrency: Field<u64>,
-    pub retry: RawRetry,
-}
-
-#[derive(Default)]
-pub struct RawRetry {
-    pub attempts: Field<u64>,
-    pub base: Field<Duration>,
-    pub max: Field<Duration>,
-}
-
 /// How `sslmode` may be written.
 const SSL_MODES: [(&str, &str); 6] = [
     ("disable", "disable"),
@@ -113,9 +86,6 @@ const SSL_MODES: [(&str, &str); 6] = [
     ("verify-ca", "verify-ca"),
     ("verify-full", "verify-full"),
 ];
-
-/// How `method` may be written: ways to hand over a document.
-const METHODS: [(&str, &str); 3] = [("PUT", "PUT"), ("POST", "POST"), ("PATCH", "PATCH")];
 
 pub const DELETES: [(&str, Deletes); 2] = [("publish", Deletes::Publish), ("ignore", Deletes::Ignore)];
 
@@ -130,9 +100,6 @@ pub const INITIALS: [(&str, Initial); 2] = [("all", Initial::All), ("none", Init
 pub const HISTORIES: [(&str, History); 2] = [("failures", History::Failures), ("all", History::All)];
 
 pub const ON_LOST_SLOT: [(&str, OnLostSlot); 2] = [("resync", OnLostSlot::Resync), ("stop", OnLostSlot::Stop)];
-
-/// Sinks of the language that this version does not have yet.
-const SINKS_NOT_YET: [&str; 6] = ["elasticsearch", "opensearch", "redis", "postgres", "kafka", "nats"];
 
 impl RawConfig {
     pub fn read<'a>(reading: &'a Reading<'a>, table: &'a DeTable<'a>) -> Self {
@@ -246,82 +213,4 @@ fn read_admin(mut reader: Reader<'_>) -> RawAdmin {
     };
     reader.finish();
     admin
-}
-
-fn read_sink(name: At<String>, mut reader: Reader<'_>) -> RawSink {
-    let kind = match reader.string("type") {
-        Field::Given(found) => match found.value.as_str() {
-            "http" => Some(RawSinkKind::Http(Box::new(read_http(reader)))),
-            "stdout" => {
-                reader.finish();
-                Some(RawSinkKind::Stdout)
-            }
-            other => {
-                reader.report(wrong_type(&found.place, other));
-                reader.abandon();
-                None
-            }
-        },
-        Field::Absent => {
-            let problem = Problem::at(&reader.place, format!("the sink `{}` has no `type`", name.value));
-            reader.report(problem.help("add `type = \"http\"` or `type = \"stdout\"`"));
-            reader.abandon();
-            None
-        }
-        Field::Unusable => {
-            reader.abandon();
-            None
-        }
-    };
-    RawSink { name, kind }
-}
-
-fn wrong_type(place: &Place, found: &str) -> Problem {
-    let available = ["http", "stdout"];
-    let summary = if SINKS_NOT_YET.contains(&found) {
-        format!("the sink type \"{found}\" is not available in this version")
-    } else {
-        format!("{} is not a type of sink", quoted(found))
-    };
-    let problem = Problem::at(place, summary);
-    problem.help(format!("available: {}", listed(&available, '"')))
-}
-
-fn read_http(mut reader: Reader<'_>) -> RawHttp {
-    let http = RawHttp {
-        url: reader.secret("url", Secrecy::Url),
-        method: reader.word("method", &METHODS),
-        headers: reader.named_secrets("headers"),
-        timeout: reader.duration("timeout"),
-        concurrency: reader.count("concurrency"),
-        retry: reader
-            .table("retry")
-            .into_given()
-            .map(|at| read_retry(at.value.unguarded()))
-            .unwrap_or_default(),
-    };
-    reader.not_yet(&[
-        "body",
-        "create",
-        "delete",
-        "auth",
-        "sign",
-        "rate_limit",
-        "batch",
-        "ok",
-        "reject",
-        "breaker",
-    ]);
-    reader.finish();
-    http
-}
-
-fn read_retry(mut reader: Reader<'_>) -> RawRetry {
-    let retry = RawRetry {
-        attempts: reader.count("attempts"),
-        base: reader.duration("base"),
-        max: reader.duration("max"),
-    };
-    reader.finish();
-    retry
 }

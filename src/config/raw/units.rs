@@ -1,6 +1,8 @@
-//! `"250ms"` and `"64KiB"`: values that carry their unit.
+//! `"250ms"`, `"64KiB"` and `"100/s"`: values that carry their unit.
 
 use std::time::Duration;
+
+use crate::config::Rate;
 
 /// In rising order; the milliseconds that each stands for.
 const DURATIONS: [(&str, u64); 5] = [
@@ -14,8 +16,16 @@ const DURATIONS: [(&str, u64); 5] = [
 /// In rising order; the bytes that each stands for.
 const SIZES: [(&str, u64); 4] = [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
 
+/// What a rate may be for.
+const PERIODS: [(&str, Duration); 3] = [
+    ("s", Duration::from_secs(1)),
+    ("m", Duration::from_mins(1)),
+    ("h", Duration::from_hours(1)),
+];
+
 pub const DURATION_WANTED: &str = "a whole number and `ms`, `s`, `m`, `h` or `d`, such as \"250ms\" or \"30s\"";
 pub const SIZE_WANTED: &str = "a whole number and `B`, `KiB`, `MiB` or `GiB`, such as \"64KiB\" or \"8MiB\"";
+pub const RATE_WANTED: &str = "a whole number from 1, `/`, and `s`, `m` or `h`, such as \"100/s\" or \"600/m\"";
 
 pub fn parse_duration(text: &str) -> Option<Duration> {
     parse(text, &DURATIONS).map(Duration::from_millis)
@@ -23,6 +33,24 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
 
 pub fn parse_size(text: &str) -> Option<u64> {
     parse(text, &SIZES)
+}
+
+/// At least one in its time.
+pub fn parse_rate(text: &str) -> Option<Rate> {
+    let (count, unit) = text.split_once('/')?;
+    let (_, per) = PERIODS.iter().find(|(name, _)| *name == unit.trim_start_matches(' '))?;
+    let digits = count.trim_end_matches(' ');
+    let count = digits
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| digits.parse())?
+        .ok()?;
+    (count > 0).then_some(Rate { count, per: *per })
+}
+
+pub fn format_rate(rate: Rate) -> String {
+    let unit = PERIODS.iter().find(|(_, per)| *per == rate.per);
+    format!("{}/{}", rate.count, unit.map_or("s", |(name, _)| name))
 }
 
 /// In the largest unit that leaves a whole number, as the file would have it.
@@ -82,6 +110,35 @@ mod tests {
         }
         for text in ["", "64", "64KB", "64kib", "1TiB", "KiB"] {
             assert_eq!(parse_size(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn rates_are_for_a_second_a_minute_or_an_hour() {
+        let rate = |count, seconds| {
+            let per = Duration::from_secs(seconds);
+            Some(Rate { count, per })
+        };
+        assert_eq!(parse_rate("100/s"), rate(100, 1));
+        assert_eq!(parse_rate("600 / m"), rate(600, 60));
+        assert_eq!(parse_rate("1/h"), rate(1, 3_600));
+        for text in [
+            "",
+            "100",
+            "100/",
+            "/s",
+            "0/s",
+            "-1/s",
+            "+1/s",
+            "1.5/s",
+            "100/d",
+            "100/ms",
+            "99999999999/s",
+        ] {
+            assert_eq!(parse_rate(text), None, "{text}");
+        }
+        for text in ["100/s", "600/m", "1/h"] {
+            assert_eq!(format_rate(parse_rate(text).unwrap()), text);
         }
     }
 

@@ -66,16 +66,22 @@ table = "customers"
     assert_eq!((engine.lease, engine.memory_bytes), (Duration::from_mins(1), 256 << 20));
     assert_eq!(admin.listen.to_string(), "127.0.0.1:8080");
     assert!(admin.token.is_none());
+    let terms = &sinks[0].terms;
     let SinkKind::Http(http) = &sinks[0].kind else {
         panic!("{sinks:?}")
     };
     assert_eq!(
-        (http.method.as_str(), http.timeout, http.concurrency),
+        (http.method.as_str(), terms.timeout, terms.concurrency),
         ("PUT", Duration::from_secs(10), 16)
     );
     assert_eq!(
-        (http.retry.attempts, http.retry.base, http.retry.max),
+        (terms.retry.attempts, terms.retry.base, terms.retry.max),
         (10, Duration::from_secs(1), Duration::from_mins(15))
+    );
+    assert_eq!(terms.rate_limit, None);
+    assert_eq!(
+        (terms.breaker.failures, terms.breaker.cooldown),
+        (20, Duration::from_secs(30))
     );
     let sync = &syncs[0];
     assert_eq!((sync.initial, sync.history), (Initial::All, History::Failures));
@@ -430,13 +436,17 @@ changes = {{ invoices = ["id"] }}
     timeout = "10s"
     concurrency = 16
 
+    [sinks.api.headers]
+    authorization = "***"
+
     [sinks.api.retry]
     attempts = 3
     base = "1s"
     max = "15m"
 
-    [sinks.api.headers]
-    authorization = "***"
+    [sinks.api.breaker]
+    failures = 20
+    cooldown = "30s"
 
     [syncs.orders]
     table = 'shop."order.lines"'

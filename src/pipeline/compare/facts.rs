@@ -196,11 +196,12 @@ fn requests(sync: &Sync, visits: &[Kind], sample: &Sample) -> u64 {
 }
 
 fn cost(requests: u64, at_most: bool, sink: &Sink, latency: Option<Duration>) -> Cost {
-    let each = latency.unwrap_or(match sink {
-        Sink::Http(_) => LATENCY_ASSUMED,
-        Sink::Stdout(_) => Duration::ZERO,
+    let each = latency.unwrap_or(if sink.is_remote() {
+        LATENCY_ASSUMED
+    } else {
+        Duration::ZERO
     });
-    let concurrency = sink.concurrency();
+    let concurrency = sink.terms.concurrency;
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     let seconds = requests as f64 * each.as_secs_f64() / concurrency as f64;
     Cost {

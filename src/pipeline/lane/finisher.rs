@@ -134,10 +134,9 @@ impl Finisher<'_> {
 
     fn fail(&self, accepted: Accepted, message: String) -> Ended {
         let failure = Failure {
-            class: FailureClass::AfterPublish,
             status: accepted.status,
-            message,
-            certain: false,
+            remote: accepted.remote.clone(),
+            ..Failure::uncertain(FailureClass::AfterPublish, message)
         };
         let outcome = Outcome::Retry { failure, after: None };
         publisher::judge(self.outlet, accepted.parcel, &outcome, accepted.started_at)

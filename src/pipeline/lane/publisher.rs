@@ -26,7 +26,7 @@ pub(super) async fn run(
     let waiting = Waiting::new(parcels);
     let parcels = stream::unfold(waiting, |mut waiting| async { Some((waiting.next().await?, waiting)) });
     // As many again stand at the gate as may be under way: a place that becomes free must find the more urgent waiting.
-    let abreast = 2 * outlet.route.sink.sink.concurrency();
+    let abreast = 2 * outlet.route.sink.sink.terms.concurrency;
     let mut endings = Box::pin(parcels.map(|parcel| deliver(outlet, parcel)).buffer_unordered(abreast));
     while let Some(outcome) = endings.next().await {
         // A closed channel means that the lane has been abandoned. Both hold as many as there are places.
@@ -56,7 +56,8 @@ async fn deliver(outlet: &Outlet<'_>, mut parcel: Parcel) -> Result<Accepted, En
     lane.engine.recent.note(outlet.route.id, &parcel.claimed.job.key);
     failpoint::die_at("publish-before-send");
     let started_at = SystemTime::now();
-    let outcome = sink.sink.deliver(&parcel.delivery).await;
+    let mut outcomes = sink.sink.deliver(std::slice::from_ref(&parcel.delivery)).await;
+    let outcome = outcomes.pop().expect("an outcome for each delivery");
     failpoint::die_at("publish-after-send");
     match sink.breaker.note(&outcome, Instant::now()) {
         Some(Turn::Opened) => {
@@ -70,10 +71,11 @@ async fn deliver(outlet: &Outlet<'_>, mut parcel: Parcel) -> Result<Accepted, En
         None => {}
     }
     match outcome {
-        Outcome::Delivered { status } => Ok(Accepted {
+        Outcome::Delivered { status, remote } => Ok(Accepted {
             parcel,
             started_at,
             status,
+            remote,
         }),
         _ => Err(judge(outlet, parcel, &outcome, started_at)),
     }
@@ -83,15 +85,13 @@ async fn deliver(outlet: &Outlet<'_>, mut parcel: Parcel) -> Result<Accepted, En
 pub(super) fn judge(outlet: &Outlet<'_>, parcel: Parcel, outcome: &Outcome, started_at: SystemTime) -> Ended {
     let job = &parcel.claimed.job;
     match outcome {
-        Outcome::Delivered { status } => {
-            let status = *status;
-            Accepted {
-                parcel,
-                started_at,
-                status,
-            }
-            .end(outlet)
+        Outcome::Delivered { status, remote } => Accepted {
+            parcel,
+            started_at,
+            status: *status,
+            remote: remote.clone(),
         }
+        .end(outlet),
         Outcome::NotTried => {
             let after = Duration::ZERO;
             parcel.claimed.end(Ending::Released { after }, None)
@@ -99,7 +99,8 @@ pub(super) fn judge(outlet: &Outlet<'_>, parcel: Parcel, outcome: &Outcome, star
         Outcome::Retry { failure, .. } | Outcome::Rejected { failure } => {
             let certain = failure.certain || failpoint::is_off("certainty-guard");
             let number = u32::from(job.attempts) + 1;
-            let (name, ending) = match next_step(outcome, number, outlet.route.sink.sink.retry(), fastrand::f64()) {
+            let (name, ending) = match next_step(outcome, number, &outlet.route.sink.sink.terms.retry, fastrand::f64())
+            {
                 NextStep::RetryIn(after) => {
                     let sent = Some((parcel.delivery.version, parcel.digest));
                     ("retry", Ending::Retry { after, certain, sent })
@@ -183,8 +184,7 @@ impl Parcel {
 impl Accepted {
     pub fn end(self, outlet: &Outlet<'_>) -> Ended {
         let parcel = self.parcel;
-        // A job that had failed before keeps its whole story.
-        let keep = outlet.sync().history == History::All || parcel.claimed.job.attempts > 0;
+        let keep = outlet.sync().history == History::All || parcel.claimed.job.is_kept();
         let attempt = keep.then(|| parcel.attempt("delivered", self.started_at, self.status, None));
         let operation = parcel.delivery.operation;
         let document = (operation == crate::diff::Operation::Upsert).then_some(parcel.digest);

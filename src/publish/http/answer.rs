@@ -11,7 +11,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::diff::Operation;
-use crate::publish::{Failure, FailureClass, Outcome};
+use crate::publish::{Failure, FailureClass, Outcome, Remote};
 
 /// The outcome of a request that was answered. `after` is what `Retry-After` says, `message` is for people.
 pub(super) fn outcome(operation: Operation, status: u16, after: Option<Duration>, message: String) -> Outcome {
@@ -20,10 +20,14 @@ pub(super) fn outcome(operation: Operation, status: u16, after: Option<Duration>
         status: Some(status),
         message,
         certain,
+        remote: Remote::Same,
     };
     let retry = |failure| Outcome::Retry { failure, after };
     match status {
-        _ if is_delivered(operation, status) => Outcome::Delivered { status: Some(status) },
+        _ if is_delivered(operation, status) => Outcome::Delivered {
+            status: Some(status),
+            remote: Remote::Same,
+        },
         408 => retry(failure(FailureClass::Timeout, false)),
         409 => retry(failure(FailureClass::Conflict, true)),
         425 => retry(failure(FailureClass::Refused, true)),
@@ -84,6 +88,7 @@ impl Silence {
             status: None,
             message,
             certain,
+            remote: Remote::Same,
         };
         match self {
             Self::NoRequest => Outcome::Rejected { failure },

@@ -18,9 +18,9 @@ use super::address::{Address, Unfillable};
 use super::answer::{self, Silence};
 use super::excerpt::Secrets;
 use super::headers;
-use crate::config::{self, Retry};
+use crate::config::{self, Terms};
 use crate::diff::Operation;
-use crate::publish::{Delivery, Failure, FailureClass, Outcome, Unusable};
+use crate::publish::{Delivery, Failure, FailureClass, Outcome, Remote, Unusable};
 
 const USER_AGENT: &str = concat!("walsift/", env!("CARGO_PKG_VERSION"));
 
@@ -46,13 +46,11 @@ pub struct HttpSink {
     headers: HeaderMap,
     timeout: Duration,
     secrets: Secrets,
-    concurrency: usize,
-    retry: Retry,
 }
 
 impl HttpSink {
     /// Needs a process-wide rustls provider, which `main` installs.
-    pub fn new(name: &str, config: &config::HttpSink) -> Result<Self, Unusable> {
+    pub fn new(name: &str, config: &config::HttpSink, terms: &Terms) -> Result<Self, Unusable> {
         let unusable = |reason| Unusable {
             sink: name.to_owned(),
             reason,
@@ -62,31 +60,20 @@ impl HttpSink {
         let method = Method::from_bytes(config.method.as_bytes())
             .map_err(|_| unusable(format!("`{}` is not an http method", config.method)))?;
         let headers = configured_headers(config).map_err(unusable)?;
-        let client = client(config, &sample).map_err(unusable)?;
+        let client = client(terms, &sample).map_err(unusable)?;
         let secrets = Secrets::new(secret_headers(&headers), &sample, address.literals());
-        let (timeout, concurrency, retry) = (config.timeout, config.concurrency, config.retry);
         Ok(Self {
             client,
             address,
             method,
             headers,
-            timeout,
+            timeout: terms.timeout,
             secrets,
-            concurrency,
-            retry,
         })
     }
 
     pub fn placeholders(&self) -> Vec<&str> {
         self.address.placeholders().collect()
-    }
-
-    pub fn concurrency(&self) -> usize {
-        self.concurrency
-    }
-
-    pub fn retry(&self) -> &Retry {
-        &self.retry
     }
 
     /// Sends one request. Ends before the delivery's deadline.
@@ -139,6 +126,7 @@ impl HttpSink {
         if answer::is_delivered(operation, status.as_u16()) {
             return Outcome::Delivered {
                 status: Some(status.as_u16()),
+                remote: Remote::Same,
             };
         }
         let said = if status.is_redirection() {
@@ -224,7 +212,7 @@ fn secret_headers(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     secret.filter_map(|(_, value)| value.to_str().ok())
 }
 
-fn client(config: &config::HttpSink, sample: &Url) -> Result<Client, String> {
+fn client(terms: &Terms, sample: &Url) -> Result<Client, String> {
     // The client would panic.
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         return Err("no cryptography provider is installed in this process".to_owned());
@@ -232,8 +220,8 @@ fn client(config: &config::HttpSink, sample: &Url) -> Result<Client, String> {
     let mut builder = Client::builder()
         .user_agent(USER_AGENT)
         .redirect(redirect::Policy::none())
-        .connect_timeout(CONNECT_TIMEOUT_MAX.min(config.timeout / 2))
-        .pool_max_idle_per_host(config.concurrency)
+        .connect_timeout(CONNECT_TIMEOUT_MAX.min(terms.timeout / 2))
+        .pool_max_idle_per_host(terms.concurrency)
         .pool_idle_timeout(IDLE_CONNECTION_MAX)
         .tcp_nodelay(true);
     // A proxy's localhost is another one.
@@ -280,12 +268,7 @@ async fn start_of_body(response: &mut Response) -> (Vec<u8>, bool) {
 }
 
 fn impossible(unfillable: &Unfillable) -> Failure {
-    Failure {
-        class: FailureClass::Configuration,
-        status: None,
-        message: unfillable.to_string(),
-        certain: true,
-    }
+    Failure::certain(FailureClass::Configuration, unfillable.to_string())
 }
 
 #[cfg(test)]

@@ -6,31 +6,22 @@ use secrecy::SecretString;
 use tokio::net::TcpListener;
 
 use super::HttpSink;
-use crate::config::{self, Retry};
-use crate::publish::peer::{Answer, Peer, delivery};
+use crate::config;
+use crate::publish::peer::{Answer, Peer, TERMS, delivery};
 use crate::publish::{Delivery, Failure, FailureClass, Outcome};
-
-const RETRY: Retry = Retry {
-    attempts: 10,
-    base: Duration::from_secs(1),
-    max: Duration::from_mins(15),
-};
 
 fn config(url: &str) -> config::HttpSink {
     config::HttpSink {
         url: SecretString::from(url.to_owned()),
         method: "PUT".to_owned(),
         headers: vec![],
-        timeout: Duration::from_secs(30),
-        concurrency: 4,
-        retry: RETRY,
     }
 }
 
 fn sink(config: &config::HttpSink) -> HttpSink {
     // Another test was first otherwise.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    HttpSink::new("shop", config).unwrap()
+    HttpSink::new("shop", config, &TERMS).unwrap()
 }
 
 fn sink_to(peer: &Peer) -> HttpSink {
@@ -62,7 +53,7 @@ async fn a_document_is_put_as_it_is_and_a_delete_has_no_body() {
     let document = r#"{"id": 42,  "name":"Zoë"}"#;
     let outcome = sink.deliver(&delivery(&[("id", "42")], document)).await;
     assert!(
-        matches!(outcome, Outcome::Delivered { status: Some(200) }),
+        matches!(outcome, Outcome::Delivered { status: Some(200), .. }),
         "{outcome:?}"
     );
     let put = peer.received();
@@ -71,7 +62,7 @@ async fn a_document_is_put_as_it_is_and_a_delete_has_no_body() {
 
     let outcome = sink.deliver(&delivery(&[("id", "42")], "")).await;
     assert!(
-        matches!(outcome, Outcome::Delivered { status: Some(204) }),
+        matches!(outcome, Outcome::Delivered { status: Some(204), .. }),
         "{outcome:?}"
     );
     let delete = peer.received();
@@ -175,7 +166,7 @@ async fn what_is_not_there_is_deleted_but_not_written() {
     let sink = sink_to(&peer);
     let outcome = sink.deliver(&delivery(&[("id", "42")], "")).await;
     assert!(
-        matches!(outcome, Outcome::Delivered { status: Some(404) }),
+        matches!(outcome, Outcome::Delivered { status: Some(404), .. }),
         "{outcome:?}"
     );
     let failure = rejected(sink.deliver(&delivery(&[("id", "42")], "{}")).await);
@@ -238,7 +229,7 @@ async fn a_status_counts_though_the_rest_of_the_answer_is_lost() {
     let peer = Peer::answering([Answer::CutsAfter("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf")]).await;
     let outcome = sink_to(&peer).deliver(&delivery(&[("id", "42")], "{}")).await;
     assert!(
-        matches!(outcome, Outcome::Delivered { status: Some(200) }),
+        matches!(outcome, Outcome::Delivered { status: Some(200), .. }),
         "{outcome:?}"
     );
 }
@@ -378,7 +369,7 @@ async fn an_answer_of_any_size_is_read_only_so_far() {
     );
     let outcome = sink.deliver(&delivery(&[("id", "42")], "{}")).await;
     assert!(
-        matches!(outcome, Outcome::Delivered { status: Some(200) }),
+        matches!(outcome, Outcome::Delivered { status: Some(200), .. }),
         "{outcome:?}"
     );
 }
@@ -414,7 +405,7 @@ fn what_can_never_work_is_refused_at_the_start_without_its_secrets() {
         ),
     ];
     for (config, expected) in cases {
-        let error = HttpSink::new("shop", &config).unwrap_err().to_string();
+        let error = HttpSink::new("shop", &config, &TERMS).unwrap_err().to_string();
         assert!(
             error.starts_with(&format!("sink `shop` cannot be used: {expected}")),
             "{error}"

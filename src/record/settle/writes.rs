@@ -8,6 +8,7 @@ use tokio_postgres::types::ToSql;
 
 use super::{Attempt, Ending, Held, Pace, Settlement};
 use crate::build::Digest;
+use crate::diff::Reason;
 use crate::pg;
 use crate::queue::{JobId, RouteId};
 
@@ -26,10 +27,10 @@ pub(super) struct Writes {
     finish: FinishColumns,
     accept: (Vec<String>, Vec<Vec<u8>>, Vec<i64>),
     forget: Vec<String>,
+    /// The sinks hold what they should.
+    right: (Vec<String>, Vec<i64>),
     void: (Vec<String>, Vec<i64>),
     attempts: AttemptColumns,
-    /// Subjects that are in step now, whatever was given up before.
-    in_step: (Vec<String>, Vec<i64>),
 }
 
 /// What a job that is over stands for from now on.
@@ -47,6 +48,8 @@ struct FinishColumns {
     jobs: Vec<i64>,
     states: Vec<&'static str>,
     attempts: Vec<i16>,
+    /// Why nothing was sent, if nothing was.
+    suppressed: Vec<Option<&'static str>>,
     /// Until a new job is due; `None` for none.
     delays: Vec<Option<f64>>,
     changed: Vec<bool>,
@@ -101,7 +104,7 @@ impl Writes {
                 keep,
             } => {
                 let mut again = again;
-                self.in_step(job);
+                self.is_right(job);
                 match document {
                     Some(digest) => self.accept(job, *digest, *version),
                     None if !self.note_time => self.forget.push(job.key.clone()),
@@ -111,24 +114,24 @@ impl Writes {
                         again = if touched { again } else { Again::Look };
                     }
                 }
-                if *keep || job.attempts > 0 {
-                    self.finish(job, "succeeded", attempts, again);
+                if *keep || job.kept {
+                    self.finish(job, "succeeded", attempts, again, None);
                 } else {
                     self.leave(job, again);
                 }
             }
             // What failed before keeps its whole story, and a job that begins anew must not go on numbering it. An
             // uncertainty outlives the job: nothing was sent that would have ended it.
-            Ending::Suppressed { forget, in_step } => {
+            Ending::Suppressed { forget, reason } => {
                 self.void_unless(true, job);
-                if *in_step {
-                    self.in_step(job);
+                if !job.uncertain {
+                    self.is_right(job);
                 }
                 if *forget {
                     self.forget.push(job.key.clone());
                 }
-                if job.attempts > 0 {
-                    self.finish(job, "succeeded", attempts - 1, again);
+                if job.kept {
+                    self.finish(job, "succeeded", attempts - 1, again, Some(*reason));
                 } else {
                     self.leave(job, again);
                 }
@@ -145,7 +148,8 @@ impl Writes {
             }
             Ending::Over { dead, certain } => {
                 self.void_unless(*certain, job);
-                self.finish(job, if *dead { "dead" } else { "failed" }, attempts, again);
+                let state = if *dead { "dead" } else { "failed" };
+                self.finish(job, state, attempts, again, None);
             }
             Ending::Released { after } => {
                 self.release.0.push(job.id.0);
@@ -164,9 +168,9 @@ impl Writes {
         self.accept.2.push(version);
     }
 
-    fn in_step(&mut self, job: &Held) {
-        self.in_step.0.push(job.key.clone());
-        self.in_step.1.push(job.id.0);
+    fn is_right(&mut self, job: &Held) {
+        self.right.0.push(job.key.clone());
+        self.right.1.push(job.id.0);
     }
 
     fn delay(&self, again: Again) -> Option<f64> {
@@ -186,12 +190,13 @@ impl Writes {
         self.renew.2.push(again == Again::Changed);
     }
 
-    fn finish(&mut self, job: &Held, state: &'static str, attempts: i16, again: Again) {
+    fn finish(&mut self, job: &Held, state: &'static str, attempts: i16, again: Again, suppressed: Option<Reason>) {
         self.finish.delays.push(self.delay(again));
         self.finish.changed.push(again == Again::Changed);
         self.finish.jobs.push(job.id.0);
         self.finish.states.push(state);
         self.finish.attempts.push(attempts);
+        self.finish.suppressed.push(suppressed.map(Reason::as_str));
     }
 
     fn void_unless(&mut self, certain: bool, job: &Held) {
@@ -258,14 +263,15 @@ impl Writes {
                 &self.finish.jobs,
                 &self.finish.states,
                 &self.finish.attempts,
+                &self.finish.suppressed,
                 &self.finish.delays,
                 &self.finish.changed,
             ];
             statements.push((include_str!("../../../sql/record/finish_jobs.sql"), parameters));
         }
-        let closes = !self.in_step.0.is_empty();
+        let closes = !self.right.0.is_empty();
         if closes {
-            let parameters: Vec<&(dyn ToSql + Sync)> = vec![&self.route, &self.in_step.0, &self.in_step.1];
+            let parameters: Vec<&(dyn ToSql + Sync)> = vec![&self.route, &self.right.0, &self.right.1];
             statements.push((include_str!("../../../sql/record/supersede.sql"), parameters));
         }
         let sent = statements.iter().map(|(sql, parameters)| async move {
@@ -273,11 +279,8 @@ impl Writes {
             tx.execute(&statement, parameters).await
         });
         let rows = try_join_all(sent).await?;
-        Ok(if closes {
-            rows.last().copied().unwrap_or_default()
-        } else {
-            0
-        })
+        let closed = if closes { rows.last().copied() } else { None };
+        Ok(closed.unwrap_or_default())
     }
 }
 

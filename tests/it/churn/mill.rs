@@ -148,6 +148,7 @@ fn accepted(job: &Job) -> Settlement {
         key: job.key.as_str().to_owned(),
         touched: job.touched,
         attempts: job.attempts,
+        kept: false,
         version: job.version,
         uncertain: job.uncertain,
     };
