@@ -24,6 +24,7 @@ mod print;
 mod problem;
 mod raw;
 mod render;
+mod requests;
 mod schema;
 mod sink;
 mod wording;
@@ -40,5 +41,6 @@ pub use model::{
     Pointer, Precedence, Replica, Retention, Source, State, Sync, TableName, Through, Watched, Way,
 };
 pub use problem::{Place, Problem, Report};
+pub use requests::{Batch, BatchFormat, Create, Delete, Requests, StatusRange, Statuses, Template};
 pub use schema::SCHEMA;
 pub use sink::{Breaker, HttpSink, Rate, Retry, Sink, SinkKind, Terms};

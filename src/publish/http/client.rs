@@ -16,8 +16,8 @@ const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(5);
 /// Below what common servers and load balancers keep, so that we rarely send into a connection that is being closed.
 const IDLE_CONNECTION_MAX: Duration = Duration::from_secs(30);
 
-/// `sample` is a url of the sink. Says why not, without secrets.
-pub(super) fn client(terms: &Terms, sample: &Url) -> Result<Client, String> {
+/// `samples` are urls of the sink, one of each kind. Says why not, without secrets.
+pub(super) fn client(terms: &Terms, samples: &[Url]) -> Result<Client, String> {
     // The client would panic.
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         return Err("no cryptography provider is installed in this process".to_owned());
@@ -30,11 +30,11 @@ pub(super) fn client(terms: &Terms, sample: &Url) -> Result<Client, String> {
         .pool_idle_timeout(IDLE_CONNECTION_MAX)
         .tcp_nodelay(true);
     // A proxy's localhost is another one.
-    if is_loopback(sample) {
+    if samples.iter().all(is_loopback) {
         builder = builder.no_proxy();
     }
     // A plain sink must start on a machine without root certificates, as in an image with nothing but this program.
-    if sample.scheme() == "http" {
+    if samples.iter().all(|sample| sample.scheme() == "http") {
         builder = builder.tls_certs_only([]);
     }
     builder.build().map_err(|error| {

@@ -16,10 +16,17 @@
 mod address;
 mod answer;
 mod client;
+mod envelope;
 mod excerpt;
 mod headers;
+mod json;
+mod pieces;
+mod remote;
 mod request;
+mod results;
 mod sink;
+mod template;
+mod together;
 
 #[cfg(test)]
 mod tests;
