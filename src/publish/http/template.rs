@@ -74,7 +74,8 @@ impl Template {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_fuel(Some(FUEL));
-        environment.set_debug(false);
+        // Errors name what is undefined.
+        environment.set_debug(true);
         environment.set_auto_escape_callback(move |_| match escape {
             Escape::Json => AutoEscape::Custom("json".into()),
             Escape::Markup => AutoEscape::Html,
@@ -130,7 +131,7 @@ fn context(delivery: &Delivery) -> Value {
     if delivery.operation == Operation::Upsert {
         names.push(("document", Written::value(&delivery.document)));
     }
-    Value::from_iter(names)
+    Value::from_object(Names(names))
 }
 
 /// The key as a JSON object: `{"id":42}`.
@@ -149,6 +150,10 @@ pub(super) fn key(delivery: &Delivery) -> String {
         });
     format!("{{{}}}", members.collect::<Vec<_>>().join(","))
 }
+
+/// What a template may name.
+#[derive(Debug)]
+struct Names(Vec<(&'static str, Value)>);
 
 /// An object or an array as it is written somewhere in a document.
 #[derive(Debug)]
@@ -220,6 +225,13 @@ impl Written {
                     .collect()
             }
         })
+    }
+}
+
+impl Object for Names {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let found = self.0.iter().find(|(name, _)| key.as_str() == Some(name));
+        found.map(|(_, value)| value.clone())
     }
 }
 
