@@ -13,6 +13,7 @@ mod fan_out;
 mod fix;
 mod guarantees;
 mod harness;
+mod http;
 mod init;
 mod language;
 mod layers;

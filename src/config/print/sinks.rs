@@ -5,7 +5,7 @@ use toml::{Table, Value};
 use super::{number, secret, table, text};
 use crate::config::mask::Secrecy;
 use crate::config::raw::units::{format_duration, format_rate, format_size, format_status};
-use crate::config::{BatchFormat, Delete, HttpSink, Requests, Sink, SinkKind, StatusRange, Template, Terms};
+use crate::config::{BatchFormat, HttpSink, Requests, Sink, SinkKind, StatusRange, Template, Terms};
 
 pub fn sink(sink: &Sink) -> Table {
     let mut printed = match &sink.kind {
@@ -84,7 +84,7 @@ fn requests(requests: &Requests) -> Table {
     let given = [
         ("body", requests.body.as_ref().map(template)),
         ("create", create.map(Value::from)),
-        ("delete", Some(delete(&requests.delete).into())),
+        ("delete", delete(requests).map(Value::from)),
         ("batch", batch.map(Value::from)),
         ("ok", requests.statuses.ok.as_deref().map(statuses)),
         ("reject", requests.statuses.reject.as_deref().map(statuses)),
@@ -95,12 +95,20 @@ fn requests(requests: &Requests) -> Table {
         .collect()
 }
 
-fn delete(delete: &Delete) -> Table {
-    let mut printed = table([("method", text(&delete.method))]);
-    let url = delete.url.as_ref().map(|url| secret(url, Secrecy::Url));
-    printed.extend(url.map(|url| ("url".to_owned(), url)));
-    printed.extend(delete.body.as_ref().map(|body| ("body".to_owned(), template(body))));
-    printed
+/// In batches deletes have neither a method nor a url of their own.
+fn delete(requests: &Requests) -> Option<Table> {
+    let delete = &requests.delete;
+    let method = requests.batch.is_none().then(|| text(&delete.method));
+    let given = [
+        ("method", method),
+        ("url", delete.url.as_ref().map(|url| secret(url, Secrecy::Url))),
+        ("body", delete.body.as_ref().map(template)),
+    ];
+    let given = given
+        .into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    let printed: Table = given.collect();
+    (!printed.is_empty()).then_some(printed)
 }
 
 /// Not what it takes from elsewhere, which may be a secret.

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
-use super::super::{BatchFormat, Cardinality, Deletes, Document, History, Initial, Member, OnLostSlot, Precedence, SinkKind, StatusRange, Way};
+use super::super::{
+    BatchFormat, Cardinality, Deletes, Document, History, Initial, Member, OnLostSlot, Precedence, SinkKind,
+    StatusRange, Way,
+};
 use super::*;
 
 #[test]
@@ -564,6 +567,8 @@ create = { url = "https://h/" }
 type = "http"
 url = "https://h/bulk"
 batch = { results = "/items" }
+body = "{{ document }}"
+delete = { body = "{{ key }}" }
 [syncs.orders]
 table = "orders"
 sinks = ["shop", "bulk", "plain", "small"]
@@ -579,7 +584,11 @@ sinks = ["shop", "bulk", "plain", "small"]
     assert_eq!(shop.body.unwrap().text, r#"{"o": {{ document }}}"#);
     let create = shop.create.unwrap();
     assert_eq!(
-        (create.method.as_str(), create.url.expose_secret(), create.id.written().as_str()),
+        (
+            create.method.as_str(),
+            create.url.expose_secret(),
+            create.id.written().as_str()
+        ),
         ("PUT", "https://h/orders", "/data/id")
     );
     assert_eq!(shop.delete.method, "POST");
@@ -591,7 +600,10 @@ sinks = ["shop", "bulk", "plain", "small"]
 
     let bulk = requests(1);
     let batch = bulk.batch.unwrap();
-    assert_eq!((batch.max, batch.bytes, batch.format), (500, 8 << 20, BatchFormat::Ndjson));
+    assert_eq!(
+        (batch.max, batch.bytes, batch.format),
+        (500, 8 << 20, BatchFormat::Ndjson)
+    );
     assert!(batch.results.unwrap().0.is_empty());
     assert_eq!(bulk.statuses.ok.unwrap(), [range(202, 202)]);
     assert!(bulk.statuses.reject.is_none());
@@ -599,10 +611,16 @@ sinks = ["shop", "bulk", "plain", "small"]
     let plain = requests(2);
     let create = plain.create.unwrap();
     assert_eq!((create.method.as_str(), create.id.written().as_str()), ("POST", "/id"));
-    assert_eq!((plain.delete.method.as_str(), plain.delete.url.is_none()), ("DELETE", true));
+    assert_eq!(
+        (plain.delete.method.as_str(), plain.delete.url.is_none()),
+        ("DELETE", true)
+    );
     assert!(plain.body.is_none() && plain.statuses.ok.is_none() && plain.delete.body.is_none());
     let batch = requests(3).batch.unwrap();
-    assert_eq!((batch.max, batch.bytes, batch.format), (100, 1 << 20, BatchFormat::Json));
+    assert_eq!(
+        (batch.max, batch.bytes, batch.format),
+        (100, 1 << 20, BatchFormat::Json)
+    );
 
     let printed = config.print_masked();
     let again = loaded(&printed).config;
