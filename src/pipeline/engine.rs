@@ -14,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::assess::{Assessment, Standing};
 use super::backoff::Backoff;
-use super::breaker::Breaker;
 use super::fingerprint::Fingerprint;
 use super::gate::Gate;
 use super::generation::Ground;
@@ -22,6 +21,7 @@ use super::health::Health;
 use super::reading::Reading;
 use super::recent::Recent;
 use super::schema::Hints;
+use super::shared_sink::SharedSink;
 use super::{delivery, intake, pruner, refresher, rescuer, setup, visitor, watch};
 use crate::catalog::Table;
 use crate::config::Config;
@@ -29,7 +29,6 @@ use crate::diff::Reason;
 use crate::metrics as names;
 use crate::pg;
 use crate::plan::SyncPlan;
-use crate::publish::Sink;
 use crate::queue::{Priority, Route, RouteId};
 use crate::record::{Pace, Tally};
 use crate::wal::Relation;
@@ -86,24 +85,6 @@ pub(super) struct RouteAtWork {
     pub jobs: Arc<Notify>,
     /// Woken when visits are made.
     pub visits: Notify,
-}
-
-/// A sink, and the places for requests that all its routes share.
-#[derive(Debug)]
-pub(super) struct SharedSink {
-    pub sink: Sink,
-    pub places: Arc<Gate>,
-    pub breaker: Breaker,
-}
-
-impl SharedSink {
-    pub fn new(sink: Sink) -> Self {
-        Self {
-            places: Gate::new(sink.terms.concurrency),
-            sink,
-            breaker: Breaker::default(),
-        }
-    }
 }
 
 pub(super) type Routes = Arc<[RouteAtWork]>;

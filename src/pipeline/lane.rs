@@ -16,6 +16,7 @@
 
 mod feeder;
 mod finisher;
+mod judge;
 mod publisher;
 mod settler;
 mod stock;
@@ -194,6 +195,7 @@ impl Claimed {
             key: job.key.as_str().to_owned(),
             touched: job.touched,
             attempts: job.attempts,
+            kept: job.is_kept(),
             version: job.version,
             uncertain: self.is_uncertain(),
         };
@@ -202,6 +204,7 @@ impl Claimed {
                 job: held,
                 ending,
                 attempt,
+                remote: Remote::Same,
             },
             delivered: None,
             _claimed: self,

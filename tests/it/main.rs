@@ -8,6 +8,7 @@
 mod against;
 mod check;
 mod connections;
+mod delivery;
 mod documents;
 mod fan_out;
 mod fix;
@@ -15,6 +16,7 @@ mod guarantees;
 mod harness;
 mod http;
 mod init;
+mod jobs;
 mod language;
 mod layers;
 mod messages;

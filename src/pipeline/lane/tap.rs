@@ -1,7 +1,7 @@
 //! The feeder's end of an outlet: how much it can take, and what becomes of each built document there.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use metrics::counter;
 use tokio::sync::mpsc::Sender;
@@ -15,6 +15,9 @@ use crate::pipeline::breaker::Passage;
 use crate::publish::{Delivery, Failure, FailureClass, NextStep, Outcome, next_step};
 use crate::queue::Job;
 use crate::record::{Attempt, Ending};
+
+/// How far ahead of a sink's rate jobs are claimed: others may have more use for them, and what waits grows old.
+const AHEAD: Duration = Duration::from_secs(2);
 
 /// After a few deliveries were let through to a sink that is down, before it is looked what became of them.
 const PROBING_PERIOD: Duration = Duration::from_millis(200);
@@ -56,7 +59,12 @@ impl<'a> Tap<'a> {
             Passage::Probes(most) => most,
             Passage::Closed(wait) => return Appetite::NotBefore(wait),
         };
-        let worth = self.outlet.stock.worth_building(average_bytes).min(most);
+        let worth = self
+            .outlet
+            .stock
+            .worth_building(average_bytes)
+            .min(most)
+            .min(self.ahead());
         let free = self.outlet.places.available_permits();
         if worth == 0 || free < worth.min(size) {
             return Appetite::Full;
@@ -74,6 +82,15 @@ impl<'a> Tap<'a> {
             (Some(places), Some(bulk_places)) => Appetite::For(places, bulk_places),
             _ => Appetite::Full,
         }
+    }
+
+    /// How many more the rate of the sink has use for: none before half of what it has is gone.
+    fn ahead(&self) -> usize {
+        let Some(most) = self.outlet.route.sink.places.worth(AHEAD) else {
+            return usize::MAX;
+        };
+        let in_hand = self.outlet.lane.most_in_hand() - self.outlet.places.available_permits();
+        if in_hand > most / 2 { 0 } else { most - in_hand }
     }
 
     /// How long a subject has to wait that was delivered a short while ago.
@@ -99,7 +116,7 @@ impl<'a> Tap<'a> {
             digest: digest.map(Digest::from_bytes),
         });
         let deletes = self.outlet.sync().deletes;
-        match verdict(compared, deletes, accepted, claimed.is_uncertain(), false) {
+        match verdict(compared, deletes, accepted, claimed.is_uncertain(), job.forced) {
             Verdict::Suppress(reason) => {
                 let forget = accepted.is_some_and(|accepted| accepted.digest == Some(Digest::GONE));
                 self.suppress(claimed, reason, forget && reason == Reason::Equal).await;
@@ -126,9 +143,9 @@ impl<'a> Tap<'a> {
             key: job.key.clone(),
             operation,
             version: version(job, digest),
-            correlation: correlation(job),
+            correlation: job.correlation().to_string(),
             document,
-            remote_id: None,
+            remote_id: job.remote_id.clone(),
             deadline: lane.worker.lease.expires(),
         };
         let parcel = Parcel {
@@ -147,7 +164,7 @@ impl<'a> Tap<'a> {
         let name = reason.as_str();
         counter!(names::SUPPRESSED, "sync" => route.sync_name.to_string(), "reason" => name).increment(1);
         self.outlet.lane.engine.count(route.id, name, 1);
-        self.end(claimed, Ending::Suppressed { forget }, None).await;
+        self.end(claimed, Ending::Suppressed { forget, reason }, None).await;
     }
 
     /// This one cannot be built: a try that failed, and nothing was sent.
@@ -168,11 +185,12 @@ impl<'a> Tap<'a> {
         let failure = Failure::certain(FailureClass::Build, reason);
         let outcome = Outcome::Retry { failure, after: None };
         let retry = &self.outlet.route.sink.sink.terms.retry;
-        let ending = match next_step(&outcome, u32::from(job.attempts) + 1, retry, fastrand::f64()) {
+        let ending = match next_step(&outcome, job.next_try(), retry, fastrand::f64()) {
             NextStep::RetryIn(after) => Ending::Retry {
                 after,
                 certain: true,
                 sent: None,
+                spared: false,
             },
             _ => Ending::Over {
                 dead: true,
@@ -181,7 +199,7 @@ impl<'a> Tap<'a> {
         };
         tracing::warn!(
             sync = %self.outlet.route.sync_name, sink = %self.outlet.route.sink_name, key = %job.key, job = job.id.0,
-            attempt = job.attempts + 1, "a document cannot be built"
+            attempt = job.attempts + 1, correlation = %job.correlation(), "a document cannot be built"
         );
         self.end(claimed, ending, Some(attempt)).await;
     }
@@ -204,11 +222,4 @@ fn version(job: &Job, digest: Digest) -> i64 {
         Some((version, sent)) if !job.uncertain && sent == digest.to_bytes() => version,
         _ => job.version,
     }
-}
-
-/// A trace id for the whole life of a job.
-fn correlation(job: &Job) -> String {
-    let since_epoch = job.created_at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let name = format!("{}/{}", job.id.0, since_epoch.as_micros());
-    format!("{:032x}", xxhash_rust::xxh3::xxh3_128(name.as_bytes()))
 }
