@@ -73,7 +73,6 @@ async fn g8_a_batch_that_is_refused_as_a_whole_is_sent_again_in_parts() {
     assert_eq!(given_up(&world).await, ["200", "7"]);
     world.sql("delete from things where id in (7, 200)").await;
     world.settled().await;
-    world.receiver().bulk("/bulk", &[]);
     world.assert_converged(THINGS, "/bulk/").await;
 }
 
