@@ -32,6 +32,8 @@ pub const SLOT_SECONDS_LEFT: &str = "walsift_slot_seconds_left";
 pub const SLOT_STANDING: &str = "walsift_slot_standing";
 pub const READING: &str = "walsift_reading";
 pub const READING_REPLICA: &str = "walsift_reading_replica";
+/// By `sync`, `sink`.
+pub const PAUSED: &str = "walsift_paused";
 /// By `sync`.
 pub const SYNC_PAUSED: &str = "walsift_sync_paused";
 
@@ -119,6 +121,11 @@ fn describe() {
         READING_REPLICA,
         Unit::Count,
         "1 if documents are built on the replica, 0 if it is away or late"
+    );
+    describe_gauge!(
+        PAUSED,
+        Unit::Count,
+        "1 while the sync or the sink is paused by hand, 0 otherwise"
     );
     describe_gauge!(
         SYNC_PAUSED,

@@ -26,7 +26,7 @@ use super::prepare::{PrepareError, Prepared, Sinks};
 use super::recent::Recent;
 use super::schema::{self, Current};
 use super::shared_sink::SharedSink;
-use super::{setup, watch};
+use super::{drainer, setup, watch};
 use crate::config::Config;
 use crate::metrics as names;
 use crate::publish::Sink;
@@ -115,7 +115,7 @@ fn has_worked(config: &Config, at: usize, stored: &[Route]) -> bool {
     })
 }
 
-/// Runs until a stop; whatever fails is tried again for ever.
+/// Runs until a stop or the end of a drain; whatever fails is tried again for ever.
 pub async fn run(ground: Ground, mut assessment: Assessment) -> Result<(), Broken> {
     let mut leaving = JoinSet::new();
     loop {
@@ -163,9 +163,14 @@ enum Ended {
 }
 
 async fn one(ground: &Ground, engine: &Engine, tasks: &mut Tasks, current: Current) -> Ended {
+    let routes = tasks.routes.clone();
     let next = tokio::select! {
         biased;
         () = ground.stop.cancelled() => return Ended::Stopped(Ok(())),
+        () = drainer::drained(engine, &routes) => {
+            tracing::info!("drained: nothing is left to finish");
+            return Ended::Stopped(Ok(()));
+        }
         broken = tasks.failed() => return Ended::Stopped(Err(broken)),
         next = schema::watch(ground, engine, current) => next,
     };

@@ -90,14 +90,23 @@ pub struct Attempt {
     pub digest: Option<Digest>,
 }
 
-/// Writes what became of jobs of one route. Returns those that the worker no longer held: for them nothing is written.
+/// What a settlement came to.
+#[derive(Debug, Default)]
+pub struct Settled {
+    /// Those that the worker no longer held: for them nothing is written.
+    pub lost: Vec<JobId>,
+    /// Dead letters that are closed: something newer was accepted, or the sink turned out to hold what it should.
+    pub superseded: u64,
+}
+
+/// Writes what became of jobs of one route.
 pub async fn settle(
     client: &mut pg::Client,
     route: RouteId,
     worker: i64,
     pace: Pace,
     settlements: &[Settlement],
-) -> Result<Vec<JobId>, pg::Error> {
+) -> Result<Settled, pg::Error> {
     let tx = client.transaction().await?;
     let ids: Vec<i64> = settlements.iter().map(|settlement| settlement.job.id.0).collect();
     let lock = tx
@@ -114,9 +123,9 @@ pub async fn settle(
             None => lost.push(settlement.job.id),
         }
     }
-    writes.write(&tx).await?;
+    let superseded = writes.write(&tx).await?;
     failpoint::die_at("settle-before-commit");
     tx.commit().await?;
     failpoint::die_at("settle-after-commit");
-    Ok(lost)
+    Ok(Settled { lost, superseded })
 }

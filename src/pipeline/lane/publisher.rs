@@ -6,6 +6,7 @@
 //! No two deliveries of one subject are ever in a batch or under way at once: a job is there once for a subject, and whoever
 //! holds it lets go of it only after it has been written down what became of it.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::future::BoxFuture;
@@ -81,6 +82,9 @@ impl Publisher<'_> {
 
     async fn use_place(&mut self, mut place: Place) {
         self.turn = None;
+        if self.outlet.route.rests.load(Ordering::Relaxed) {
+            return self.release(Duration::ZERO).await;
+        }
         if let Passage::Closed(after) = self.outlet.route.sink.breaker.passage(Instant::now()) {
             return self.release(after).await;
         }

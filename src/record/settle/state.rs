@@ -73,10 +73,6 @@ impl StateWrites {
             let sql = include_str!("../../../sql/record/forget.sql");
             statements.push((sql, vec![route, &self.forget]));
         }
-        if !self.right.0.is_empty() {
-            let sql = include_str!("../../../sql/record/supersede.sql");
-            statements.push((sql, vec![route, &self.right.0, &self.right.1]));
-        }
         for (rows, news) in self.void.iter().zip(&NEWS) {
             let parameters: Vec<&(dyn ToSql + Sync)> = vec![route, &rows.keys, &rows.versions, &rows.remote_ids, news];
             if !rows.keys.is_empty() {
@@ -84,6 +80,13 @@ impl StateWrites {
             }
         }
         statements
+    }
+
+    /// What closes the dead letters of subjects whose sinks hold what they should.
+    pub fn closing<'a>(&'a self, route: &'a i16) -> Option<Statement<'a>> {
+        let sql = include_str!("../../../sql/record/supersede.sql");
+        let (keys, jobs) = &self.right;
+        (!keys.is_empty()).then(|| (sql, vec![route as &(dyn ToSql + Sync), keys, jobs]))
     }
 }
 

@@ -196,8 +196,8 @@ impl Writes {
         self.finish.suppressed.push(suppressed.map(Reason::as_str));
     }
 
-    /// All statements go out together and their answers come back together.
-    pub async fn write(&self, tx: &Transaction<'_>) -> Result<(), pg::Error> {
+    /// All statements go out together and their answers come back together. Returns how many dead letters were closed.
+    pub async fn write(&self, tx: &Transaction<'_>) -> Result<u64, pg::Error> {
         let mut statements = self.state.statements(&self.route, &self.note_time);
         if !self.attempts.jobs.is_empty() {
             statements.push((
@@ -238,12 +238,16 @@ impl Writes {
             ];
             statements.push((include_str!("../../../sql/record/finish_jobs.sql"), parameters));
         }
+        let closing = self.state.closing(&self.route);
+        let closes = closing.is_some();
+        statements.extend(closing);
         let sent = statements.iter().map(|(sql, parameters)| async move {
             let statement = tx.prepare_cached(sql).await?;
             tx.execute(&statement, parameters).await
         });
-        try_join_all(sent).await?;
-        Ok(())
+        let rows = try_join_all(sent).await?;
+        let closed = if closes { rows.last().copied() } else { None };
+        Ok(closed.unwrap_or_default())
     }
 }
 
