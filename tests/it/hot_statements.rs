@@ -96,7 +96,7 @@ async fn statements_that_run_all_the_time_read_no_table_from_end_to_end() {
         "record/retry_jobs.sql":
             format!("{ids}, array[0, 0]::float8[], array[0, 0]::float8[], {ids}, {digests}"),
         "record/finish_jobs.sql":
-            format!("{ids}, array['dead', 'dead'], array[1, 1]::smallint[], array[0, null]::float8[], array[true, true]"),
+            format!("{ids}, array['dead', 'dead'], array[1, 1]::smallint[], array['equal', null], array[0, null]::float8[], array[true, true]"),
         "record/prune.sql": "'succeeded', 86400.0, 1000, now() - interval '2 days'".to_owned(),
     };
     for (file, sql, arguments) in statements {
