@@ -37,6 +37,10 @@ pub const PAUSED: &str = "walsift_paused";
 /// By `sync`.
 pub const SYNC_PAUSED: &str = "walsift_sync_paused";
 
+/// By `sink`.
+pub const SINK_OPEN: &str = "walsift_sink_open";
+pub const SINK_CONCURRENCY: &str = "walsift_sink_concurrency";
+
 /// Seconds; a quiet system answers within milliseconds, one with a dead sink within hours.
 const LATENCY_BUCKETS: [f64; 16] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 600.0, 3600.0,
@@ -127,5 +131,15 @@ fn describe() {
         SYNC_PAUSED,
         Unit::Count,
         "1 if the sync cannot work with the tables as they are, 0 if it works"
+    );
+    describe_gauge!(
+        SINK_OPEN,
+        Unit::Count,
+        "1 while the sink is left alone because request after request fails, 0 otherwise"
+    );
+    describe_gauge!(
+        SINK_CONCURRENCY,
+        Unit::Count,
+        "Requests that may be under way to the sink at the same time, by what it bore of late"
     );
 }

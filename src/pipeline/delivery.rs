@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
 use super::engine::{Engine, Routes, chain};
-use super::lane;
+use super::{fleet, lane};
 use crate::pg;
 use crate::queue::{self, ClaimError, Heeded, Owner, Worker};
 
@@ -84,6 +84,7 @@ async fn session(
             "the server with the state is another: what was sent lately may have been forgotten, and is sent again"
         );
     }
+    fleet::share(engine, &state, true).await?;
     drop(state);
     let worker = Arc::new(worker);
     *previous = Some(worker.clone());

@@ -15,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::assess::{Assessment, Standing};
 use super::backoff::Backoff;
-use super::breaker::Breaker;
 use super::drainer::Drain;
 use super::fingerprint::Fingerprint;
 use super::gate::Gate;
@@ -24,6 +23,7 @@ use super::health::Health;
 use super::reading::Reading;
 use super::recent::Recent;
 use super::schema::Hints;
+use super::shared_sink::SharedSink;
 use super::{compactor, delivery, intake, pruner, refresher, rescuer, setup, visitor, watch};
 use crate::catalog::Table;
 use crate::config::Config;
@@ -31,7 +31,6 @@ use crate::diff::Reason;
 use crate::metrics as names;
 use crate::pg;
 use crate::plan::SyncPlan;
-use crate::publish::Sink;
 use crate::queue::{Priority, Route, RouteId};
 use crate::record::{Pace, Tally};
 use crate::wal::Relation;
@@ -91,24 +90,6 @@ pub(super) struct RouteAtWork {
     pub visits: Notify,
     /// Somebody has paused the sync or the sink: what is not under way is let go of.
     pub rests: AtomicBool,
-}
-
-/// A sink, and the places for requests that all its routes share.
-#[derive(Debug)]
-pub(super) struct SharedSink {
-    pub sink: Sink,
-    pub places: Arc<Gate>,
-    pub breaker: Breaker,
-}
-
-impl SharedSink {
-    pub fn new(sink: Sink) -> Self {
-        Self {
-            places: Gate::new(sink.terms.concurrency),
-            sink,
-            breaker: Breaker::default(),
-        }
-    }
 }
 
 pub(super) type Routes = Arc<[RouteAtWork]>;

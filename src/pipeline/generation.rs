@@ -20,11 +20,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::assess::{self, Assessment, Standing};
 use super::databases::Databases;
-use super::engine::{self, Broken, Engine, SharedSink, Tasks};
+use super::engine::{self, Broken, Engine, Tasks};
 use super::health::Health;
 use super::prepare::{PrepareError, Prepared, Sinks};
 use super::recent::Recent;
 use super::schema::{self, Current};
+use super::shared_sink::SharedSink;
 use super::{drainer, setup, watch};
 use crate::config::Config;
 use crate::metrics as names;
@@ -57,7 +58,10 @@ impl Ground {
         health: Arc<Health>,
         stop: CancellationToken,
     ) -> Self {
-        let shared = |(name, sink)| (name, Arc::new(SharedSink::new(sink)));
+        let shared = |(name, sink): (String, Sink)| {
+            let sink = Arc::new(SharedSink::new(&name, sink));
+            (name, sink)
+        };
         Self {
             config,
             shared_sinks: sinks.into_iter().map(shared).collect(),

@@ -9,6 +9,7 @@ mod against;
 mod check;
 mod churn;
 mod connections;
+mod delivery;
 mod documents;
 mod drain;
 mod fan_out;

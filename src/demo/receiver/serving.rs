@@ -167,6 +167,13 @@ impl InFlight<'_> {
         match behaviour {
             Behaviour::Accept => {}
             Behaviour::Slow(time) => tokio::time::sleep(time).await,
+            Behaviour::Bears { requests, time } => {
+                // This one is among them.
+                if self.shared.ledger().in_flight() > requests {
+                    return Ok(self.respond(429));
+                }
+                tokio::time::sleep(time).await;
+            }
             Behaviour::Hold => {
                 // The sender lives in `shared`: this ends with a release only.
                 let _ = self.released.changed().await;

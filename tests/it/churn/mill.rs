@@ -8,6 +8,7 @@ use tokio_postgres::NoTls;
 use walsift::build::Digest;
 use walsift::mapping::SubjectKey;
 use walsift::pg::{Client, Dsn, Pool, Session};
+use walsift::publish::Remote;
 use walsift::queue::{self, Demand, Entry, Job, Owner, Priority, Progress, RouteId, Worker};
 use walsift::record::{self, Ending, Held, Pace, Settlement, Tally};
 use walsift::wal::{Lsn, read_identity};
@@ -160,6 +161,7 @@ fn accepted(job: &Job) -> Settlement {
         keep: false,
     };
     Settlement {
+        remote: Remote::Same,
         job: held,
         ending,
         attempt: None,
