@@ -122,7 +122,7 @@ impl Desk {
         };
         let mut client = self.state.get().await.unwrap();
         let settled = record::settle(&mut client, self.route, self.worker.id.0, self.pace, &[settlement]).await;
-        assert_eq!(settled.unwrap(), [], "the job is held by another");
+        assert_eq!(settled.unwrap().lost, [], "the job is held by another");
     }
 }
 
