@@ -24,6 +24,7 @@ mod print;
 mod problem;
 mod raw;
 mod render;
+mod requests;
 mod schema;
 mod sink;
 mod wording;
@@ -41,5 +42,6 @@ pub use model::{
 };
 pub use problem::{Place, Problem, Report};
 pub use raw::units::{DURATION_WANTED, parse_duration};
+pub use requests::{Batch, BatchFormat, Create, Delete, Requests, StatusRange, Statuses, Template};
 pub use schema::SCHEMA;
 pub use sink::{Breaker, HttpSink, Rate, Retry, Sink, SinkKind, Terms};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::Place;
+use super::{Place, Requests};
 
 #[derive(Debug, Clone)]
 pub struct Sink {
@@ -66,4 +66,5 @@ pub struct HttpSink {
     pub method: String,
     /// Names valid for HTTP; values may be secrets.
     pub headers: Vec<(String, SecretString)>,
+    pub requests: Requests,
 }

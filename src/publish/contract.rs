@@ -42,7 +42,7 @@ impl Batching {
 }
 
 /// What became of a delivery.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Outcome {
     /// The sink holds the document now. With the HTTP status, where there is one.
     Delivered { status: Option<u16>, remote: Remote },
@@ -55,7 +55,7 @@ pub enum Outcome {
 }
 
 /// Why a delivery failed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Failure {
     pub class: FailureClass,
     pub status: Option<u16>,

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 
 use super::http::HttpSink;
 use super::stdout::StdoutSink;
-use super::{Batching, Delivery, Outcome};
+use super::{Batching, Delivery, Operation, Outcome};
 use crate::config::{self, SinkKind, Terms};
 
 /// A sink, ready for deliveries.
@@ -43,21 +43,22 @@ impl Sink {
     /// each, in the same order. Answers before the earliest of their deadlines.
     pub async fn deliver(&self, batch: &[Delivery]) -> Vec<Outcome> {
         match &self.kind {
-            Kind::Http(http) => join_all(batch.iter().map(|delivery| http.deliver(delivery))).await,
+            Kind::Http(http) => http.deliver(batch).await,
             Kind::Stdout(stdout) => join_all(batch.iter().map(|delivery| stdout.deliver(delivery))).await,
         }
     }
 
     pub fn batching(&self) -> Batching {
         match &self.kind {
-            Kind::Http(_) | Kind::Stdout(_) => Batching::SINGLE,
+            Kind::Http(http) => http.batching(),
+            Kind::Stdout(_) => Batching::SINGLE,
         }
     }
 
-    /// What must be known of a subject to reach it: key columns or members of its document.
-    pub fn placeholders(&self) -> Vec<&str> {
+    /// What must be known of a subject to reach it for this: key columns or members of its document.
+    pub fn placeholders(&self, operation: Operation) -> Vec<&str> {
         match &self.kind {
-            Kind::Http(http) => http.placeholders(),
+            Kind::Http(http) => http.placeholders(operation),
             Kind::Stdout(_) => Vec::new(),
         }
     }
@@ -94,6 +95,7 @@ mod tests {
                 url: url.to_owned().into(),
                 method: "PUT".to_owned(),
                 headers: vec![],
+                requests: config::Requests::default(),
             }))
         };
         let sink = Sink::build(&named(http("https://h/{id}"))).unwrap();

@@ -17,6 +17,7 @@ mod fix;
 mod guarantees;
 mod harness;
 mod hot_statements;
+mod http;
 mod init;
 mod jobs;
 mod language;

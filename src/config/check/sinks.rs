@@ -1,6 +1,8 @@
 //! One sink: what every kind has, and what its own asks for.
 
 mod http;
+mod requests;
+mod template;
 
 use std::time::Duration;
 

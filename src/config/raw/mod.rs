@@ -14,8 +14,10 @@ pub mod units;
 
 pub use changes::RawWay;
 pub use expand::Environment;
-pub use reading::{At, Field, Reading};
+pub use reading::{At, Field, Passage, Reading};
 pub use sections::{RawAdmin, RawConfig, RawEngine, RawRetention, RawSource, RawState};
-pub use sinks::{RawBreaker, RawHttp, RawRetry, RawSink, RawSinkKind, RawTerms};
+pub use sinks::{
+    RawBatch, RawBreaker, RawCreate, RawDelete, RawHttp, RawRequests, RawRetry, RawSink, RawSinkKind, RawTerms,
+};
 pub use syntax::parse;
 pub use tree::{RawDocument, RawMember, RawNode, RawSync, RawThrough, RawValue};

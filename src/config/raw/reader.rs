@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::reading::{At, Field, Reading};
+use super::reading::{At, Field, Passage, Reading};
 use super::{expand, units};
 use crate::config::mask::Secrecy;
 use crate::config::wording::{dotted, listed, nearest, quoted};
@@ -141,6 +141,21 @@ impl<'a> Reader<'a> {
                 None => problem,
             });
             None
+        })
+    }
+
+    /// A text in a language of its own, in which places are pointed at.
+    pub fn passage(&mut self, key: &'static str) -> Field<Passage> {
+        self.read(key, |reader, entry| {
+            let text = reader.text(entry, "a string")?;
+            let written = reader.reading.written(&entry.value_place.span);
+            // Escapes and what is taken from outside make another text of what is written.
+            let at = written.find(&text);
+            Some(Passage {
+                verbatim_at: at.map(|at| entry.value_place.span.start + at),
+                from_outside: at.is_none() && (written.contains("${") || written.contains("file:/")),
+                text,
+            })
         })
     }
 
@@ -339,7 +354,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn refuse<T>(&self, entry: &Entry<'a>, reason: &str, wanted: &str) -> Option<T> {
+    pub fn refuse<T>(&self, entry: &Entry<'a>, reason: &str, wanted: &str) -> Option<T> {
         let problem = Problem::at(&entry.value_place, format!("the value of `{}` {reason}", entry.name));
         self.report(problem.help(format!("wanted is {wanted}")));
         None
@@ -357,7 +372,8 @@ impl<'a> Reader<'a> {
         });
     }
 
-    fn read<T>(&mut self, key: &'static str, value_of: impl FnOnce(&Self, &Entry<'a>) -> Option<T>) -> Field<T> {
+    /// The value of a key, whatever it takes to make one of it.
+    pub fn read<T>(&mut self, key: &'static str, value_of: impl FnOnce(&Self, &Entry<'a>) -> Option<T>) -> Field<T> {
         self.know(key);
         let Some(entry) = self.entry(key) else {
             return Field::Absent;

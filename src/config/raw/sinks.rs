@@ -1,10 +1,12 @@
 //! Sinks: what every kind has, and which kinds there are.
 
 mod http;
+mod requests;
 
 use std::time::Duration;
 
 pub use http::RawHttp;
+pub use requests::{RawBatch, RawCreate, RawDelete, RawRequests};
 
 use super::reader::Reader;
 use super::reading::{At, Field};

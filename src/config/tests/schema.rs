@@ -10,7 +10,7 @@ use super::super::SCHEMA;
 use super::super::raw::{self, Reading};
 use super::*;
 
-/// Every table of the language, with the types of sinks for their names.
+/// Every table of the language, with the types of sinks for their names, or for what stands before the `-` in them.
 pub const FULL: &str = r#"
 [source]
 url = "postgres://db/shop"
@@ -24,11 +24,19 @@ type = "http"
 url = "https://x/{id}"
 retry = {}
 breaker = {}
+body = "{{ document }}"
+[sinks.http.create]
+url = "https://x"
+[sinks.http.delete]
+[sinks.http-bulk]
+type = "http"
+url = "https://x"
+[sinks.http-bulk.batch]
 [sinks.stdout]
 type = "stdout"
 [syncs.orders]
 table = "orders"
-sinks = ["http", "stdout"]
+sinks = ["http", "http-bulk", "stdout"]
 [syncs.orders.document]
 id = "id"
 [syncs.orders.one.customer]
@@ -132,7 +140,7 @@ fn at<'a>(schema: &'a Value, path: &str) -> Vec<&'a Value> {
         found.retain(|part| {
             part["properties"]["type"]["const"]
                 .as_str()
-                .is_none_or(|kind| kind == name)
+                .is_none_or(|kind| name.split('-').next() == Some(kind))
         });
     }
     found
@@ -275,7 +283,7 @@ fn each_default_of_the_schema_is_the_program_s() {
     let printed: Table = loaded(FULL).config.print_masked().parse().unwrap();
     let own = [
         "url", "read_url", "type", "table", "sinks", "document", "through", "one", "many", "changes", "retry",
-        "breaker", "sql", "from",
+        "breaker", "sql", "from", "body",
     ];
     let (mut tables, mut told) = (vec![(String::new(), &printed)], BTreeSet::new());
     while let Some((path, table)) = tables.pop() {
@@ -310,6 +318,12 @@ slot = "${SLOT:-walsift}"
 type = "http"
 url = "file:/run/secrets/url"
 timeout = "${TIMEOUT}"
+body = "file:/etc/walsift/body.json"
+create = { url = "${URL}", method = "${METHOD}", id = "/data/a~1b" }
+delete = { method = "POST", body = "x" }
+batch = { max = 5, bytes = "${BYTES}", format = "ndjson", results = "" }
+ok = ["2xx", 409, "410 - 412", "${OK}"]
+reject = 422
 [syncs.a]
 table = "a"
 sink = "http"
@@ -343,6 +357,14 @@ fn files_with_slips_do_not_pass_the_schema() {
         ("sinks", "kafka", "{ type = \"kafka\" }"),
         ("sinks.stdout", "url", "\"https://x\""),
         ("sinks.http", "url", "\"x\""),
+        ("sinks.http", "body", "\" \""),
+        ("sinks.http", "ok", "[\"2xx\", \"6xx\"]"),
+        ("sinks.http", "reject", "[99]"),
+        ("sinks.http", "create", "{ method = \"POST\" }"),
+        ("sinks.http.create", "url", "\"/orders\""),
+        ("sinks.http.create", "id", "\"id\""),
+        ("sinks.http.delete", "method", "\"GET\""),
+        ("sinks.http-bulk.batch", "format", "\"xml\""),
         ("syncs.orders", "sink", "\"http\""),
         ("syncs.orders", "priority", "\"hihg\""),
         ("syncs.orders", "sql", "\"select\""),

@@ -203,18 +203,20 @@ impl InFlight<'_> {
                 return Ok(response);
             }
         }
-        let status = self.apply();
-        Ok(self.respond(status))
+        let (status, body) = self.apply();
+        let mut response = self.respond(status);
+        *response.body_mut() = Full::from(body);
+        Ok(response)
     }
 
-    fn apply(&self) -> u16 {
-        let status = self
+    fn apply(&self) -> (u16, String) {
+        let answer = self
             .shared
             .ledger()
             .apply(self.number)
             .expect("a request in flight is in the journal");
         self.shared.changed.send_replace(());
-        status
+        answer
     }
 
     fn respond(&mut self, code: u16) -> Response<Full<Bytes>> {

@@ -26,22 +26,29 @@ pub(super) struct Secrets {
 }
 
 impl Secrets {
-    /// `sample` is a url of the sink, `literals` what the configuration says literally behind its host.
-    pub(super) fn new<'a>(
-        headers: impl Iterator<Item = &'a str>,
-        sample: &Url,
-        literals: impl Iterator<Item = &'a str>,
-    ) -> Self {
+    /// Each of the urls is one of the sink's, with what the configuration says literally behind its host.
+    pub(super) fn new<'a>(headers: impl Iterator<Item = &'a str>, urls: &[(Url, Vec<&str>)]) -> Self {
         let mut secrets = Self::default();
         for value in headers {
             secrets.add(value);
             let words = value.split_whitespace().filter(|word| !is_scheme(word));
             words.for_each(|word| secrets.add(word));
         }
-        secrets.add(sample.username());
-        secrets.add(sample.password().unwrap_or_default());
+        for (sample, literals) in urls {
+            secrets.add_url(sample, literals);
+        }
+        secrets
+            .texts
+            .sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        secrets.texts.dedup();
+        secrets
+    }
+
+    fn add_url(&mut self, sample: &Url, literals: &[&str]) {
+        self.add(sample.username());
+        self.add(sample.password().unwrap_or_default());
         let mut in_query = false;
-        for literal in literals {
+        for &literal in literals {
             let (path, query) = match literal.split_once('?') {
                 _ if in_query => ("", literal),
                 Some(halves) => {
@@ -52,16 +59,11 @@ impl Secrets {
             };
             path.split('/')
                 .filter(|segment| segment.len() >= TOKEN_BYTES_MIN)
-                .for_each(|token| secrets.add(token));
+                .for_each(|token| self.add(token));
             for parameter in query.split(['&', '#']) {
-                secrets.add(parameter.split_once('=').map_or("", |(_, value)| value));
+                self.add(parameter.split_once('=').map_or("", |(_, value)| value));
             }
         }
-        secrets
-            .texts
-            .sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        secrets.texts.dedup();
-        secrets
     }
 
     /// Adds a secret in each form in which another program may print it.
@@ -153,8 +155,7 @@ mod tests {
         let behind_host = url.splitn(4, '/').nth(3).unwrap_or_default();
         Secrets::new(
             headers.iter().copied(),
-            &Url::parse(url).unwrap(),
-            [behind_host].into_iter(),
+            &[(Url::parse(url).unwrap(), vec![behind_host])],
         )
     }
 

@@ -1,34 +1,23 @@
-//! One HTTP endpoint: the request for a delivery, and what became of it.
+//! One HTTP endpoint: sends the request for a delivery, and says what became of it.
 
 use std::error::Error;
 use std::fmt;
-use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use bytes::Bytes;
-use reqwest::header::{
-    self, ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
-    TRANSFER_ENCODING,
-};
-use reqwest::{Client, Method, RequestBuilder, Response, Url, redirect};
-use secrecy::ExposeSecret;
+use futures_util::future::join_all;
+use reqwest::header::{self, ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::{Client, Response, Url};
 
-use super::address::{Address, Unfillable};
 use super::answer::{self, Silence};
+use super::client::client;
 use super::excerpt::Secrets;
-use super::headers;
-use crate::config::{self, Terms};
+use super::pieces::Pieces;
+use super::remote::{self, End};
+use super::request::{Purpose, Request, Requests};
+use super::together::Together;
+use crate::config::{self, Pointer, Statuses, Terms};
 use crate::diff::Operation;
-use crate::publish::{Delivery, Failure, FailureClass, Outcome, Remote, Unusable};
-
-const USER_AGENT: &str = concat!("walsift/", env!("CARGO_PKG_VERSION"));
-
-/// A connection that isn't there by then won't be: the next try begins sooner, and nothing was sent.
-const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(5);
-
-/// Below what common servers and load balancers keep, so that we rarely send into a connection that is being closed.
-const IDLE_CONNECTION_MAX: Duration = Duration::from_secs(30);
+use crate::publish::{Batching, Delivery, Outcome, Unusable};
 
 /// What is left of a lease when a request has to be over: the outcome must still be recorded under it.
 const LEASE_MARGIN: Duration = Duration::from_millis(200);
@@ -39,13 +28,30 @@ const REQUEST_TIME_MIN: Duration = Duration::from_millis(100);
 /// Most bytes of an answer that are read.
 const ANSWER_BYTES_MAX: usize = 16 << 10;
 
+/// The same of one that has to name an id.
+const CREATED_BYTES_MAX: usize = 1 << 20;
+
 pub struct HttpSink {
     client: Client,
-    address: Address,
-    method: Method,
-    headers: HeaderMap,
-    timeout: Duration,
-    secrets: Secrets,
+    pub(super) requests: Requests,
+    pub(super) statuses: Statuses,
+    /// Where an answer to a create names the id.
+    id: Option<Pointer>,
+    together: Option<Together>,
+    pub(super) timeout: Duration,
+    pub(super) secrets: Secrets,
+}
+
+/// An answer, as far as it was read.
+pub(super) struct Answered {
+    pub status: u16,
+    /// The status in words, and for a redirect where it leads.
+    said: String,
+    /// What `Retry-After` says.
+    pub after: Option<Duration>,
+    location: Option<String>,
+    pub body: String,
+    end: End,
 }
 
 impl HttpSink {
@@ -55,87 +61,149 @@ impl HttpSink {
             sink: name.to_owned(),
             reason,
         };
-        let address = Address::parse(config.url.expose_secret()).map_err(|error| unusable(error.to_string()))?;
-        let sample = address.sample().map_err(|error| unusable(error.to_string()))?;
-        let method = Method::from_bytes(config.method.as_bytes())
-            .map_err(|_| unusable(format!("`{}` is not an http method", config.method)))?;
-        let headers = configured_headers(config).map_err(unusable)?;
-        let client = client(terms, &sample).map_err(unusable)?;
-        let secrets = Secrets::new(secret_headers(&headers), &sample, address.literals());
+        let requests = Requests::new(config).map_err(unusable)?;
+        let samples = requests.samples().map_err(unusable)?;
+        let client = client(terms, &samples).map_err(unusable)?;
+        let urls: Vec<_> = samples.into_iter().zip(requests.literals()).collect();
+        let secrets = Secrets::new(secret_headers(requests.headers()), &urls);
+        let together = config.requests.batch.clone().map(|config| Together {
+            config,
+            pieces: Pieces::new(),
+        });
         Ok(Self {
             client,
-            address,
-            method,
-            headers,
+            requests,
+            statuses: config.requests.statuses.clone(),
+            id: config.requests.create.as_ref().map(|create| create.id.clone()),
+            together,
             timeout: terms.timeout,
             secrets,
         })
     }
 
-    pub fn placeholders(&self) -> Vec<&str> {
-        self.address.placeholders().collect()
+    pub fn placeholders(&self, operation: Operation) -> Vec<&str> {
+        self.requests.placeholders(operation)
     }
 
-    /// Sends one request. Ends before the delivery's deadline.
-    pub async fn deliver(&self, delivery: &Delivery) -> Outcome {
+    pub fn batching(&self) -> Batching {
+        match &self.together {
+            Some(together) => Batching {
+                deliveries: together.config.max,
+                bytes: together.config.bytes,
+            },
+            None => Batching::SINGLE,
+        }
+    }
+
+    /// An outcome for each, in the same order. Ends before the earliest of their deadlines.
+    pub async fn deliver(&self, batch: &[Delivery]) -> Vec<Outcome> {
+        match &self.together {
+            Some(together) => together.deliver(self, batch).await,
+            None => join_all(batch.iter().map(|delivery| self.deliver_one(delivery))).await,
+        }
+    }
+
+    /// Sends one request.
+    pub(super) async fn deliver_one(&self, delivery: &Delivery) -> Outcome {
         let Some(time) = time_allowed(self.timeout, delivery.deadline, Instant::now()) else {
             return Outcome::NotTried;
         };
-        let request = match self.request(delivery) {
+        let request = match self.requests.single(delivery) {
             Ok(request) => request,
-            Err(unfillable) => {
+            Err(unmakable) => {
                 return Outcome::Rejected {
-                    failure: impossible(&unfillable),
+                    failure: unmakable.failure(),
                 };
             }
         };
-        match request.timeout(time).send().await {
-            Ok(response) => self.answered(delivery.operation, response).await,
-            Err(error) => self.unanswered(error, time),
+        let purpose = self.requests.purpose(delivery);
+        let most = if purpose == Purpose::Create {
+            CREATED_BYTES_MAX
+        } else {
+            ANSWER_BYTES_MAX
+        };
+        match self.ask(request, time, most).await {
+            Ok(answered) => self.told(purpose, delivery.operation, &answered),
+            Err(outcome) => outcome,
         }
     }
 
-    fn request(&self, delivery: &Delivery) -> Result<RequestBuilder, Unfillable> {
-        let url = self.address.fill(delivery)?;
-        let headers = headers::of(delivery, &self.headers, fastrand::u64(..));
-        Ok(match delivery.operation {
-            Operation::Upsert => {
-                let document: Arc<[u8]> = Arc::clone(&delivery.document).into();
-                self.client
-                    .request(self.method.clone(), url)
-                    .headers(headers)
-                    .body(Bytes::from_owner(document))
-            }
-            Operation::Delete => self.client.request(Method::DELETE, url).headers(headers),
-        })
+    /// What an answer means for a single delivery.
+    fn told(&self, purpose: Purpose, operation: Operation, answered: &Answered) -> Outcome {
+        let meaning = answer::meaning(&self.statuses, operation, answered.status);
+        let outcome = answer::outcome(meaning, answered.status, answered.after, self.message(answered));
+        let Some(id) = &self.id else {
+            return outcome;
+        };
+        let answer = remote::Answer {
+            status: answered.status,
+            says_lost: answer::says_lost(&self.statuses, answered.status),
+            body: &answered.body,
+            end: answered.end,
+            location: answered.location.as_deref(),
+        };
+        remote::told(purpose, meaning, &answer, id, outcome)
     }
 
-    async fn answered(&self, operation: Operation, mut response: Response) -> Outcome {
+    /// Sends a request and reads so much of the answer; without one, the outcome.
+    pub(super) async fn ask(&self, request: Request, time: Duration, bytes_max: usize) -> Result<Answered, Outcome> {
+        match self.send(request, time).await {
+            Ok(response) => Ok(self.read(response, bytes_max).await),
+            Err(error) => Err(self.unanswered(error, time)),
+        }
+    }
+
+    async fn send(&self, request: Request, time: Duration) -> Result<Response, reqwest::Error> {
+        let Request {
+            method,
+            url,
+            headers,
+            body,
+        } = request;
+        let mut sent = self.client.request(method, url).headers(headers).timeout(time);
+        if !body.is_empty() {
+            sent = sent.body(body);
+        }
+        sent.send().await
+    }
+
+    async fn read(&self, mut response: Response, bytes_max: usize) -> Answered {
         let status = response.status();
         let header = |name| {
-            response
-                .headers()
-                .get(name)
-                .and_then(|value| HeaderValue::to_str(value).ok())
+            let value = response.headers().get(name)?;
+            HeaderValue::to_str(value).ok()
         };
         let after = header(RETRY_AFTER).and_then(|value| answer::retry_after(value, SystemTime::now()));
-        let leads_to =
-            header(LOCATION).map_or("nowhere".to_owned(), |location| self.redirect(response.url(), location));
-        // Read in any case: only then the connection can be used again.
-        let (body, cut) = start_of_body(&mut response).await;
-        if answer::is_delivered(operation, status.as_u16()) {
-            return Outcome::Delivered {
-                status: Some(status.as_u16()),
-                remote: Remote::Same,
-            };
+        let location = header(LOCATION).map(str::to_owned);
+        let mut said = status.to_string();
+        if status.is_redirection() {
+            let place = location
+                .as_deref()
+                .map(|location| self.redirect(response.url(), location));
+            let place = place.as_deref().unwrap_or("nowhere");
+            said.push_str(&format!(": redirects are not followed, this one leads to {place}"));
         }
-        let said = if status.is_redirection() {
-            format!("redirects are not followed, this one leads to {leads_to}")
+        // Read in any case: only then the connection can be used again.
+        let (body, end) = start_of_body(&mut response, bytes_max).await;
+        Answered {
+            status: status.as_u16(),
+            said,
+            after,
+            location,
+            body: String::from_utf8_lossy(&body).into_owned(),
+            end,
+        }
+    }
+
+    /// An answer for people.
+    pub(super) fn message(&self, answered: &Answered) -> String {
+        let body = if (300..400).contains(&answered.status) {
+            String::new()
         } else {
-            self.secrets.excerpt(&String::from_utf8_lossy(&body), cut)
+            self.secrets.excerpt(&answered.body, answered.end == End::Cut)
         };
-        let colon = if said.is_empty() { "" } else { ": " };
-        answer::outcome(operation, status.as_u16(), after, format!("{status}{colon}{said}"))
+        let colon = if body.is_empty() { "" } else { ": " };
+        format!("{}{colon}{body}", answered.said)
     }
 
     /// Where a redirect leads, without what may be a secret of either side. `from` is the url that was asked.
@@ -180,28 +248,9 @@ impl HttpSink {
 impl fmt::Debug for HttpSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpSink")
-            .field("method", &self.method)
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
-}
-
-fn configured_headers(config: &config::HttpSink) -> Result<HeaderMap, String> {
-    let mut headers = HeaderMap::new();
-    for (name, value) in &config.headers {
-        let header: HeaderName = name
-            .parse()
-            .map_err(|_| format!("`{name}` is not the name of a header"))?;
-        // A wrong length would let the end of a document pass for the next request.
-        if [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION].contains(&header) {
-            return Err(format!("the header `{name}` cannot be configured"));
-        }
-        let mut value = HeaderValue::from_str(value.expose_secret())
-            .map_err(|_| format!("the value of the header `{name}` has characters that a header cannot have"))?;
-        value.set_sensitive(true);
-        headers.append(header, value);
-    }
-    Ok(headers)
 }
 
 /// The values that may be secrets, which is to say all but a few: a message about `application/json` is worth reading.
@@ -212,63 +261,29 @@ fn secret_headers(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     secret.filter_map(|(_, value)| value.to_str().ok())
 }
 
-fn client(terms: &Terms, sample: &Url) -> Result<Client, String> {
-    // The client would panic.
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        return Err("no cryptography provider is installed in this process".to_owned());
-    }
-    let mut builder = Client::builder()
-        .user_agent(USER_AGENT)
-        .redirect(redirect::Policy::none())
-        .connect_timeout(CONNECT_TIMEOUT_MAX.min(terms.timeout / 2))
-        .pool_max_idle_per_host(terms.concurrency)
-        .pool_idle_timeout(IDLE_CONNECTION_MAX)
-        .tcp_nodelay(true);
-    // A proxy's localhost is another one.
-    if is_loopback(sample) {
-        builder = builder.no_proxy();
-    }
-    // A plain sink must start on a machine without root certificates, as in an image with nothing but this program.
-    if sample.scheme() == "http" {
-        builder = builder.tls_certs_only([]);
-    }
-    builder.build().map_err(|error| {
-        let cause = error.source().map(ToString::to_string);
-        format!(
-            "the http client cannot be made: {}",
-            cause.unwrap_or_else(|| error.without_url().to_string())
-        )
-    })
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address: Result<IpAddr, _> = host.trim_matches(['[', ']']).parse();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-}
-
 /// How long a request may take, or `None` if too little is left of the lease.
-fn time_allowed(timeout: Duration, deadline: Instant, now: Instant) -> Option<Duration> {
+pub(super) fn time_allowed(timeout: Duration, deadline: Instant, now: Instant) -> Option<Duration> {
     let left = deadline.saturating_duration_since(now).saturating_sub(LEASE_MARGIN);
     (left >= REQUEST_TIME_MIN.min(timeout) && !left.is_zero()).then(|| left.min(timeout))
 }
 
-/// The first bytes of the body, and whether there were more. A body that breaks off has ended: the status stands.
-async fn start_of_body(response: &mut Response) -> (Vec<u8>, bool) {
+/// The first bytes of the body, and how it ended. Where it breaks off the status stands.
+async fn start_of_body(response: &mut Response, bytes_max: usize) -> (Vec<u8>, End) {
     let mut body = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
-        let room = ANSWER_BYTES_MAX - body.len();
-        if chunk.len() > room {
-            body.extend_from_slice(&chunk[..room]);
-            return (body, true);
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) => {
+                let room = bytes_max - body.len();
+                if chunk.len() > room {
+                    body.extend_from_slice(&chunk[..room]);
+                    return (body, End::Cut);
+                }
+                body.extend_from_slice(&chunk);
+            }
+            Ok(None) => return (body, End::Whole),
+            Err(_) => return (body, End::Broken),
         }
-        body.extend_from_slice(&chunk);
     }
-    (body, false)
-}
-
-fn impossible(unfillable: &Unfillable) -> Failure {
-    Failure::certain(FailureClass::Configuration, unfillable.to_string())
 }
 
 #[cfg(test)]
@@ -303,18 +318,5 @@ mod unit {
             None,
             "the lease has run out"
         );
-    }
-
-    #[test]
-    fn only_this_machine_is_loopback() {
-        for (url, expected) in [
-            ("http://localhost:1/", true),
-            ("http://127.0.0.1/", true),
-            ("http://[::1]:80/", true),
-            ("http://10.0.0.1/", false),
-            ("http://localhost.example.com/", false),
-        ] {
-            assert_eq!(is_loopback(&Url::parse(url).unwrap()), expected, "{url}");
-        }
     }
 }

@@ -6,6 +6,7 @@ use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::requests;
 use crate::config::raw::{At, Field, RawHttp};
 use crate::config::{HttpSink, Problem, Report};
 
@@ -32,6 +33,7 @@ pub fn sink(raw: RawHttp, name: &At<String>, report: &mut Report) -> HttpSink {
         }
         Field::Unusable => {}
     }
+    let requests = requests::requests(raw.requests, &raw.url, report);
     let headers = raw.headers.or(Vec::new());
     check_headers(&headers, report);
     HttpSink {
@@ -41,6 +43,7 @@ pub fn sink(raw: RawHttp, name: &At<String>, report: &mut Report) -> HttpSink {
             .into_iter()
             .map(|(name, value)| (name.value, value.value))
             .collect(),
+        requests,
     }
 }
 
@@ -75,7 +78,7 @@ fn check_headers(headers: &[(At<String>, At<SecretString>)], report: &mut Report
 }
 
 /// Says nothing of what the URL holds, for that may be secret.
-fn check_url(url: &At<SecretString>, report: &mut Report) {
+pub fn check_url(url: &At<SecretString>, report: &mut Report) {
     let text = url.value.expose_secret();
     let problem = |summary: &str| Problem::at(&url.place, summary);
     let placeholder_help = "a placeholder is written `{name}`, a literal brace `%7B` or `%7D`";

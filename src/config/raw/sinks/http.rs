@@ -2,6 +2,7 @@
 
 use secrecy::SecretString;
 
+use super::requests::{self, RawRequests};
 use crate::config::mask::Secrecy;
 use crate::config::raw::reader::Reader;
 use crate::config::raw::reading::{At, Field};
@@ -10,6 +11,7 @@ pub struct RawHttp {
     pub url: Field<SecretString>,
     pub method: Field<&'static str>,
     pub headers: Field<Vec<(At<String>, At<SecretString>)>>,
+    pub requests: RawRequests,
 }
 
 /// How `method` may be written: ways to hand over a document.
@@ -20,8 +22,9 @@ pub fn read(mut reader: Reader<'_>) -> RawHttp {
         url: reader.secret("url", Secrecy::Url),
         method: reader.word("method", &METHODS),
         headers: reader.named_secrets("headers"),
+        requests: requests::read(&mut reader),
     };
-    reader.not_yet(&["body", "create", "delete", "auth", "sign", "batch", "ok", "reject"]);
+    reader.not_yet(&["auth", "sign"]);
     reader.finish();
     http
 }
