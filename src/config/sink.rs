@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::Place;
+use super::{Access, Place, Secret};
 
 #[derive(Debug, Clone)]
 pub struct Sink {
@@ -66,4 +66,9 @@ pub struct HttpSink {
     pub method: String,
     /// Names valid for HTTP; values may be secrets.
     pub headers: Vec<(String, SecretString)>,
+    pub access: Access,
+    /// Each request is signed with all of them.
+    pub sign: Vec<Secret>,
+    /// Whether bodies are compressed.
+    pub gzip: bool,
 }

@@ -94,6 +94,9 @@ mod tests {
                 url: url.to_owned().into(),
                 method: "PUT".to_owned(),
                 headers: vec![],
+                access: config::Access::default(),
+                sign: vec![],
+                gzip: false,
             }))
         };
         let sink = Sink::build(&named(http("https://h/{id}"))).unwrap();

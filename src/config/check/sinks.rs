@@ -1,6 +1,8 @@
 //! One sink: what every kind has, and what its own asks for.
 
+mod access;
 mod http;
+mod sign;
 
 use std::time::Duration;
 

@@ -16,6 +16,8 @@ pub use changes::RawWay;
 pub use expand::Environment;
 pub use reading::{At, Field, Reading};
 pub use sections::{RawAdmin, RawConfig, RawEngine, RawRetention, RawSource, RawState};
-pub use sinks::{RawBreaker, RawHttp, RawRetry, RawSink, RawSinkKind, RawTerms};
+pub use sinks::{
+    RawAccess, RawAuth, RawBasic, RawBreaker, RawHttp, RawOAuth2, RawRetry, RawSink, RawSinkKind, RawTerms, RawTls,
+};
 pub use syntax::parse;
 pub use tree::{RawDocument, RawMember, RawNode, RawSync, RawThrough, RawValue};

@@ -79,11 +79,23 @@ impl<'a> Reader<'a> {
     pub fn renewable(&mut self, key: &'static str, secrecy: Secrecy) -> Field<Secret> {
         self.read(key, |reader, entry| {
             reader.reading.hide(entry.value, secrecy);
-            let (text, file) = reader.text_and_file(entry, "a string")?;
-            Some(match file {
-                Some(file) => Secret::of_file(text, file),
-                None => Secret::from(SecretString::from(text)),
-            })
+            reader.renewable_of(entry, "a string")
+        })
+    }
+
+    /// A list of such; one alone may go without brackets.
+    pub fn renewables(&mut self, key: &'static str, secrecy: Secrecy) -> Field<Vec<At<Secret>>> {
+        self.read(key, |reader, entry| {
+            reader.reading.hide(entry.value, secrecy);
+            reader.list_of(entry, Self::renewable_of)
+        })
+    }
+
+    fn renewable_of(&self, entry: &Entry<'a>, wanted: &str) -> Option<Secret> {
+        let (text, file) = self.text_and_file(entry, wanted)?;
+        Some(match file {
+            Some(file) => Secret::of_file(text, file),
+            None => Secret::from(SecretString::from(text)),
         })
     }
 
@@ -150,7 +162,13 @@ impl<'a> Reader<'a> {
     }
 
     pub fn strings_of(&self, entry: &Entry<'a>) -> Option<At<Vec<At<String>>>> {
-        let strings = match entry.value.get_ref() {
+        let strings = self.list_of(entry, Self::text)?;
+        Some(At::new(strings, entry.value_place.clone()))
+    }
+
+    /// `one` is told what is wanted, for where it finds something else.
+    fn list_of<T>(&self, entry: &Entry<'a>, one: impl Fn(&Self, &Entry<'a>, &str) -> Option<T>) -> Option<Vec<At<T>>> {
+        match entry.value.get_ref() {
             DeValue::Array(items) => {
                 let item = |value: &'a Value<'a>| {
                     let place = Place::new(entry.value_place.path.clone(), value.span());
@@ -159,17 +177,13 @@ impl<'a> Reader<'a> {
                         value,
                         ..entry.clone()
                     };
-                    Some(At::new(self.text(&item, "a list of strings")?, place))
+                    Some(At::new(one(self, &item, "a list of strings")?, place))
                 };
                 every(items.iter().map(item))
             }
-            DeValue::String(_) => {
-                let value = self.text(entry, "a string")?;
-                Some(vec![At::new(value, entry.value_place.clone())])
-            }
+            DeValue::String(_) => Some(vec![At::new(one(self, entry, "a string")?, entry.value_place.clone())]),
             _ => self.mistyped(entry, "a list of strings"),
-        };
-        Some(At::new(strings?, entry.value_place.clone()))
+        }
     }
 
     /// A table whose keys are names of the user's, with a string each: `(name at its key, string at its value)`.
@@ -196,6 +210,15 @@ impl<'a> Reader<'a> {
 
     pub fn table(&mut self, key: &'static str) -> Field<Reader<'a>> {
         self.read(key, Self::child)
+    }
+
+    /// A table of secrets: whatever is there in its place is kept from view.
+    pub fn table_of_secrets(&mut self, key: &'static str) -> Field<Reader<'a>> {
+        let entry = self.entry(key);
+        if let Some(entry) = entry.filter(|entry| !entry.value.get_ref().is_table()) {
+            self.reading.hide(entry.value, Secrecy::Whole);
+        }
+        self.table(key)
     }
 
     /// Tables under names of the user's, in the order of the file; each name with the place of its table.

@@ -1,9 +1,11 @@
 //! Sinks: what every kind has, and which kinds there are.
 
+mod access;
 mod http;
 
 use std::time::Duration;
 
+pub use access::{RawAccess, RawAuth, RawBasic, RawOAuth2, RawTls};
 pub use http::RawHttp;
 
 use super::reader::Reader;

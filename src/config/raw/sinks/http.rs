@@ -2,6 +2,8 @@
 
 use secrecy::SecretString;
 
+use super::access::{self, RawAccess};
+use crate::config::Secret;
 use crate::config::mask::Secrecy;
 use crate::config::raw::reader::Reader;
 use crate::config::raw::reading::{At, Field};
@@ -10,6 +12,9 @@ pub struct RawHttp {
     pub url: Field<SecretString>,
     pub method: Field<&'static str>,
     pub headers: Field<Vec<(At<String>, At<SecretString>)>>,
+    pub access: RawAccess,
+    pub sign: Field<Vec<At<Secret>>>,
+    pub gzip: Field<bool>,
 }
 
 /// How `method` may be written: ways to hand over a document.
@@ -20,8 +25,11 @@ pub fn read(mut reader: Reader<'_>) -> RawHttp {
         url: reader.secret("url", Secrecy::Url),
         method: reader.word("method", &METHODS),
         headers: reader.named_secrets("headers"),
+        access: access::read(&mut reader),
+        sign: reader.renewables("sign", Secrecy::Whole),
+        gzip: reader.boolean("gzip"),
     };
-    reader.not_yet(&["body", "create", "delete", "auth", "sign", "batch", "ok", "reject"]);
+    reader.not_yet(&["body", "create", "delete", "batch", "ok", "reject"]);
     reader.finish();
     http
 }
