@@ -1,8 +1,8 @@
 //! The HTTP sink: `PUT` of the document when it changed, `DELETE` when the subject is gone.
 //!
 //! ```text
-//! delivery ─▶ address (url) + headers ─▶ request ─▶ answer: status or no status ─▶ outcome
-//!                                                       └─ excerpt, without secrets ─▶ what people read
+//! delivery ─▶ request: address (url), headers, body ─▶ sink ─▶ answer: status or no status ─▶ outcome
+//!                                                                └─ excerpt, without secrets ─▶ what people read
 //! ```
 //!
 //! Promised: a request ends before the lease on its job does; every try of one version carries the same
@@ -15,8 +15,10 @@
 
 mod address;
 mod answer;
+mod client;
 mod excerpt;
 mod headers;
+mod request;
 mod sink;
 
 #[cfg(test)]

@@ -1,34 +1,20 @@
-//! One HTTP endpoint: the request for a delivery, and what became of it.
+//! One HTTP endpoint: sends the request for a delivery, and says what became of it.
 
 use std::error::Error;
 use std::fmt;
-use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use bytes::Bytes;
-use reqwest::header::{
-    self, ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
-    TRANSFER_ENCODING,
-};
-use reqwest::{Client, Method, RequestBuilder, Response, Url, redirect};
-use secrecy::ExposeSecret;
+use reqwest::header::{self, ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::{Client, Response, Url};
 
-use super::address::{Address, Unfillable};
+use super::address::Unfillable;
 use super::answer::{self, Silence};
+use super::client::client;
 use super::excerpt::Secrets;
-use super::headers;
+use super::request::{Request, Requests};
 use crate::config::{self, Terms};
 use crate::diff::Operation;
 use crate::publish::{Delivery, Failure, FailureClass, Outcome, Remote, Unusable};
-
-const USER_AGENT: &str = concat!("walsift/", env!("CARGO_PKG_VERSION"));
-
-/// A connection that isn't there by then won't be: the next try begins sooner, and nothing was sent.
-const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(5);
-
-/// Below what common servers and load balancers keep, so that we rarely send into a connection that is being closed.
-const IDLE_CONNECTION_MAX: Duration = Duration::from_secs(30);
 
 /// What is left of a lease when a request has to be over: the outcome must still be recorded under it.
 const LEASE_MARGIN: Duration = Duration::from_millis(200);
@@ -41,9 +27,7 @@ const ANSWER_BYTES_MAX: usize = 16 << 10;
 
 pub struct HttpSink {
     client: Client,
-    address: Address,
-    method: Method,
-    headers: HeaderMap,
+    requests: Requests,
     timeout: Duration,
     secrets: Secrets,
 }
@@ -55,25 +39,20 @@ impl HttpSink {
             sink: name.to_owned(),
             reason,
         };
-        let address = Address::parse(config.url.expose_secret()).map_err(|error| unusable(error.to_string()))?;
-        let sample = address.sample().map_err(|error| unusable(error.to_string()))?;
-        let method = Method::from_bytes(config.method.as_bytes())
-            .map_err(|_| unusable(format!("`{}` is not an http method", config.method)))?;
-        let headers = configured_headers(config).map_err(unusable)?;
+        let requests = Requests::new(config).map_err(unusable)?;
+        let sample = requests.sample().map_err(unusable)?;
         let client = client(terms, &sample).map_err(unusable)?;
-        let secrets = Secrets::new(secret_headers(&headers), &sample, address.literals());
+        let secrets = Secrets::new(secret_headers(requests.headers()), &sample, requests.literals());
         Ok(Self {
             client,
-            address,
-            method,
-            headers,
+            requests,
             timeout: terms.timeout,
             secrets,
         })
     }
 
     pub fn placeholders(&self) -> Vec<&str> {
-        self.address.placeholders().collect()
+        self.requests.placeholders()
     }
 
     /// Sends one request. Ends before the delivery's deadline.
@@ -81,7 +60,7 @@ impl HttpSink {
         let Some(time) = time_allowed(self.timeout, delivery.deadline, Instant::now()) else {
             return Outcome::NotTried;
         };
-        let request = match self.request(delivery) {
+        let request = match self.requests.single(delivery) {
             Ok(request) => request,
             Err(unfillable) => {
                 return Outcome::Rejected {
@@ -89,25 +68,24 @@ impl HttpSink {
                 };
             }
         };
-        match request.timeout(time).send().await {
+        match self.send(request, time).await {
             Ok(response) => self.answered(delivery.operation, response).await,
             Err(error) => self.unanswered(error, time),
         }
     }
 
-    fn request(&self, delivery: &Delivery) -> Result<RequestBuilder, Unfillable> {
-        let url = self.address.fill(delivery)?;
-        let headers = headers::of(delivery, &self.headers, fastrand::u64(..));
-        Ok(match delivery.operation {
-            Operation::Upsert => {
-                let document: Arc<[u8]> = Arc::clone(&delivery.document).into();
-                self.client
-                    .request(self.method.clone(), url)
-                    .headers(headers)
-                    .body(Bytes::from_owner(document))
-            }
-            Operation::Delete => self.client.request(Method::DELETE, url).headers(headers),
-        })
+    async fn send(&self, request: Request, time: Duration) -> Result<Response, reqwest::Error> {
+        let Request {
+            method,
+            url,
+            headers,
+            body,
+        } = request;
+        let mut sent = self.client.request(method, url).headers(headers).timeout(time);
+        if !body.is_empty() {
+            sent = sent.body(body);
+        }
+        sent.send().await
     }
 
     async fn answered(&self, operation: Operation, mut response: Response) -> Outcome {
@@ -180,28 +158,9 @@ impl HttpSink {
 impl fmt::Debug for HttpSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpSink")
-            .field("method", &self.method)
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
-}
-
-fn configured_headers(config: &config::HttpSink) -> Result<HeaderMap, String> {
-    let mut headers = HeaderMap::new();
-    for (name, value) in &config.headers {
-        let header: HeaderName = name
-            .parse()
-            .map_err(|_| format!("`{name}` is not the name of a header"))?;
-        // A wrong length would let the end of a document pass for the next request.
-        if [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION].contains(&header) {
-            return Err(format!("the header `{name}` cannot be configured"));
-        }
-        let mut value = HeaderValue::from_str(value.expose_secret())
-            .map_err(|_| format!("the value of the header `{name}` has characters that a header cannot have"))?;
-        value.set_sensitive(true);
-        headers.append(header, value);
-    }
-    Ok(headers)
 }
 
 /// The values that may be secrets, which is to say all but a few: a message about `application/json` is worth reading.
@@ -210,41 +169,6 @@ fn secret_headers(headers: &HeaderMap) -> impl Iterator<Item = &str> {
         .iter()
         .filter(|(name, _)| ![ACCEPT, CONTENT_TYPE, header::USER_AGENT].contains(name));
     secret.filter_map(|(_, value)| value.to_str().ok())
-}
-
-fn client(terms: &Terms, sample: &Url) -> Result<Client, String> {
-    // The client would panic.
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        return Err("no cryptography provider is installed in this process".to_owned());
-    }
-    let mut builder = Client::builder()
-        .user_agent(USER_AGENT)
-        .redirect(redirect::Policy::none())
-        .connect_timeout(CONNECT_TIMEOUT_MAX.min(terms.timeout / 2))
-        .pool_max_idle_per_host(terms.concurrency)
-        .pool_idle_timeout(IDLE_CONNECTION_MAX)
-        .tcp_nodelay(true);
-    // A proxy's localhost is another one.
-    if is_loopback(sample) {
-        builder = builder.no_proxy();
-    }
-    // A plain sink must start on a machine without root certificates, as in an image with nothing but this program.
-    if sample.scheme() == "http" {
-        builder = builder.tls_certs_only([]);
-    }
-    builder.build().map_err(|error| {
-        let cause = error.source().map(ToString::to_string);
-        format!(
-            "the http client cannot be made: {}",
-            cause.unwrap_or_else(|| error.without_url().to_string())
-        )
-    })
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address: Result<IpAddr, _> = host.trim_matches(['[', ']']).parse();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// How long a request may take, or `None` if too little is left of the lease.
@@ -303,18 +227,5 @@ mod unit {
             None,
             "the lease has run out"
         );
-    }
-
-    #[test]
-    fn only_this_machine_is_loopback() {
-        for (url, expected) in [
-            ("http://localhost:1/", true),
-            ("http://127.0.0.1/", true),
-            ("http://[::1]:80/", true),
-            ("http://10.0.0.1/", false),
-            ("http://localhost.example.com/", false),
-        ] {
-            assert_eq!(is_loopback(&Url::parse(url).unwrap()), expected, "{url}");
-        }
     }
 }
