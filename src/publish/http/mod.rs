@@ -15,10 +15,10 @@
 
 mod address;
 mod answer;
-mod client;
-mod excerpt;
 mod headers;
+mod preview;
 mod request;
+mod sign;
 mod sink;
 
 #[cfg(test)]

@@ -12,16 +12,7 @@ use super::headers;
 use crate::config;
 use crate::diff::Operation;
 use crate::publish::Delivery;
-
-/// One request, complete but for what belongs to the connection.
-#[derive(Clone)]
-pub(super) struct Request {
-    pub method: Method,
-    pub url: Url,
-    pub headers: HeaderMap,
-    /// Empty: none.
-    pub body: Bytes,
-}
+pub(super) use crate::publish::web::Request;
 
 /// How the requests of a sink are made.
 pub(super) struct Requests {
@@ -56,6 +47,16 @@ impl Requests {
             headers: headers::of(delivery, &self.headers, fastrand::u64(..)),
             body,
         })
+    }
+
+    /// What a request begins with, for asking whether somebody is there: the url up to its first placeholder.
+    pub fn beginning(&self) -> Result<Url, String> {
+        let mut url = self.sample()?;
+        if let (Some(path), Some(_)) = (self.address.literals().next(), self.address.placeholders().next()) {
+            let path = path.split(['?', '#']).next().unwrap_or_default();
+            url.set_path(path.rsplit_once('/').map_or("/", |(folder, _)| folder));
+        }
+        Ok(url)
     }
 
     /// What must be known of a subject: key columns or members of its document.

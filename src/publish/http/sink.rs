@@ -1,20 +1,23 @@
 //! One HTTP endpoint: sends the request for a delivery, and says what became of it.
 
-use std::error::Error;
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
 
-use reqwest::header::{self, ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
-use reqwest::{Client, Response, Url};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, USER_AGENT,
+};
+use reqwest::{Response, Url};
+use secrecy::ExposeSecret;
 
 use super::address::Unfillable;
-use super::answer::{self, Silence};
-use super::client::client;
-use super::excerpt::Secrets;
+use super::answer;
+use super::preview;
 use super::request::{Request, Requests};
+use super::sign::Signer;
 use crate::config::{self, Terms};
 use crate::diff::Operation;
-use crate::publish::{Delivery, Failure, FailureClass, Outcome, Remote, Unusable};
+use crate::publish::web::{REDACTED, Secrets, Server, start_of, wanted_pause};
+use crate::publish::{Delivery, Failure, FailureClass, Outcome, Reach, Remote, Unusable};
 
 /// What is left of a lease when a request has to be over: the outcome must still be recorded under it.
 const LEASE_MARGIN: Duration = Duration::from_millis(200);
@@ -26,10 +29,10 @@ const REQUEST_TIME_MIN: Duration = Duration::from_millis(100);
 const ANSWER_BYTES_MAX: usize = 16 << 10;
 
 pub struct HttpSink {
-    client: Client,
+    server: Server,
     requests: Requests,
+    signer: Signer,
     timeout: Duration,
-    secrets: Secrets,
 }
 
 impl HttpSink {
@@ -41,13 +44,16 @@ impl HttpSink {
         };
         let requests = Requests::new(config).map_err(unusable)?;
         let sample = requests.sample().map_err(unusable)?;
-        let client = client(terms, &sample).map_err(unusable)?;
         let secrets = Secrets::new(secret_headers(requests.headers()), &sample, requests.literals());
+        let secrets = config
+            .sign
+            .iter()
+            .fold(secrets, |secrets, secret| secrets.with(secret.text.expose_secret()));
         Ok(Self {
-            client,
+            server: Server::new(&config.access, terms, config.gzip, &sample, secrets).map_err(unusable)?,
             requests,
+            signer: Signer::new(&config.sign),
             timeout: terms.timeout,
-            secrets,
         })
     }
 
@@ -60,47 +66,61 @@ impl HttpSink {
         let Some(time) = time_allowed(self.timeout, delivery.deadline, Instant::now()) else {
             return Outcome::NotTried;
         };
-        let request = match self.requests.single(delivery) {
+        let request = match self.request(delivery) {
             Ok(request) => request,
-            Err(unfillable) => {
-                return Outcome::Rejected {
-                    failure: impossible(&unfillable),
-                };
-            }
+            Err(outcome) => return outcome,
         };
-        match self.send(request, time).await {
+        match self.server.send(request, time).await {
             Ok(response) => self.answered(delivery.operation, response).await,
-            Err(error) => self.unanswered(error, time),
+            Err(outcome) => outcome,
         }
     }
 
-    async fn send(&self, request: Request, time: Duration) -> Result<Response, reqwest::Error> {
-        let Request {
-            method,
-            url,
-            headers,
-            body,
-        } = request;
-        let mut sent = self.client.request(method, url).headers(headers).timeout(time);
-        if !body.is_empty() {
-            sent = sent.body(body);
+    /// Whether somebody is there, without telling them anything.
+    pub async fn reach(&self, time: Duration) -> Reach {
+        match self.requests.beginning() {
+            Ok(url) => self.server.reach(url, time).await,
+            Err(_) => Reach::NOTHING_TO_TRY,
         }
-        sent.send().await
+    }
+
+    /// The request as it would be sent, without secrets.
+    pub fn preview(&self, delivery: &Delivery) -> Result<String, Failure> {
+        let request = self.request(delivery).map_err(|outcome| match outcome {
+            Outcome::Retry { failure, .. } | Outcome::Rejected { failure } => failure,
+            Outcome::Delivered { .. } | Outcome::NotTried => unreachable!("nothing was sent"),
+        })?;
+        let mut further = Vec::new();
+        if self.server.has_credentials() {
+            further.push((AUTHORIZATION, REDACTED));
+        }
+        if self.server.compresses(&request) {
+            further.push((CONTENT_ENCODING, "gzip"));
+        }
+        Ok(preview::text(&request, &further, self.server.secrets()))
+    }
+
+    /// The request for a delivery, or the outcome that there can be none.
+    fn request(&self, delivery: &Delivery) -> Result<Request, Outcome> {
+        let request = self.requests.single(delivery);
+        let mut request = request.map_err(|unfillable| Outcome::Rejected {
+            failure: impossible(&unfillable),
+        })?;
+        let signed = self.signer.sign(&mut request, SystemTime::now(), self.server.secrets());
+        signed.map_err(|message| Outcome::Retry {
+            failure: Failure::certain(FailureClass::Configuration, message),
+            after: None,
+        })?;
+        Ok(request)
     }
 
     async fn answered(&self, operation: Operation, mut response: Response) -> Outcome {
         let status = response.status();
-        let header = |name| {
-            response
-                .headers()
-                .get(name)
-                .and_then(|value| HeaderValue::to_str(value).ok())
-        };
-        let after = header(RETRY_AFTER).and_then(|value| answer::retry_after(value, SystemTime::now()));
-        let leads_to =
-            header(LOCATION).map_or("nowhere".to_owned(), |location| self.redirect(response.url(), location));
+        let after = wanted_pause(&response);
+        let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+        let leads_to = location.map_or("nowhere".to_owned(), |location| self.redirect(response.url(), location));
         // Read in any case: only then the connection can be used again.
-        let (body, cut) = start_of_body(&mut response).await;
+        let (body, cut) = start_of(&mut response, ANSWER_BYTES_MAX).await;
         if answer::is_delivered(operation, status.as_u16()) {
             return Outcome::Delivered {
                 status: Some(status.as_u16()),
@@ -110,7 +130,7 @@ impl HttpSink {
         let said = if status.is_redirection() {
             format!("redirects are not followed, this one leads to {leads_to}")
         } else {
-            self.secrets.excerpt(&String::from_utf8_lossy(&body), cut)
+            self.server.secrets().excerpt(&String::from_utf8_lossy(&body), cut)
         };
         let colon = if said.is_empty() { "" } else { ": " };
         answer::outcome(operation, status.as_u16(), after, format!("{status}{colon}{said}"))
@@ -122,35 +142,12 @@ impl HttpSink {
             Ok(url) => {
                 let (scheme, host) = (url.scheme(), url.host_str().unwrap_or_default());
                 let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-                self.secrets
+                self.server
+                    .secrets()
                     .excerpt(&format!("{scheme}://{host}{port}{}", url.path()), false)
             }
             Err(_) => "no valid url".to_owned(),
         }
-    }
-
-    fn unanswered(&self, error: reqwest::Error, time: Duration) -> Outcome {
-        let silence = Silence::of(&error);
-        let message = match silence {
-            Silence::Timeout => format!("no answer within {time:?}"),
-            Silence::NoConnection => format!("could not connect: {}", self.causes(error)),
-            Silence::Broken => format!("the connection broke: {}", self.causes(error)),
-            Silence::NoRequest => format!("the request could not be made: {}", self.causes(error)),
-        };
-        silence.outcome(message)
-    }
-
-    /// What an error says and all that caused it, without the url, which has secrets.
-    fn causes(&self, error: reqwest::Error) -> String {
-        let error = error.without_url();
-        let mut causes = vec![error.to_string()];
-        let mut source = error.source();
-        while let Some(cause) = source {
-            causes.push(cause.to_string());
-            source = cause.source();
-        }
-        causes.dedup();
-        self.secrets.excerpt(&causes.join(": "), false)
     }
 }
 
@@ -163,32 +160,21 @@ impl fmt::Debug for HttpSink {
     }
 }
 
-/// The values that may be secrets, which is to say all but a few: a message about `application/json` is worth reading.
+/// The values that may be secrets, which is to say all but a few.
 fn secret_headers(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let secret = headers
-        .iter()
-        .filter(|(name, _)| ![ACCEPT, CONTENT_TYPE, header::USER_AGENT].contains(name));
+    let secret = headers.iter().filter(|(name, _)| !is_harmless(name));
     secret.filter_map(|(_, value)| value.to_str().ok())
+}
+
+/// A message about `application/json` is worth reading.
+pub(super) fn is_harmless(name: &HeaderName) -> bool {
+    [ACCEPT, CONTENT_TYPE, USER_AGENT].contains(name)
 }
 
 /// How long a request may take, or `None` if too little is left of the lease.
 fn time_allowed(timeout: Duration, deadline: Instant, now: Instant) -> Option<Duration> {
     let left = deadline.saturating_duration_since(now).saturating_sub(LEASE_MARGIN);
     (left >= REQUEST_TIME_MIN.min(timeout) && !left.is_zero()).then(|| left.min(timeout))
-}
-
-/// The first bytes of the body, and whether there were more. A body that breaks off has ended: the status stands.
-async fn start_of_body(response: &mut Response) -> (Vec<u8>, bool) {
-    let mut body = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
-        let room = ANSWER_BYTES_MAX - body.len();
-        if chunk.len() > room {
-            body.extend_from_slice(&chunk[..room]);
-            return (body, true);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    (body, false)
 }
 
 fn impossible(unfillable: &Unfillable) -> Failure {
