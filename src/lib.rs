@@ -28,6 +28,8 @@ pub mod diff;
 pub mod publish;
 pub mod record;
 
+pub mod operate;
+
 pub mod pipeline;
 
 pub mod api;

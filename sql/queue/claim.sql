@@ -3,6 +3,7 @@
 -- $1 bigint[] jobs, $2 bigint worker
 update job j
    set worker = $2,
+       claimed_at = now(),
        version = nextval('delivery_version'),
        uncertain = j.uncertain or j.worker is not null
   from job b
@@ -10,6 +11,6 @@ update job j
  where j.id = any($1)
    and b.id = j.id
 returning j.id, j.route, j.key, j.touched, j.attempts, j.changed_at, j.created_at, j.version, j.sent_version, j.sent_digest,
-          j.uncertain, j.priority,
+          j.uncertain, j.priority, j.asked, j.forced,
           s.route is not null as known, s.digest as accepted_digest,
           extract(epoch from now() - s.delivered_at)::float8 as delivered_seconds

@@ -4,6 +4,7 @@
 update job
    set worker = null, run_at = now() + make_interval(secs => r.delay), attempts = 0,
        changed_at = case when r.changed then now() end, created_at = now(),
-       sent_version = null, sent_digest = null, uncertain = false, version = null
+       sent_version = null, sent_digest = null, uncertain = false, version = null,
+       asked = false, forced = false, replay_of = null, replay_attempt = null, spared = 0
   from unnest($1::bigint[], $2::float8[], $3::boolean[]) as r(id, delay, changed)
  where job.id = r.id

@@ -1,4 +1,5 @@
--- Every route with its jobs. A held job runs; any other waits, `failing` if it has failed before.
+-- Every route with its jobs. A held job runs; any other waits, `failing` if it has failed before. Of those that were given up
+-- only the ones that wait for a person.
 select r.id, r.sync, r.sink, r.paused,
        coalesce(a.pending, 0) as pending,
        coalesce(a.running, 0) as running,
@@ -22,6 +23,7 @@ select r.id, r.sync, r.sink, r.paused,
            count(*) filter (where state = 'dead') as dead
       from finished_job
      where state in ('failed', 'dead')
+       and superseded_at is null
      group by route
   ) f on f.route = r.id
  order by r.sync, r.sink

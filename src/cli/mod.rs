@@ -5,6 +5,7 @@
 mod check;
 mod demo;
 mod init;
+mod jobs;
 mod log;
 mod plan;
 mod run;
@@ -40,6 +41,11 @@ enum Verb {
     Init(init::Options),
     /// Shows the slot, the jobs, and what has been published and suppressed
     Status(status::Options),
+    /// Shows jobs, and does what a person asks of them: again, now, not at all
+    ///
+    /// Exit status: 0 done; 1 nothing was done for some of the jobs that were named, and the answer says why; 2 bad usage or
+    /// configuration, or --yes is missing; 3 a database cannot be reached, or nothing has run yet.
+    Jobs(jobs::Options),
     /// Prints a JSON Schema of the configuration file, for editors
     Schema,
     /// Shows the main job on a throwaway Postgres
@@ -105,6 +111,7 @@ pub fn main() -> ExitCode {
                 Verb::Plan(options) => plan::plan(&options).await,
                 Verb::Init(options) => init::init(&options).await,
                 Verb::Status(options) => status::status(&options).await,
+                Verb::Jobs(options) => jobs::jobs(&options).await,
                 Verb::Schema => schema::schema(),
                 Verb::Demo(options) => demo::demo(&options).await,
             }

@@ -192,7 +192,7 @@ fn slot_text(slot: &SlotStatus) -> String {
 }
 
 /// In the two largest units that matter.
-fn time(seconds: f64) -> String {
+pub(super) fn time(seconds: f64) -> String {
     let minutes = seconds / 60.0;
     match () {
         () if seconds < 120.0 => format!("{seconds:.0} s"),

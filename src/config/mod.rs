@@ -43,6 +43,7 @@ pub use model::{
     Pointer, Precedence, Replica, Retention, Source, State, Sync, TableName, Through, Watched, Way,
 };
 pub use problem::{Place, Problem, Report};
+pub use raw::units::{DURATION_WANTED, parse_duration};
 pub use schema::SCHEMA;
 pub use sign::{SignError, signing_key};
 pub use sink::{Breaker, HttpSink, Rate, Retry, Sink, SinkKind, Terms};

@@ -38,6 +38,15 @@ pub(super) fn keys(content: &[u8], shape: &KeyShape) -> Result<Vec<SubjectKey>, 
     }
 }
 
+/// A subject as a person writes it: its key as an array, or where it has one column only, the value as it is.
+pub fn written_key(text: &str, shape: &KeyShape) -> Result<SubjectKey, Malformed> {
+    if shape.columns.len() == 1 && !text.trim_start().starts_with('[') {
+        return key(Some(&vec![Value::String(text.to_owned())]), shape);
+    }
+    let values: Value = serde_json::from_str(text).map_err(|_| Malformed::NotAnArray)?;
+    key(values.as_array(), shape)
+}
+
 fn key(values: Option<&Vec<Value>>, shape: &KeyShape) -> Result<SubjectKey, Malformed> {
     let values = values.ok_or(Malformed::NotAnArray)?;
     if values.len() != shape.columns.len() {

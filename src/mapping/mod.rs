@@ -15,5 +15,5 @@ mod tests;
 
 pub use batch::{Batch, ListenerIndex, Origin, Sweep, SyncIndex, Touch, Unheard, Values};
 pub use mapper::{Change, Mapper};
-pub use message::{AFTER_PUBLISH_PREFIX, Malformed};
+pub use message::{AFTER_PUBLISH_PREFIX, Malformed, written_key};
 pub use subject::SubjectKey;

@@ -35,6 +35,9 @@ pub(super) enum Gap {
     Gone(String),
     #[error("the server has given up the slot: {0}")]
     Lost(&'static str),
+    // Whatever is read looks for the publication as it was when the change was written.
+    #[error("the publication was dropped and made again since, and what was written meanwhile cannot be read")]
+    Unpublished,
     #[error("the slot stands at {slot}, but was read to {read} only")]
     Ahead { slot: Lsn, read: Lsn },
     // Read from there on, the stream would leave out what is written until then.
@@ -42,12 +45,14 @@ pub(super) enum Gap {
     Behind { source_at: Lsn, read: Lsn },
 }
 
-/// Finds or makes the slot, and notes in `state` where reading goes on.
+/// Finds or makes the slot, and notes in `state` where reading goes on. `unpublished`: the slot was found to stand where there
+/// was no publication.
 pub(super) async fn find(
     engine: &Engine,
     session: &mut wal::Session,
     source: &pg::Client,
     state: &Transaction<'_>,
+    unpublished: bool,
 ) -> Result<Progress, SetupError> {
     let name = &engine.config.source.slot;
     let server = session.identify().await?;
@@ -78,6 +83,7 @@ pub(super) async fn find(
         };
         let gap = match gap(name, before, slot.as_ref(), server, &forks) {
             None if followed && wal::read_identity(&**state).await? != server => Some(Gap::Elsewhere(server.timeline)),
+            None if unpublished => Some(Gap::Unpublished),
             gap => gap,
         };
         let Some(gap) = gap else {
@@ -97,7 +103,7 @@ pub(super) async fn find(
     }
     // Nothing is written to the state before: making a slot waits for every transaction that has written.
     let lsn = match slot {
-        Some(slot) if slot.is_lost() => {
+        Some(slot) if slot.is_lost() || unpublished => {
             wal::drop_slot(&***source, name).await?;
             make(engine).await?
         }

@@ -66,9 +66,9 @@ enum IntakeError {
 pub(super) async fn run(engine: Arc<Engine>, routes: Routes) {
     let mut backoff = Backoff::new();
     let mut standing_by = false;
-    let mut patience = 1;
+    let mut lesson = Lesson::default();
     while !engine.stop.is_cancelled() {
-        let ended = Intake::session(&engine, &routes, &mut backoff, &mut patience).await;
+        let ended = Intake::session(&engine, &routes, &mut backoff, &mut lesson).await;
         gauge!(names::READING).set(0.0);
         let wait = match ended {
             Ok(()) => return,
@@ -92,6 +92,24 @@ pub(super) async fn run(engine: Arc<Engine>, routes: Routes) {
             }
         };
         engine.pause(wait).await;
+    }
+}
+
+/// What one session leaves to the next.
+#[derive(Debug)]
+struct Lesson {
+    /// How many times the usual silence of the server is borne.
+    patience: u32,
+    /// There was no publication where the slot stands: it cannot be read from there, or leaves changes out.
+    unpublished: bool,
+}
+
+impl Default for Lesson {
+    fn default() -> Self {
+        Self {
+            patience: 1,
+            unpublished: false,
+        }
     }
 }
 
@@ -134,7 +152,7 @@ impl<'a> Intake<'a> {
         engine: &'a Engine,
         routes: &'a Routes,
         backoff: &mut Backoff,
-        patience: &mut u32,
+        lesson: &mut Lesson,
     ) -> Result<(), IntakeError> {
         let stop = &engine.stop;
         if slot_is_taken(engine).await? {
@@ -143,7 +161,7 @@ impl<'a> Intake<'a> {
         }
         let opened = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            opened = open(engine, routes, *patience) => opened,
+            opened = open(engine, routes, lesson) => opened,
         };
         if let Err(IntakeError::Setup(SetupError::TwoServers)) = &opened {
             engine.hang_up();
@@ -179,12 +197,17 @@ impl<'a> Intake<'a> {
             ended = intake.read() => ended,
             never = publication::watch(engine) => match never {},
         };
-        // The same silence is to be expected again, unless it came after something new.
-        *patience = match &ended {
-            Err(IntakeError::Stream(StreamError::Silent(_))) if intake.durable == start => {
-                PATIENCE_MAX.min(*patience * 2)
-            }
-            _ => 1,
+        *lesson = match &ended {
+            // The same silence is to be expected again, unless it came after something new.
+            Err(IntakeError::Stream(StreamError::Silent(_))) if intake.durable == start => Lesson {
+                patience: PATIENCE_MAX.min(lesson.patience * 2),
+                ..Lesson::default()
+            },
+            Err(IntakeError::Stream(StreamError::PublicationMissing { .. })) => Lesson {
+                unpublished: true,
+                ..Lesson::default()
+            },
+            _ => Lesson::default(),
         };
         intake.stream.close().await;
         ended
@@ -382,16 +405,16 @@ fn heartbeat(period: Duration) -> Interval {
 }
 
 /// Logs in, finds where to go on, and takes the slot.
-async fn open(engine: &Engine, routes: &Routes, patience: u32) -> Result<(Progress, WalStream), IntakeError> {
+async fn open(engine: &Engine, routes: &Routes, lesson: &Lesson) -> Result<(Progress, WalStream), IntakeError> {
     let mut session = Session::open(&engine.source_dsn).await?;
-    let start = setup::find_start(engine, routes, &mut session).await?;
+    let start = setup::find_start(engine, routes, &mut session, lesson.unpublished).await?;
     let source = &engine.config.source;
     let reading = Reading {
         slot: source.slot.clone(),
         publication: source.publication.clone(),
         start: start.lsn,
         buffer_bytes: engine.config.engine.memory_bytes / 4,
-        patience,
+        patience: lesson.patience,
     };
     Ok((start, session.start(&reading).await?))
 }

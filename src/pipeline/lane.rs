@@ -194,6 +194,7 @@ impl Claimed {
             key: job.key.as_str().to_owned(),
             touched: job.touched,
             attempts: job.attempts,
+            kept: job.is_kept(),
             version: job.version,
             uncertain: self.is_uncertain(),
         };

@@ -37,6 +37,8 @@ pub(super) enum SetupError {
     Stream(#[from] StreamError),
     #[error("statements reach another server than the stream; there may be a failover under way")]
     TwoServers,
+    #[error("publication {0} does not exist")]
+    Unpublished(String),
     #[error("the tables change faster than the publication can follow")]
     Unsettled,
     /// A process with another configuration was quicker.
@@ -73,11 +75,13 @@ pub(super) fn configured(sync: &Sync) -> String {
     )
 }
 
-/// For the process that is about to read: publication and slot, and where the stream goes on.
+/// For the process that is about to read: publication and slot, and where the stream goes on. `unpublished`: the slot was
+/// found to stand where there was no publication.
 pub(super) async fn find_start(
     engine: &Engine,
     routes: &Routes,
     session: &mut wal::Session,
+    unpublished: bool,
 ) -> Result<Progress, SetupError> {
     let mut state = engine.state.get().await?;
     // The lock is held by a transaction that writes nothing until the slot is there: making a slot waits for every
@@ -93,7 +97,11 @@ pub(super) async fn find_start(
     let mut source = engine.source.get().await?;
     publication::keep(engine, routes, &mut source).await?;
     failpoint::die_at("setup-after-publication");
-    let progress = beginning::find(engine, session, &source, &tx).await?;
+    let publication = &engine.config.source.publication;
+    if unpublished && wal::read_publication(&**source, publication).await?.is_none() {
+        return Err(SetupError::Unpublished(publication.clone()));
+    }
+    let progress = beginning::find(engine, session, &source, &tx, unpublished).await?;
     failpoint::die_at("setup-after-slot");
     tx.commit().await?;
     Ok(progress)

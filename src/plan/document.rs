@@ -78,7 +78,7 @@ pub(super) fn build_statement_by_hand(sql: &str, shape: &KeyShape) -> String {
 pub(super) fn key_statement(shape: &KeyShape) -> String {
     let casts = (1..)
         .zip(&shape.columns)
-        .map(|(i, column)| format!("${i}::text::{}", column.sql_type));
+        .map(|(i, column)| key_text(&format!("${i}::text::{}", column.sql_type)));
     format!("select {}", casts.collect::<Vec<_>>().join(", "))
 }
 

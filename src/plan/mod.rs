@@ -63,7 +63,8 @@ pub struct SyncPlan {
     /// Builds documents for a batch of keys. Parameters: one array for each key column, to be sent as text. Result: the key
     /// as the row has it, `key_1`, `key_2`, …, as text, and `document`, JSON as text. A key without a row has none.
     pub build_sql: String,
-    /// Casts a key to the types of its columns. Parameters: one `text` for each. Fails if no row can have it.
+    /// A key as the stream would write it. Parameters: one `text` for each column, in any form that its type takes; result: as
+    /// many, as text. Fails if no row can have it.
     pub key_sql: String,
     /// Finds every subject, a page at a time; a look-up without values.
     pub page: Lookup,

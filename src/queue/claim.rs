@@ -4,11 +4,11 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::future::try_join_all;
 
-use super::{Priority, RouteId, Worker};
+use super::{Correlation, Priority, RouteId, Worker};
 use crate::mapping::SubjectKey;
 use crate::pg;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 pub struct JobId(pub i64);
 
 /// A claimed job, with all that is needed to build, compare and deliver.
@@ -33,6 +33,22 @@ pub struct Job {
     /// How long ago, where that is noted.
     pub delivered_ago: Option<Duration>,
     pub priority: Priority,
+    /// A person asked for it.
+    pub asked: bool,
+    /// Sent even if the sink holds the same document already.
+    pub forced: bool,
+}
+
+impl Job {
+    /// Whether its story is kept when it is over, however it ends: something failed before, or a person asked for it.
+    pub fn is_kept(&self) -> bool {
+        self.attempts > 0 || self.asked
+    }
+
+    /// The same for its whole life.
+    pub fn correlation(&self) -> Correlation {
+        Correlation::new(self.id, self.created_at)
+    }
 }
 
 /// A digest as it is stored.
@@ -116,6 +132,8 @@ fn job(row: &tokio_postgres::Row) -> Job {
         accepted,
         delivered_ago: delivered.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()),
         priority: Priority::from_number(row.get("priority")),
+        asked: row.get("asked"),
+        forced: row.get("forced"),
     }
 }
 

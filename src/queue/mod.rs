@@ -5,6 +5,7 @@
 //! for [`crate::record`] to write.
 
 mod claim;
+mod correlation;
 mod enqueue;
 mod progress;
 mod refresh;
@@ -14,6 +15,7 @@ mod visit;
 mod worker;
 
 pub use claim::{ClaimError, Demand, DigestBytes, Job, JobId, claim, next_due};
+pub use correlation::{Correlation, NoCorrelation};
 pub use enqueue::{Entry, Priority, enqueue};
 pub use progress::{
     Progress, behind, follow_timeline, read_progress, replace_progress, skip_versions, write_progress,

@@ -8,7 +8,7 @@ mod writes;
 use std::time::{Duration, SystemTime};
 
 use crate::build::Digest;
-use crate::diff::Operation;
+use crate::diff::{Operation, Reason};
 use crate::failpoint;
 use crate::pg;
 use crate::queue::{JobId, RouteId};
@@ -23,6 +23,8 @@ pub struct Held {
     pub touched: i32,
     /// Failed attempts before this claim.
     pub attempts: u16,
+    /// Whether its story is kept, however it ends.
+    pub kept: bool,
     /// The number that the claim gave.
     pub version: i64,
     /// Something may have been sent under it that nobody recorded.
@@ -46,7 +48,7 @@ pub enum Ending {
         keep: bool,
     },
     /// The sink holds the right thing already, or is to keep what it has. `forget`: a delete that it has accepted.
-    Suppressed { forget: bool },
+    Suppressed { forget: bool, reason: Reason },
     /// Failed; due again after a while. `sent`: what was sent, and its number.
     Retry {
         after: Duration,

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// In the order of `lib.rs`; `failpoint` and `metrics` stand beside them, for all to use.
-const STAGES: [&str; 13] = [
-    "config", "pg", "catalog", "wal", "plan", "mapping", "queue", "build", "diff", "publish", "record", "pipeline",
-    "api",
+const STAGES: [&str; 14] = [
+    "config", "pg", "catalog", "wal", "plan", "mapping", "queue", "build", "diff", "publish", "record", "operate",
+    "pipeline", "api",
 ];
 
 #[test]

@@ -14,6 +14,7 @@ mod fix;
 mod guarantees;
 mod harness;
 mod init;
+mod jobs;
 mod language;
 mod layers;
 mod messages;

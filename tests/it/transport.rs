@@ -199,9 +199,12 @@ async fn next_commit(stream: &mut WalStream) -> Lsn {
 }
 
 async fn ended(stream: &mut WalStream) -> StreamError {
-    loop {
-        if let Err(error) = stream.next().await {
-            return error;
+    let ended = async {
+        loop {
+            if let Err(error) = stream.next().await {
+                return error;
+            }
         }
-    }
+    };
+    tokio::time::timeout(DEADLINE, ended).await.expect("the stream ends")
 }

@@ -183,8 +183,7 @@ impl Parcel {
 impl Accepted {
     pub fn end(self, outlet: &Outlet<'_>) -> Ended {
         let parcel = self.parcel;
-        // A job that had failed before keeps its whole story.
-        let keep = outlet.sync().history == History::All || parcel.claimed.job.attempts > 0;
+        let keep = outlet.sync().history == History::All || parcel.claimed.job.is_kept();
         let attempt = keep.then(|| parcel.attempt("delivered", self.started_at, self.status, None));
         let operation = parcel.delivery.operation;
         let document = (operation == crate::diff::Operation::Upsert).then_some(parcel.digest);

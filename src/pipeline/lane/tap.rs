@@ -1,7 +1,7 @@
 //! The feeder's end of an outlet: how much it can take, and what becomes of each built document there.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use metrics::counter;
 use tokio::sync::mpsc::Sender;
@@ -99,7 +99,7 @@ impl<'a> Tap<'a> {
             digest: digest.map(Digest::from_bytes),
         });
         let deletes = self.outlet.sync().deletes;
-        match verdict(compared, deletes, accepted, claimed.is_uncertain(), false) {
+        match verdict(compared, deletes, accepted, claimed.is_uncertain(), job.forced) {
             Verdict::Suppress(reason) => {
                 let forget = accepted.is_some_and(|accepted| accepted.digest == Some(Digest::GONE));
                 self.suppress(claimed, reason, forget && reason == Reason::Equal).await;
@@ -126,7 +126,7 @@ impl<'a> Tap<'a> {
             key: job.key.clone(),
             operation,
             version: version(job, digest),
-            correlation: correlation(job),
+            correlation: job.correlation().to_string(),
             document,
             remote_id: None,
             deadline: lane.worker.lease.expires(),
@@ -147,7 +147,7 @@ impl<'a> Tap<'a> {
         let name = reason.as_str();
         counter!(names::SUPPRESSED, "sync" => route.sync_name.to_string(), "reason" => name).increment(1);
         self.outlet.lane.engine.count(route.id, name, 1);
-        self.end(claimed, Ending::Suppressed { forget }, None).await;
+        self.end(claimed, Ending::Suppressed { forget, reason }, None).await;
     }
 
     /// This one cannot be built: a try that failed, and nothing was sent.
@@ -181,7 +181,7 @@ impl<'a> Tap<'a> {
         };
         tracing::warn!(
             sync = %self.outlet.route.sync_name, sink = %self.outlet.route.sink_name, key = %job.key, job = job.id.0,
-            attempt = job.attempts + 1, "a document cannot be built"
+            attempt = job.attempts + 1, correlation = %job.correlation(), "a document cannot be built"
         );
         self.end(claimed, ending, Some(attempt)).await;
     }
@@ -204,11 +204,4 @@ fn version(job: &Job, digest: Digest) -> i64 {
         Some((version, sent)) if !job.uncertain && sent == digest.to_bytes() => version,
         _ => job.version,
     }
-}
-
-/// A trace id for the whole life of a job.
-fn correlation(job: &Job) -> String {
-    let since_epoch = job.created_at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let name = format!("{}/{}", job.id.0, since_epoch.as_micros());
-    format!("{:032x}", xxhash_rust::xxh3::xxh3_128(name.as_bytes()))
 }

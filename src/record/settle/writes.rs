@@ -8,6 +8,7 @@ use tokio_postgres::types::ToSql;
 
 use super::{Attempt, Ending, Held, Pace, Settlement};
 use crate::build::Digest;
+use crate::diff::Reason;
 use crate::pg;
 use crate::queue::{JobId, RouteId};
 
@@ -26,6 +27,8 @@ pub(super) struct Writes {
     finish: FinishColumns,
     accept: (Vec<String>, Vec<Vec<u8>>, Vec<i64>),
     forget: Vec<String>,
+    /// The sinks hold what they should.
+    right: (Vec<String>, Vec<i64>),
     void: (Vec<String>, Vec<i64>),
     attempts: AttemptColumns,
 }
@@ -45,6 +48,8 @@ struct FinishColumns {
     jobs: Vec<i64>,
     states: Vec<&'static str>,
     attempts: Vec<i16>,
+    /// Why nothing was sent, if nothing was.
+    suppressed: Vec<Option<&'static str>>,
     /// Until a new job is due; `None` for none.
     delays: Vec<Option<f64>>,
     changed: Vec<bool>,
@@ -99,6 +104,7 @@ impl Writes {
                 keep,
             } => {
                 let mut again = again;
+                self.is_right(job);
                 match document {
                     Some(digest) => self.accept(job, *digest, *version),
                     None if !self.note_time => self.forget.push(job.key.clone()),
@@ -108,21 +114,24 @@ impl Writes {
                         again = if touched { again } else { Again::Look };
                     }
                 }
-                if *keep || job.attempts > 0 {
-                    self.finish(job, "succeeded", attempts, again);
+                if *keep || job.kept {
+                    self.finish(job, "succeeded", attempts, again, None);
                 } else {
                     self.leave(job, again);
                 }
             }
             // What failed before keeps its whole story, and a job that begins anew must not go on numbering it. An
             // uncertainty outlives the job: nothing was sent that would have ended it.
-            Ending::Suppressed { forget } => {
+            Ending::Suppressed { forget, reason } => {
                 self.void_unless(true, job);
+                if !job.uncertain {
+                    self.is_right(job);
+                }
                 if *forget {
                     self.forget.push(job.key.clone());
                 }
-                if job.attempts > 0 {
-                    self.finish(job, "succeeded", attempts - 1, again);
+                if job.kept {
+                    self.finish(job, "succeeded", attempts - 1, again, Some(*reason));
                 } else {
                     self.leave(job, again);
                 }
@@ -139,7 +148,8 @@ impl Writes {
             }
             Ending::Over { dead, certain } => {
                 self.void_unless(*certain, job);
-                self.finish(job, if *dead { "dead" } else { "failed" }, attempts, again);
+                let state = if *dead { "dead" } else { "failed" };
+                self.finish(job, state, attempts, again, None);
             }
             Ending::Released { after } => {
                 self.release.0.push(job.id.0);
@@ -156,6 +166,11 @@ impl Writes {
         self.accept.0.push(job.key.clone());
         self.accept.1.push(digest.to_bytes().to_vec());
         self.accept.2.push(version);
+    }
+
+    fn is_right(&mut self, job: &Held) {
+        self.right.0.push(job.key.clone());
+        self.right.1.push(job.id.0);
     }
 
     fn delay(&self, again: Again) -> Option<f64> {
@@ -175,12 +190,13 @@ impl Writes {
         self.renew.2.push(again == Again::Changed);
     }
 
-    fn finish(&mut self, job: &Held, state: &'static str, attempts: i16, again: Again) {
+    fn finish(&mut self, job: &Held, state: &'static str, attempts: i16, again: Again, suppressed: Option<Reason>) {
         self.finish.delays.push(self.delay(again));
         self.finish.changed.push(again == Again::Changed);
         self.finish.jobs.push(job.id.0);
         self.finish.states.push(state);
         self.finish.attempts.push(attempts);
+        self.finish.suppressed.push(suppressed.map(Reason::as_str));
     }
 
     fn void_unless(&mut self, certain: bool, job: &Held) {
@@ -208,6 +224,10 @@ impl Writes {
                 include_str!("../../../sql/record/forget.sql"),
                 vec![&self.route, &self.forget],
             ));
+        }
+        if !self.right.0.is_empty() {
+            let parameters: Vec<&(dyn ToSql + Sync)> = vec![&self.route, &self.right.0, &self.right.1];
+            statements.push((include_str!("../../../sql/record/supersede.sql"), parameters));
         }
         if !self.void.0.is_empty() {
             statements.push((
@@ -247,6 +267,7 @@ impl Writes {
                 &self.finish.jobs,
                 &self.finish.states,
                 &self.finish.attempts,
+                &self.finish.suppressed,
                 &self.finish.delays,
                 &self.finish.changed,
             ];

@@ -122,6 +122,7 @@ impl ServerError {
                 b'M' => error.message = value(),
                 b'D' => error.detail = Some(value()),
                 b'H' => error.hint = Some(value()),
+                b'R' => error.routine = Some(value()),
                 _ => {}
             }
         }

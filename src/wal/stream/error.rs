@@ -48,6 +48,10 @@ pub enum StreamError {
     Setting(&'static str),
 }
 
+/// The function of the server that warns, from version 18 on, where a publication is missing, and then leaves its changes
+/// out; see `pgoutput.c`. Before that it was an error.
+const PUBLICATION_LOADER: &str = "LoadPublications";
+
 /// An error or a notice as the server words it, in its own language.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerError {
@@ -56,9 +60,16 @@ pub struct ServerError {
     pub message: String,
     pub detail: Option<String>,
     pub hint: Option<String>,
+    /// The function of the server that says so.
+    pub routine: Option<String>,
 }
 
 impl ServerError {
+    /// Whether, said as a warning, it means that the stream goes on without some of the changes.
+    pub(super) fn leaves_out_changes(&self) -> bool {
+        self.routine.as_deref() == Some(PUBLICATION_LOADER)
+    }
+
     /// A row filter may trip over a value, and the server repeats it then.
     pub(super) fn withhold_values(&mut self) {
         if self.sqlstate.starts_with("22") || self.sqlstate.starts_with("23") {
@@ -90,6 +101,7 @@ impl Subject {
     pub(super) fn explain(&self, said: ServerError) -> StreamError {
         let (slot, publication) = (self.slot.clone(), self.publication.clone());
         match said.sqlstate.as_str() {
+            _ if said.leaves_out_changes() => StreamError::PublicationMissing { publication },
             "55006" => StreamError::SlotInUse { slot },
             // Also said of parameters in `options`. The message is in the server's language, so only the name in it tells.
             "42704" if names(&said.message, &slot) => StreamError::SlotMissing { slot },

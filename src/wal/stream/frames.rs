@@ -93,13 +93,24 @@ impl Iterator for Frames {
                 Ok(header) => header?,
                 Err(error) => return Some(Err(error)),
             };
-            let event = (header.tag == b'd').then(|| event(&self.0, HEADER_BYTES..header.bytes));
+            let body = HEADER_BYTES..header.bytes;
+            let event = match header.tag {
+                b'd' => Some(event(&self.0, body)),
+                b'N' => warning(&self.0[body]).map(Err),
+                _ => None,
+            };
             self.0.advance(header.bytes);
             if event.is_some() {
                 return event;
             }
         }
     }
+}
+
+/// What is not to be passed over of a notice.
+fn warning(body: &[u8]) -> Option<StreamError> {
+    let said = ServerError::parse(body);
+    said.leaves_out_changes().then_some(StreamError::Server(said))
 }
 
 /// What the frame with this body has to tell.

@@ -49,7 +49,10 @@ impl WalStream {
     /// Remembers that nothing follows an error.
     fn tell(&mut self, event: Result<Event, StreamError>) -> Result<Event, StreamError> {
         self.over = event.is_err();
-        event
+        event.map_err(|error| match error {
+            StreamError::Server(said) => self.subject.explain(said),
+            other => other,
+        })
     }
 }
 

@@ -67,12 +67,12 @@ impl Rhythm {
         Self { silence_max, ..self }
     }
 
-    /// The text forms of values must not depend on what a role or a database has set, nor may the session end while it
-    /// waits for a slot to be made. The last of a name wins.
+    /// The text forms of values must not depend on what a role or a database has set, nor may warnings be kept from us, or the
+    /// session end while it waits for a slot to be made. The last of a name wins.
     pub(super) fn session_options(&self, login: &Login) -> String {
         format!(
             "{} -c wal_sender_timeout={}ms -c datestyle=ISO -c intervalstyle=iso_8601 -c extra_float_digits=3 \
-             -c timezone=UTC -c bytea_output=hex -c idle_session_timeout=0",
+             -c timezone=UTC -c bytea_output=hex -c idle_session_timeout=0 -c client_min_messages=warning",
             login.options.as_deref().unwrap_or_default(),
             self.server_timeout.as_millis(),
         )

@@ -11,7 +11,7 @@ use super::journal::{assert_one_at_a_time, requests_by_path};
 use crate::world::{DEADLINE, SHOP, SHOP_ORDERS, World, eventually};
 
 /// For what takes many requests.
-const WITHIN: Duration = Duration::from_mins(1);
+const WITHIN: Duration = Duration::from_mins(3);
 
 const STATES: &str = "select '/states/' || id, jsonb_build_object('id', id, 'status', status) from orders";
 

@@ -48,6 +48,17 @@ async fn what_is_said_beside_the_matter_is_passed_over() {
 }
 
 #[tokio::test]
+async fn a_warning_that_changes_are_left_out_is_not_passed_over() {
+    let (mut stream, mut server) = stream(reading(), CALM).await;
+    let warning = b"SWARNUNG\0VWARNING\0C55000\0M\xc3\xbcbersprungen\0Fpgoutput.c\0RLoadPublications\0\0";
+    server.write(b'N', warning).await;
+    server.keep_alive(Lsn(77)).await;
+    let error = stream.next().await.unwrap_err();
+    assert!(matches!(error, StreamError::PublicationMissing { .. }), "{error:?}");
+    assert!(matches!(stream.next().await, Err(StreamError::Ended)));
+}
+
+#[tokio::test]
 async fn a_message_larger_than_every_buffer_passes() {
     let (mut stream, mut server) = stream(
         Reading {

@@ -1,0 +1,41 @@
+//! What a person asks of jobs: to see them, to do them at once or again, not at all, or now.
+//!
+//! ```text
+//! list · show            nothing is changed
+//! retry                  pending: due now        over: a new job that builds again and sends what is true now, if it differs
+//! replay                                         over: a new job that sends even what is equal
+//! enqueue                a new job for a subject that has none
+//! cancel                 pending: over, not done
+//! purge                                          over: forgotten, with its tries
+//! ```
+//!
+//! Promises: history is never rewritten, as whatever is done again is a new job, linked to the old one; no subject gets a second
+//! active job; what a worker holds is left to it. Many jobs are worked on in batches, each in a commit of its own.
+//!
+//! *Not* promised: that a change whose job was canceled is ever sent. It is with the next change of the subject.
+
+mod bulk;
+mod cancel;
+mod enqueue;
+mod holders;
+mod keys;
+mod list;
+mod outcome;
+mod purge;
+mod selection;
+mod show;
+mod states;
+mod take_up;
+mod time;
+
+pub use bulk::{Matched, Tally, Verb, apply, matched};
+pub use cancel::cancel;
+pub use enqueue::{Wish, enqueue};
+pub use keys::{NoKey, subjects};
+pub use list::{Listed, Order, Page, PageOf, list};
+pub use outcome::{Answer, Outcome};
+pub use purge::purge;
+pub use selection::{Filter, NoReference, NoSuchRoute, Reference, Selection, State, find, select, stored_key};
+pub use show::{Accepted, Held, Link, Story, Try, show};
+pub use take_up::{replay, retry};
+pub use time::{NoTime, Timestamp};
