@@ -23,6 +23,9 @@ mod request;
 mod server;
 mod silence;
 
+#[cfg(test)]
+mod tests;
+
 pub(super) use body::start_of;
 pub(super) use excerpt::{REDACTED, Secrets};
 pub(super) use later::wanted_pause;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, RequestBuilder, Response, Url};
 use secrecy::ExposeSecret;
@@ -32,6 +32,9 @@ const UNPROVED_MIN: Duration = Duration::from_mins(1);
 
 /// Most bytes of an answer that are read.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
+
+/// All but the characters that <https://url.spec.whatwg.org/#application-x-www-form-urlencoded-percent-encode-set> leaves.
+const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*');
 
 pub(super) struct Tokens {
     client: Client,
@@ -242,5 +245,5 @@ fn no_token(class: FailureClass, why: &str, after: Option<Duration>) -> Outcome 
 
 /// As a value of `application/x-www-form-urlencoded`.
 fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+    utf8_percent_encode(text, FORM).to_string()
 }
