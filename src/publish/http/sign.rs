@@ -86,8 +86,13 @@ impl Signer {
 fn key(secret: &Secret, secrets: &Secrets) -> Result<Vec<u8>, String> {
     let text = secret.read();
     let text = text.map_err(|error| format!("can't read the file of a secret to sign with: {error}"))?;
-    secrets.learn(text.expose_secret());
+    secrets.learn(key_of(text.expose_secret()));
     signing_key(text.expose_secret()).map_err(|error| error.to_string())
+}
+
+/// What of a secret must not be seen, with its prefix or without.
+pub(super) fn key_of(secret: &str) -> &str {
+    secret.trim().trim_start_matches("whsec_")
 }
 
 fn signature(key: &[u8], id: &[u8], timestamp: &str, body: &[u8]) -> String {

@@ -13,7 +13,7 @@ use super::address::Unfillable;
 use super::answer;
 use super::preview;
 use super::request::{Request, Requests};
-use super::sign::Signer;
+use super::sign::{self, Signer};
 use crate::config::{self, Terms};
 use crate::diff::Operation;
 use crate::publish::web::{REDACTED, Secrets, Server, start_of, wanted_pause};
@@ -45,10 +45,11 @@ impl HttpSink {
         let requests = Requests::new(config).map_err(unusable)?;
         let sample = requests.sample().map_err(unusable)?;
         let secrets = Secrets::new(secret_headers(requests.headers()), &sample, requests.literals());
-        let secrets = config
+        let signing = config
             .sign
             .iter()
-            .fold(secrets, |secrets, secret| secrets.with(secret.text.expose_secret()));
+            .map(|secret| sign::key_of(secret.text.expose_secret()));
+        let secrets = signing.fold(secrets, Secrets::with);
         Ok(Self {
             server: Server::new(&config.access, terms, config.gzip, &sample, secrets).map_err(unusable)?,
             requests,

@@ -203,7 +203,7 @@ impl Tokens {
             obtained,
             expires: granted.expires_in.and_then(Seconds::duration).map(|life| {
                 let life = life.min(LIFE_MAX);
-                obtained + (life - MARGIN_MAX.min(life / MARGIN_PART))
+                obtained + life.saturating_sub(MARGIN_MAX.min(life / MARGIN_PART))
             }),
             accepted: AtomicBool::new(false),
         })
