@@ -32,8 +32,14 @@ pub const SLOT_SECONDS_LEFT: &str = "walsift_slot_seconds_left";
 pub const SLOT_STANDING: &str = "walsift_slot_standing";
 pub const READING: &str = "walsift_reading";
 pub const READING_REPLICA: &str = "walsift_reading_replica";
+/// By `sync`, `sink`.
+pub const PAUSED: &str = "walsift_paused";
 /// By `sync`.
 pub const SYNC_PAUSED: &str = "walsift_sync_paused";
+
+/// By `sink`.
+pub const SINK_OPEN: &str = "walsift_sink_open";
+pub const SINK_CONCURRENCY: &str = "walsift_sink_concurrency";
 
 /// Seconds; a quiet system answers within milliseconds, one with a dead sink within hours.
 const LATENCY_BUCKETS: [f64; 16] = [
@@ -117,8 +123,23 @@ fn describe() {
         "1 if documents are built on the replica, 0 if it is away or late"
     );
     describe_gauge!(
+        PAUSED,
+        Unit::Count,
+        "1 while the sync or the sink is paused by hand, 0 otherwise"
+    );
+    describe_gauge!(
         SYNC_PAUSED,
         Unit::Count,
         "1 if the sync cannot work with the tables as they are, 0 if it works"
+    );
+    describe_gauge!(
+        SINK_OPEN,
+        Unit::Count,
+        "1 while the sink is left alone because request after request fails, 0 otherwise"
+    );
+    describe_gauge!(
+        SINK_CONCURRENCY,
+        Unit::Count,
+        "Requests that may be under way to the sink at the same time, by what it bore of late"
     );
 }

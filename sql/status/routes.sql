@@ -1,6 +1,8 @@
 -- Every route with its jobs. A held job runs; any other waits, `failing` if it has failed before. Of those that were given up
 -- only the ones that wait for a person.
 select r.id, r.sync, r.sink, r.paused,
+       to_char(y.since at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as sync_paused_since,
+       to_char(k.since at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as sink_paused_since,
        coalesce(a.pending, 0) as pending,
        coalesce(a.running, 0) as running,
        coalesce(a.failing, 0) as failing,
@@ -8,6 +10,8 @@ select r.id, r.sync, r.sink, r.paused,
        coalesce(f.failed, 0) as failed,
        coalesce(f.dead, 0) as dead
   from route r
+  left join pause y on y.kind = 'sync' and y.name = r.sync
+  left join pause k on k.kind = 'sink' and k.name = r.sink
   left join (
     select route,
            count(*) filter (where worker is null) as pending,

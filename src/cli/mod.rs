@@ -4,9 +4,11 @@
 
 mod check;
 mod demo;
+mod drain;
 mod init;
 mod jobs;
 mod log;
+mod pause;
 mod plan;
 mod run;
 mod schema;
@@ -18,6 +20,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, LoadError, Loaded};
+use crate::pg;
 
 /// Keeps external systems in step with a Postgres database and sends them only real differences.
 #[derive(Debug, Parser)]
@@ -46,6 +49,12 @@ enum Verb {
     /// Exit status: 0 done; 1 nothing was done for some of the jobs that were named, and the answer says why; 2 bad usage or
     /// configuration, or --yes is missing; 3 a database cannot be reached, or nothing has run yet.
     Jobs(jobs::Options),
+    /// Lets a sync or a sink rest: its jobs wait until it is resumed, whatever processes come and go
+    Pause(pause::Options),
+    /// Ends the rest of a sync or a sink
+    Resume(pause::Options),
+    /// Asks the running processes to stop reading, finish all jobs, and leave, as before an upgrade
+    Drain(drain::Options),
     /// Prints a JSON Schema of the configuration file, for editors
     Schema,
     /// Shows the main job on a throwaway Postgres
@@ -112,6 +121,9 @@ pub fn main() -> ExitCode {
                 Verb::Init(options) => init::init(&options).await,
                 Verb::Status(options) => status::status(&options).await,
                 Verb::Jobs(options) => jobs::jobs(&options).await,
+                Verb::Pause(options) => pause::pause(&options).await,
+                Verb::Resume(options) => pause::resume(&options).await,
+                Verb::Drain(options) => drain::drain(&options).await,
                 Verb::Schema => schema::schema(),
                 Verb::Demo(options) => demo::demo(&options).await,
             }
@@ -135,6 +147,13 @@ impl ConfigFile {
             Exit::Refused
         })
     }
+}
+
+const NO_STATE: &str = "there is no state yet: walsift has not run with this configuration";
+
+/// Whether that is why a statement on the state was refused.
+fn is_no_state(error: &pg::Error) -> bool {
+    pg::disposition(error) == pg::Disposition::Statement
 }
 
 /// On standard output. Whoever reads it may stop whenever they have seen enough.

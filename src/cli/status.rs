@@ -94,8 +94,8 @@ pub(super) async fn status(options: &Options) -> Exit {
             print!("{}", text(&status));
             Exit::Done
         }
-        Err(StatusError::Postgres(error)) if pg::disposition(&error) == pg::Disposition::Statement => {
-            eprintln!("there is no state yet: walsift has not run with this configuration");
+        Err(StatusError::Postgres(error)) if super::is_no_state(&error) => {
+            eprintln!("{}", super::NO_STATE);
             Exit::NotReady
         }
         Err(error) => {
@@ -222,6 +222,9 @@ fn route_text(route: &RouteSurvey) -> String {
     let mut text = format!("\n{} → {}\n", route.sync, route.sink);
     if let Some(reason) = &route.paused {
         let _ = writeln!(text, "  paused      {reason}");
+    }
+    for (kind, name, since) in route.paused_by_hand() {
+        let _ = writeln!(text, "  paused      by hand since {since}: {kind} {name}");
     }
     let _ = writeln!(
         text,

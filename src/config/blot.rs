@@ -49,7 +49,7 @@ const SECTIONS: [&str; 6] = ["source", "state", "engine", "admin", "sinks", "syn
 const OPEN_SECTIONS: [&str; 2] = ["engine", "syncs"];
 
 /// Keys of the other sections, which may be shown because they are not the user's.
-const KEYS: [&str; 26] = [
+const KEYS: [&str; 36] = [
     "url",
     "host",
     "port",
@@ -76,6 +76,16 @@ const KEYS: [&str; 26] = [
     "method",
     "timeout",
     "headers",
+    "body",
+    "create",
+    "id",
+    "delete",
+    "batch",
+    "max",
+    "format",
+    "results",
+    "ok",
+    "reject",
 ];
 
 fn sounds_secret(line: &str) -> bool {

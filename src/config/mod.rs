@@ -25,6 +25,7 @@ mod print;
 mod problem;
 mod raw;
 mod render;
+mod requests;
 mod schema;
 mod sign;
 mod sink;
@@ -44,6 +45,7 @@ pub use model::{
 };
 pub use problem::{Place, Problem, Report};
 pub use raw::units::{DURATION_WANTED, parse_duration};
+pub use requests::{Batch, BatchFormat, Create, Delete, Requests, StatusRange, Statuses, Template};
 pub use schema::SCHEMA;
 pub use sign::{SignError, signing_key};
 pub use sink::{Breaker, HttpSink, Rate, Retry, Sink, SinkKind, Terms};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::{Access, Place, Secret};
+use super::{Access, Place, Requests, Secret};
 
 #[derive(Debug, Clone)]
 pub struct Sink {
@@ -71,4 +71,5 @@ pub struct HttpSink {
     pub sign: Vec<Secret>,
     /// Whether bodies are compressed.
     pub gzip: bool,
+    pub requests: Requests,
 }

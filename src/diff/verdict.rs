@@ -64,7 +64,7 @@ pub enum Reason {
     IrrelevantColumns,
     /// Another job of the same subject was waiting and covers this change.
     Covered,
-    /// A newer document took its place before it was sent.
+    /// A dead letter, of which something newer was accepted or was there already.
     Superseded,
     /// The row isn't one that the sync wants, and the sink never got it or is to keep it.
     Filtered,

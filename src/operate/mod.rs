@@ -1,4 +1,5 @@
-//! What a person asks of jobs: to see them, to do them at once or again, not at all, or now.
+//! What a person asks of jobs: to see them, to do them at once or again, not at all, or now; and of the processes that do
+//! them: to let some rest, or to finish all and leave.
 //!
 //! ```text
 //! list · show            nothing is changed
@@ -7,7 +8,13 @@
 //! enqueue                a new job for a subject that has none
 //! cancel                 pending: over, not done
 //! purge                                          over: forgotten, with its tries
+//!
+//! pause · resume         a sync or a sink rests
+//! drain                  reading stops, and the processes leave when all is done
 //! ```
+//!
+//! All of it is written into the state database, where the processes heed it by themselves: it does not matter where it is
+//! asked.
 //!
 //! Promises: history is never rewritten, as whatever is done again is a new job, linked to the old one; no subject gets a second
 //! active job; what a worker holds is left to it. Many jobs are worked on in batches, each in a commit of its own.
@@ -16,11 +23,13 @@
 
 mod bulk;
 mod cancel;
+mod drain;
 mod enqueue;
 mod holders;
 mod keys;
 mod list;
 mod outcome;
+mod pause;
 mod purge;
 mod selection;
 mod show;
@@ -30,10 +39,12 @@ mod time;
 
 pub use bulk::{Matched, Tally, Verb, apply, matched};
 pub use cancel::cancel;
+pub use drain::{Left, ask_to_drain, left, take_back_drain};
 pub use enqueue::{Wish, enqueue};
 pub use keys::{NoKey, subjects};
 pub use list::{Listed, Order, Page, PageOf, list};
 pub use outcome::{Answer, Outcome};
+pub use pause::{Paused, Scope, UnknownScope, pause, resume};
 pub use purge::purge;
 pub use selection::{Filter, NoReference, NoSuchRoute, Reference, Selection, State, find, select, stored_key};
 pub use show::{Accepted, Held, Link, Story, Try, show};

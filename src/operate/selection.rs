@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn jobs_are_named_by_number_or_correlation_id() {
         assert_eq!("17".parse(), Ok(Reference::Id(JobId(17))));
-        let text = "0006608bc13c9e400000000000001267";
+        let text = "0006608b016112400000000000001267";
         let reference: Reference = text.parse().unwrap();
         assert!(matches!(reference, Reference::Correlation(correlation) if correlation.job == JobId(4711)));
         assert_eq!(reference.to_string(), text);

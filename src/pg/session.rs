@@ -6,6 +6,7 @@ use super::identifier;
 
 /// The settings of a session. A commit is durable on this server before it counts, whatever the server's default, and does
 /// not wait for standbys: one that is dead would stop everything, and a failover that loses commits of ours is noticed.
+/// Each statement has a snapshot of its own: one that is older than its locks may find a table of the state empty.
 ///
 /// The others are those that change what statements mean or how their values are written, always the same
 /// whatever the server, the database or the role say: documents must not depend on them. And those by which the
@@ -25,8 +26,9 @@ impl Session {
     pub(super) fn options(&self) -> String {
         let mut options = format!(
             "-c timezone=UTC -c datestyle=ISO -c intervalstyle=iso_8601 -c extra_float_digits=3 -c bytea_output=hex \
-             -c synchronous_commit=local -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s \
-             -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c statement_timeout={}",
+             -c synchronous_commit=local -c default_transaction_isolation=read\\ committed -c lock_timeout=10s \
+             -c idle_in_transaction_session_timeout=60s -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 \
+             -c tcp_keepalives_count=3 -c statement_timeout={}",
             self.statement_timeout.as_millis()
         );
         if let Some(schema) = &self.search_path {

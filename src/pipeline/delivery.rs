@@ -5,6 +5,7 @@
 //! the old one held is taken over as uncertain, by this process or another.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
@@ -12,11 +13,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
 use super::engine::{Engine, Routes, chain};
-use super::lane;
+use super::{fleet, lane};
 use crate::pg;
-use crate::queue::{self, ClaimError, Owner, Worker};
+use crate::queue::{self, ClaimError, Heeded, Owner, Worker};
 
-/// How often it is looked whether the server with the state is still the same.
+/// How often it is looked whether the server with the state is still the same, and what people have said.
 const HOME_PERIOD: Duration = Duration::from_secs(2);
 
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +84,7 @@ async fn session(
             "the server with the state is another: what was sent lately may have been forgotten, and is sent again"
         );
     }
+    fleet::share(engine, &state, true).await?;
     drop(state);
     let worker = Arc::new(worker);
     *previous = Some(worker.clone());
@@ -101,7 +103,7 @@ async fn session(
             abandon.clone(),
         ));
     }
-    let mut renewal = Box::pin(keep_lease(engine, &worker));
+    let mut renewal = Box::pin(keep_lease(engine, routes, &worker));
     loop {
         tokio::select! {
             biased;
@@ -132,10 +134,10 @@ async fn session(
 }
 
 /// Returns when the lease is lost, or good for nothing.
-async fn keep_lease(engine: &Engine, worker: &Worker) -> SessionError {
+async fn keep_lease(engine: &Engine, routes: &Routes, worker: &Worker) -> SessionError {
     // Side by side: neither starts anew whenever the other has done something.
     tokio::select! {
-        lost = leave_home(engine, worker) => lost,
+        lost = leave_home(engine, routes, worker) => lost,
         lost = renew_lease(engine, worker) => lost,
     }
 }
@@ -164,17 +166,36 @@ async fn renew_lease(engine: &Engine, worker: &Worker) -> SessionError {
     }
 }
 
-/// Returns once the server with the state is another.
-async fn leave_home(engine: &Engine, worker: &Worker) -> SessionError {
+/// Returns once the server with the state is another; until then heeds what people say there.
+async fn leave_home(engine: &Engine, routes: &Routes, worker: &Worker) -> SessionError {
     loop {
-        tokio::time::sleep(HOME_PERIOD).await;
         let looked = async {
             let state = engine.state.get().await?;
-            Ok::<bool, SessionError>(worker.is_at_home(&state).await?)
+            let is_at_home = worker.is_at_home(&state).await?;
+            if is_at_home {
+                heed(engine, routes, &queue::heed(&state, worker.id).await?);
+            }
+            Ok::<bool, SessionError>(is_at_home)
         };
         // One that cannot be reached is no other one.
         if let Ok(false) = looked.await {
             return SessionError::OtherServer;
+        }
+        tokio::time::sleep(HOME_PERIOD).await;
+    }
+}
+
+fn heed(engine: &Engine, routes: &Routes, said: &Heeded) {
+    engine.drain.ask(said.draining);
+    for route in routes.iter() {
+        let rests = said.resting.contains(&route.id);
+        if route.rests.swap(rests, Ordering::Relaxed) != rests {
+            let what = if rests {
+                "is paused by hand"
+            } else {
+                "goes on, it was paused by hand"
+            };
+            tracing::info!(sync = %route.sync_name, sink = %route.sink_name, "the sync {what}");
         }
     }
 }

@@ -4,6 +4,7 @@
 //! When the tables change it ends like at a stop, and another one takes its place; see [`super::generation`].
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::assess::{Assessment, Standing};
 use super::backoff::Backoff;
-use super::breaker::Breaker;
+use super::drainer::Drain;
 use super::fingerprint::Fingerprint;
 use super::gate::Gate;
 use super::generation::Ground;
@@ -22,14 +23,14 @@ use super::health::Health;
 use super::reading::Reading;
 use super::recent::Recent;
 use super::schema::Hints;
-use super::{delivery, intake, pruner, refresher, rescuer, setup, visitor, watch};
+use super::shared_sink::SharedSink;
+use super::{compactor, delivery, intake, pruner, refresher, rescuer, setup, visitor, watch};
 use crate::catalog::Table;
 use crate::config::Config;
 use crate::diff::Reason;
 use crate::metrics as names;
 use crate::pg;
 use crate::plan::SyncPlan;
-use crate::publish::Sink;
 use crate::queue::{Priority, Route, RouteId};
 use crate::record::{Pace, Tally};
 use crate::wal::Relation;
@@ -58,6 +59,7 @@ pub struct Engine {
     pub state: pg::Pool,
     pub health: Arc<Health>,
     pub stop: CancellationToken,
+    pub(super) drain: Drain,
     pub(super) recent: Arc<Recent>,
     pub(super) tally: Mutex<Tally>,
     /// Builds that may run at the same time.
@@ -86,24 +88,8 @@ pub(super) struct RouteAtWork {
     pub jobs: Arc<Notify>,
     /// Woken when visits are made.
     pub visits: Notify,
-}
-
-/// A sink, and the places for requests that all its routes share.
-#[derive(Debug)]
-pub(super) struct SharedSink {
-    pub sink: Sink,
-    pub places: Arc<Gate>,
-    pub breaker: Breaker,
-}
-
-impl SharedSink {
-    pub fn new(sink: Sink) -> Self {
-        Self {
-            places: Gate::new(sink.terms.concurrency),
-            sink,
-            breaker: Breaker::default(),
-        }
-    }
+    /// Somebody has paused the sync or the sink: what is not under way is let go of.
+    pub rests: AtomicBool,
 }
 
 pub(super) type Routes = Arc<[RouteAtWork]>;
@@ -159,6 +145,7 @@ impl Engine {
             health: Arc::new(ground.health.shared()),
             recent: ground.recent.clone(),
             stop,
+            drain: Drain::default(),
             tally: Mutex::default(),
             builders: Gate::new(config.engine.workers),
             documents_bytes: config.engine.memory_bytes / 4,
@@ -219,6 +206,7 @@ pub struct Broken(String);
 
 /// The tasks of an engine that runs.
 pub(super) struct Tasks {
+    pub routes: Routes,
     /// Holds the slot.
     reading: JoinSet<()>,
     others: JoinSet<()>,
@@ -235,10 +223,15 @@ pub(super) async fn start(engine: &Arc<Engine>) -> Option<Tasks> {
     }
     others.spawn(delivery::run(engine.clone(), routes.clone()));
     others.spawn(refresher::run(engine.clone(), routes.clone()));
-    others.spawn(rescuer::run(engine.clone(), routes));
+    others.spawn(rescuer::run(engine.clone(), routes.clone()));
     others.spawn(pruner::run(engine.clone()));
+    others.spawn(compactor::run(engine.clone()));
     others.spawn(watch::run(engine.clone()));
-    Some(Tasks { reading, others })
+    Some(Tasks {
+        routes,
+        reading,
+        others,
+    })
 }
 
 impl Tasks {
@@ -316,6 +309,7 @@ fn routes_at_work(engine: &Engine, routes: &[Route]) -> Vec<RouteAtWork> {
             configured: setup::configured(&engine.config.syncs[sync]),
             jobs,
             visits: Notify::new(),
+            rests: AtomicBool::new(false),
         });
     }
     at_work

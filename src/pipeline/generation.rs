@@ -20,12 +20,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::assess::{self, Assessment, Standing};
 use super::databases::Databases;
-use super::engine::{self, Broken, Engine, SharedSink, Tasks};
+use super::engine::{self, Broken, Engine, Tasks};
 use super::health::Health;
 use super::prepare::{PrepareError, Prepared, Sinks};
 use super::recent::Recent;
 use super::schema::{self, Current};
-use super::{setup, watch};
+use super::shared_sink::SharedSink;
+use super::{drainer, setup, watch};
 use crate::config::Config;
 use crate::metrics as names;
 use crate::publish::Sink;
@@ -57,7 +58,10 @@ impl Ground {
         health: Arc<Health>,
         stop: CancellationToken,
     ) -> Self {
-        let shared = |(name, sink)| (name, Arc::new(SharedSink::new(sink)));
+        let shared = |(name, sink): (String, Sink)| {
+            let sink = Arc::new(SharedSink::new(&name, sink));
+            (name, sink)
+        };
         Self {
             config,
             shared_sinks: sinks.into_iter().map(shared).collect(),
@@ -111,7 +115,7 @@ fn has_worked(config: &Config, at: usize, stored: &[Route]) -> bool {
     })
 }
 
-/// Runs until a stop; whatever fails is tried again for ever.
+/// Runs until a stop or the end of a drain; whatever fails is tried again for ever.
 pub async fn run(ground: Ground, mut assessment: Assessment) -> Result<(), Broken> {
     let mut leaving = JoinSet::new();
     loop {
@@ -159,9 +163,14 @@ enum Ended {
 }
 
 async fn one(ground: &Ground, engine: &Engine, tasks: &mut Tasks, current: Current) -> Ended {
+    let routes = tasks.routes.clone();
     let next = tokio::select! {
         biased;
         () = ground.stop.cancelled() => return Ended::Stopped(Ok(())),
+        () = drainer::drained(engine, &routes) => {
+            tracing::info!("drained: nothing is left to finish");
+            return Ended::Stopped(Ok(()));
+        }
         broken = tasks.failed() => return Ended::Stopped(Err(broken)),
         next = schema::watch(ground, engine, current) => next,
     };

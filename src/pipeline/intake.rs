@@ -68,10 +68,18 @@ pub(super) async fn run(engine: Arc<Engine>, routes: Routes) {
     let mut standing_by = false;
     let mut lesson = Lesson::default();
     while !engine.stop.is_cancelled() {
+        if engine.drain.is_asked() {
+            standing_by = false;
+            engine.health.well("intake");
+            tokio::select! {
+                () = engine.stop.cancelled() => return,
+                () = engine.drain.rest() => {}
+            }
+        }
         let ended = Intake::session(&engine, &routes, &mut backoff, &mut lesson).await;
         gauge!(names::READING).set(0.0);
         let wait = match ended {
-            Ok(()) => return,
+            Ok(()) => continue,
             Err(IntakeError::Stream(StreamError::SlotInUse { .. })) => {
                 if !standing_by {
                     tracing::info!(
@@ -159,8 +167,10 @@ impl<'a> Intake<'a> {
             let slot = engine.config.source.slot.clone();
             return Err(StreamError::SlotInUse { slot }.into());
         }
+        let mut drain = engine.drain.asked();
         let opened = tokio::select! {
             () = stop.cancelled() => return Ok(()),
+            () = drain.wait() => return Ok(()),
             opened = open(engine, routes, lesson) => opened,
         };
         if let Err(IntakeError::Setup(SetupError::TwoServers)) = &opened {
@@ -213,14 +223,17 @@ impl<'a> Intake<'a> {
         ended
     }
 
-    /// Until the stop signal or an error.
+    /// Until the stop signal, a drain or an error. What is read of a batch then is not committed, and read again by whoever is
+    /// next.
     async fn read(&mut self) -> Result<(), IntakeError> {
+        let mut drain = self.engine.drain.asked();
         let mut heartbeat = heartbeat(self.engine.config.source.heartbeat);
         loop {
             let event = tokio::select! {
                 biased;
                 // A stop must not wait for a busy stream.
                 () = self.engine.stop.cancelled() => return Ok(()),
+                () = drain.wait() => return Ok(()),
                 // Rare and short, so a busy stream cannot put it off.
                 _ = heartbeat.tick() => {
                     self.beat().await?;

@@ -16,6 +16,7 @@
 
 mod feeder;
 mod finisher;
+mod judge;
 mod publisher;
 mod settler;
 mod stock;
@@ -203,6 +204,7 @@ impl Claimed {
                 job: held,
                 ending,
                 attempt,
+                remote: Remote::Same,
             },
             delivered: None,
             _claimed: self,

@@ -8,7 +8,7 @@ use crate::catalog::{self, Catalog, Table};
 use crate::config::{Config, Place, Problem};
 use crate::pg::{self, Disposition, describe, disposition};
 use crate::plan::{self, SyncPlan};
-use crate::publish::Sink;
+use crate::publish::{Operation, Sink};
 use crate::wal;
 
 /// What the database says of a configuration.
@@ -181,21 +181,25 @@ fn build_sinks(config: &Config, problems: &mut Vec<Problem>) -> BTreeMap<String,
 
 /// What a sink must know of a subject and the document does not have, or a delete does not.
 fn unreachable_subjects(place: &Place, plan: &SyncPlan, (name, sink): (&&str, &&Sink)) -> Vec<Problem> {
-    let is_key = |wanted: &str| plan.shape.columns.iter().any(|column| column.name == wanted);
+    let is_key = |wanted: &&str| plan.shape.columns.iter().any(|column| column.name == *wanted);
+    let is_member = |wanted: &&str| {
+        let members = plan.members.as_ref();
+        members.is_none_or(|members| members.iter().any(|member| member == wanted))
+    };
+    let to_delete = sink.placeholders(Operation::Delete);
+    let mut wanted = [sink.placeholders(Operation::Upsert), to_delete.clone()].concat();
+    wanted.sort_unstable();
+    wanted.dedup();
     let mut problems = Vec::new();
-    for wanted in sink.placeholders().into_iter().filter(|wanted| !is_key(wanted)) {
-        if plan
-            .members
-            .as_ref()
-            .is_none_or(|members| members.iter().any(|member| member == wanted))
-        {
-            let summary = format!("sink `{name}` needs `{{{wanted}}}`, which is not a column of the key");
-            let help = "of a subject that is gone only the key is known: its delete would be refused";
-            problems.push(Problem::at(place, summary).help(help).warning());
-        } else {
+    for wanted in wanted.into_iter().filter(|wanted| !is_key(wanted)) {
+        if !is_member(&wanted) {
             let summary = format!("sink `{name}` needs `{{{wanted}}}`, which is no column of the key and no member");
             let key: Vec<&str> = plan.shape.columns.iter().map(|column| column.name.as_str()).collect();
             problems.push(Problem::at(place, summary).help(format!("the key: {}", key.join(", "))));
+        } else if to_delete.contains(&wanted) {
+            let summary = format!("sink `{name}` needs `{{{wanted}}}`, which is not a column of the key");
+            let help = "of a subject that is gone only the key is known: its delete would be refused";
+            problems.push(Problem::at(place, summary).help(help).warning());
         }
     }
     problems

@@ -27,6 +27,9 @@ pub(super) async fn run(engine: Arc<Engine>, routes: Routes) {
         .collect();
     loop {
         for (route, period) in &refreshed {
+            if engine.drain.is_asked() {
+                break;
+            }
             if let Err(error) = look(&engine, route, *period).await {
                 tracing::debug!(
                     error = chain(&error),

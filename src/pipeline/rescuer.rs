@@ -1,10 +1,11 @@
 //! Gives up workers that are gone: those whose lease has run out, and those known to have died on this machine, whose jobs
-//! then need not wait for that.
+//! then need not wait for that. And counts those that are left.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::engine::{Engine, Routes, chain};
+use super::fleet;
 use crate::pg;
 use crate::queue::{Owner, Worker};
 
@@ -39,5 +40,7 @@ pub(super) async fn run(engine: Arc<Engine>, routes: Routes) {
 
 async fn rescue(engine: &Engine, owner: &Owner) -> Result<usize, RescueError> {
     let state = engine.state.get().await?;
-    Ok(Worker::give_up_gone(&state, owner, None).await?)
+    let gone = Worker::give_up_gone(&state, owner, None).await?;
+    fleet::share(engine, &state, false).await?;
+    Ok(gone)
 }

@@ -95,6 +95,8 @@ fn show(survey: &Survey) {
             let [sync, sink] = labels.clone();
             gauge!(names::JOBS, &[sync, sink, ("state", state.to_owned())]).set(count as f64);
         }
+        let rests = route.paused_by_hand().next().is_some();
+        gauge!(names::PAUSED, &labels).set(f64::from(u8::from(rests)));
         gauge!(names::OLDEST_JOB, &labels).set(route.oldest_seconds.unwrap_or_default());
     }
     gauge!(names::VISITS).set(survey.visits as f64);

@@ -78,16 +78,22 @@ pub(crate) struct Peer {
 impl Peer {
     /// Gives each request the next of the answers.
     pub(crate) async fn answering(answers: impl IntoIterator<Item = Answer>) -> Self {
+        let answers = Mutex::new(answers.into_iter().collect::<VecDeque<_>>());
+        Self::by(move |_| answers.lock().unwrap().pop_front().expect("an answer for each request")).await
+    }
+
+    /// Answers as the body of a request has it.
+    pub(crate) async fn by(judge: impl Fn(&str) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let answers = Arc::new(Mutex::new(answers.into_iter().collect::<VecDeque<_>>()));
+        let judge: Judge = Arc::new(judge);
         let (sender, requests) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             for connection in 0.. {
                 let Ok((stream, _)) = listener.accept().await else {
                     break;
                 };
-                tokio::spawn(serve(connection, stream, Arc::clone(&answers), sender.clone()));
+                tokio::spawn(serve(connection, stream, Arc::clone(&judge), sender.clone()));
             }
         });
         Self { address, requests }
@@ -98,21 +104,23 @@ impl Peer {
         self.requests.try_recv().expect("a request was sent")
     }
 
+    /// The next request, if there was another.
+    pub(crate) fn next(&mut self) -> Option<Request> {
+        self.requests.try_recv().ok()
+    }
+
     pub(crate) fn received_nothing_more(&mut self) -> bool {
         self.requests.try_recv().is_err()
     }
 }
 
-async fn serve(
-    connection: usize,
-    stream: TcpStream,
-    answers: Arc<Mutex<VecDeque<Answer>>>,
-    sender: mpsc::UnboundedSender<Request>,
-) {
+type Judge = Arc<dyn Fn(&str) -> Answer + Send + Sync>;
+
+async fn serve(connection: usize, stream: TcpStream, judge: Judge, sender: mpsc::UnboundedSender<Request>) {
     let mut stream = BufReader::new(stream);
     while let Some(request) = read(connection, &mut stream).await {
+        let answer = judge(&request.body);
         let _ = sender.send(request);
-        let answer = answers.lock().unwrap().pop_front().expect("an answer for each request");
         match answer {
             Answer::Says(text) if stream.write_all(text.as_bytes()).await.is_ok() => {}
             Answer::Hangs => std::future::pending().await,

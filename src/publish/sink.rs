@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use super::http::HttpSink;
 use super::stdout::StdoutSink;
-use super::{Batching, Delivery, Failure, Outcome, Reach};
+use super::{Batching, Delivery, Failure, Operation, Outcome, Reach};
 use crate::config::{self, SinkKind, Terms};
 
 /// A sink, ready for deliveries.
@@ -45,7 +45,7 @@ impl Sink {
     /// each, in the same order. Answers before the earliest of their deadlines.
     pub async fn deliver(&self, batch: &[Delivery]) -> Vec<Outcome> {
         match &self.kind {
-            Kind::Http(http) => join_all(batch.iter().map(|delivery| http.deliver(delivery))).await,
+            Kind::Http(http) => http.deliver(batch).await,
             Kind::Stdout(stdout) => join_all(batch.iter().map(|delivery| stdout.deliver(delivery))).await,
         }
     }
@@ -68,14 +68,15 @@ impl Sink {
 
     pub fn batching(&self) -> Batching {
         match &self.kind {
-            Kind::Http(_) | Kind::Stdout(_) => Batching::SINGLE,
+            Kind::Http(http) => http.batching(),
+            Kind::Stdout(_) => Batching::SINGLE,
         }
     }
 
-    /// What must be known of a subject to reach it: key columns or members of its document.
-    pub fn placeholders(&self) -> Vec<&str> {
+    /// What must be known of a subject to reach it for this: key columns or members of its document.
+    pub fn placeholders(&self, operation: Operation) -> Vec<&str> {
         match &self.kind {
-            Kind::Http(http) => http.placeholders(),
+            Kind::Http(http) => http.placeholders(operation),
             Kind::Stdout(_) => Vec::new(),
         }
     }
@@ -115,6 +116,7 @@ mod tests {
                 access: config::Access::default(),
                 sign: vec![],
                 gzip: false,
+                requests: config::Requests::default(),
             }))
         };
         let sink = Sink::build(&named(http("https://h/{id}"))).unwrap();

@@ -1,5 +1,6 @@
 //! Claiming jobs that are due.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::try_join_all;
@@ -20,6 +21,8 @@ pub struct Job {
     pub touched: i32,
     /// Failed ones so far.
     pub attempts: u16,
+    /// Those of them that use up nothing of the budget: the sink was down.
+    pub spared: u16,
     pub changed_at: Option<SystemTime>,
     pub created_at: SystemTime,
     /// The number for a new document.
@@ -30,6 +33,8 @@ pub struct Job {
     pub uncertain: bool,
     /// What the sink accepted last; `None` if it never accepted anything. Within, `None` if nobody knows.
     pub accepted: Option<Option<DigestBytes>>,
+    /// What the sink calls the subject, if it said so.
+    pub remote_id: Option<Arc<str>>,
     /// How long ago, where that is noted.
     pub delivered_ago: Option<Duration>,
     pub priority: Priority,
@@ -48,6 +53,11 @@ impl Job {
     /// The same for its whole life.
     pub fn correlation(&self) -> Correlation {
         Correlation::new(self.id, self.created_at)
+    }
+
+    /// Which try of its budget the next one is, from 1.
+    pub fn next_try(&self) -> u32 {
+        u32::from(self.attempts.saturating_sub(self.spared)) + 1
     }
 }
 
@@ -124,12 +134,14 @@ fn job(row: &tokio_postgres::Row) -> Job {
         key: SubjectKey::from_stored(row.get("key")),
         touched: row.get("touched"),
         attempts: u16::try_from(row.get::<_, i16>("attempts")).unwrap_or_default(),
+        spared: u16::try_from(row.get::<_, i16>("spared")).unwrap_or_default(),
         changed_at: row.get("changed_at"),
         created_at: row.get("created_at"),
         version: row.get("version"),
         sent,
         uncertain: row.get("uncertain"),
         accepted,
+        remote_id: row.get::<_, Option<&str>>("remote_id").map(Arc::from),
         delivered_ago: delivered.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()),
         priority: Priority::from_number(row.get("priority")),
         asked: row.get("asked"),

@@ -7,6 +7,7 @@
 mod claim;
 mod correlation;
 mod enqueue;
+mod heed;
 mod progress;
 mod refresh;
 mod route;
@@ -17,6 +18,7 @@ mod worker;
 pub use claim::{ClaimError, Demand, DigestBytes, Job, JobId, claim, next_due};
 pub use correlation::{Correlation, NoCorrelation};
 pub use enqueue::{Entry, Priority, enqueue};
+pub use heed::{Heeded, drained, heed};
 pub use progress::{
     Progress, behind, follow_timeline, read_progress, replace_progress, skip_versions, write_progress,
     write_readers_routes,

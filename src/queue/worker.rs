@@ -168,6 +168,15 @@ impl Worker {
         Ok(gone.len())
     }
 
+    /// How many workers there are, this one among them.
+    pub async fn count_live(client: &pg::Client) -> Result<usize, pg::Error> {
+        let statement = client
+            .prepare_cached(include_str!("../../sql/queue/live_workers.sql"))
+            .await?;
+        let row = client.query_one(&statement, &[]).await?;
+        Ok(usize::try_from(row.get::<_, i64>("workers")).unwrap_or_default())
+    }
+
     /// Whether the server is the one that this worker is registered on.
     pub async fn is_at_home(&self, client: &pg::Client) -> Result<bool, pg::Error> {
         Ok(wal::read_identity(&***client).await? == self.server)

@@ -11,6 +11,8 @@ pub async fn doubt(tx: &Transaction<'_>, route: RouteId, keys: &[SubjectKey]) ->
     let statement = tx.prepare_cached(include_str!("../../sql/record/void.sql")).await?;
     let keys: Vec<&str> = keys.iter().map(SubjectKey::as_str).collect();
     let versions = vec![0_i64; keys.len()];
-    tx.execute(&statement, &[&route.0, &keys, &versions]).await?;
+    let ids: Vec<Option<&str>> = vec![None; keys.len()];
+    tx.execute(&statement, &[&route.0, &keys, &versions, &ids, &false])
+        .await?;
     Ok(())
 }

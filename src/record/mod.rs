@@ -3,6 +3,7 @@
 //! Promises: what a sink holds and what becomes of the job are written in one transaction, and only by the worker that
 //! still holds the job.
 
+mod compact;
 mod doubt;
 mod latency;
 mod migrate;
@@ -11,10 +12,11 @@ mod settle;
 mod survey;
 mod tally;
 
+pub use compact::{Bloated, bloated, rebuild};
 pub use doubt::doubt;
 pub use latency::latency;
 pub use migrate::{MigrateError, migrate, schema_problem};
-pub use prune::prune;
-pub use settle::{Attempt, Ending, Held, Pace, Settlement, settle};
+pub use prune::{Pruned, prune};
+pub use settle::{Attempt, Ending, Held, Pace, Settled, Settlement, settle};
 pub use survey::{Jobs, RouteSurvey, Survey, survey};
 pub use tally::{Tally, add_tally};

@@ -3,6 +3,7 @@
 //! One transaction for a handful of jobs: lock those that the worker still holds, then write state, attempts and the jobs
 //! themselves. If the process dies before the commit, the jobs are taken over as uncertain; after it, nothing is left to do.
 
+mod state;
 mod writes;
 
 use std::time::{Duration, SystemTime};
@@ -11,6 +12,7 @@ use crate::build::Digest;
 use crate::diff::{Operation, Reason};
 use crate::failpoint;
 use crate::pg;
+use crate::publish::Remote;
 use crate::queue::{JobId, RouteId};
 use writes::Writes;
 
@@ -37,6 +39,8 @@ pub struct Settlement {
     pub ending: Ending,
     /// The try that was made, if one was made and it is to be kept.
     pub attempt: Option<Attempt>,
+    /// What the sink said of the id by which it knows the subject.
+    pub remote: Remote,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -49,11 +53,12 @@ pub enum Ending {
     },
     /// The sink holds the right thing already, or is to keep what it has. `forget`: a delete that it has accepted.
     Suppressed { forget: bool, reason: Reason },
-    /// Failed; due again after a while. `sent`: what was sent, and its number.
+    /// Failed; due again after a while. `sent`: what was sent, and its number. `spared`: it uses up nothing of the budget.
     Retry {
         after: Duration,
         certain: bool,
         sent: Option<(i64, Digest)>,
+        spared: bool,
     },
     /// Failed for good: refused, or out of attempts.
     Over { dead: bool, certain: bool },
@@ -85,14 +90,23 @@ pub struct Attempt {
     pub digest: Option<Digest>,
 }
 
-/// Writes what became of jobs of one route. Returns those that the worker no longer held: for them nothing is written.
+/// What a settlement came to.
+#[derive(Debug, Default)]
+pub struct Settled {
+    /// Those that the worker no longer held: for them nothing is written.
+    pub lost: Vec<JobId>,
+    /// Dead letters that are closed: something newer was accepted, or the sink turned out to hold what it should.
+    pub superseded: u64,
+}
+
+/// Writes what became of jobs of one route.
 pub async fn settle(
     client: &mut pg::Client,
     route: RouteId,
     worker: i64,
     pace: Pace,
     settlements: &[Settlement],
-) -> Result<Vec<JobId>, pg::Error> {
+) -> Result<Settled, pg::Error> {
     let tx = client.transaction().await?;
     let ids: Vec<i64> = settlements.iter().map(|settlement| settlement.job.id.0).collect();
     let lock = tx
@@ -109,9 +123,9 @@ pub async fn settle(
             None => lost.push(settlement.job.id),
         }
     }
-    writes.write(&tx).await?;
+    let superseded = writes.write(&tx).await?;
     failpoint::die_at("settle-before-commit");
     tx.commit().await?;
     failpoint::die_at("settle-after-commit");
-    Ok(lost)
+    Ok(Settled { lost, superseded })
 }

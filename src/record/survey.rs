@@ -18,8 +18,12 @@ pub struct Survey {
 pub struct RouteSurvey {
     pub sync: String,
     pub sink: String,
-    /// Why nothing is done for it at present.
+    /// Why it cannot work at present.
     pub paused: Option<String>,
+    /// Since when its sync rests because somebody said so; RFC 3339, UTC.
+    pub sync_paused_since: Option<String>,
+    /// The same of its sink.
+    pub sink_paused_since: Option<String>,
     pub jobs: Jobs,
     /// Age of the oldest active job.
     pub oldest_seconds: Option<f64>,
@@ -29,15 +33,30 @@ pub struct RouteSurvey {
     pub suppressed: BTreeMap<String, i64>,
 }
 
+impl RouteSurvey {
+    /// What of it rests because somebody said so: `sync` or `sink`, its name, and since when.
+    pub fn paused_by_hand(&self) -> impl Iterator<Item = (&'static str, &str, &str)> {
+        let sync = self
+            .sync_paused_since
+            .as_deref()
+            .map(|since| ("sync", self.sync.as_str(), since));
+        let sink = self
+            .sink_paused_since
+            .as_deref()
+            .map(|since| ("sink", self.sink.as_str(), since));
+        sync.into_iter().chain(sink)
+    }
+}
+
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Jobs {
     pub pending: i64,
     pub running: i64,
     /// Of those two, the ones that have failed before.
     pub failing: i64,
-    /// Refused for good.
+    /// Refused for good, and nothing newer has been delivered since.
     pub failed: i64,
-    /// Out of attempts.
+    /// Out of attempts, and the same.
     pub dead: i64,
 }
 
@@ -59,6 +78,8 @@ pub async fn survey(client: &pg::Client) -> Result<Survey, pg::Error> {
             sync: row.get("sync"),
             sink: row.get("sink"),
             paused: row.get("paused"),
+            sync_paused_since: row.get("sync_paused_since"),
+            sink_paused_since: row.get("sink_paused_since"),
             jobs: Jobs {
                 pending: row.get("pending"),
                 running: row.get("running"),

@@ -34,7 +34,7 @@ async fn status_tells_what_was_done_and_what_was_not_sent() {
         .await;
     world.caused_by("delete from orders where id = 1; insert into orders (id, customer_id) values (90, 1); delete from orders where id = 90").await;
     let wanted = json!({
-        "sync": "orders", "sink": "shop_api", "paused": null,
+        "sync": "orders", "sink": "shop_api", "paused": null, "sync_paused_since": null, "sink_paused_since": null,
         "jobs": {"pending": 0, "running": 0, "failing": 0, "failed": 0, "dead": 0}, "oldest_seconds": null,
         "published": {"upsert": 23, "delete": 1}
     });

@@ -29,8 +29,8 @@ pub(super) struct Filter {
     /// Of this subject: the key as it is listed, or in JSON, `[42]`
     #[arg(long, value_name = "KEY", help_heading = "Filters")]
     key: Option<String>,
-    /// Whose last try failed like this: timeout, connection, rate_limited, server_error, not_found, refused, conflict, build,
-    /// configuration, after_publish
+    /// Whose last try failed like this: `timeout`, `connection`, `rate_limited`, `server_error`, `not_found`, `refused`,
+    /// `conflict`, `build`, `configuration`, `after_publish`
     #[arg(long, value_name = "CLASS", help_heading = "Filters")]
     class: Option<String>,
     /// Over for at least so long, or if they are active, made so long ago: 90s, 15m, 12h, 7d

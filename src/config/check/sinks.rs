@@ -2,7 +2,9 @@
 
 mod access;
 mod http;
+mod requests;
 mod sign;
+mod template;
 
 use std::time::Duration;
 

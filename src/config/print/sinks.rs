@@ -5,8 +5,11 @@ use toml::{Table, Value};
 
 use super::{number, renewable, secret, table, text};
 use crate::config::mask::Secrecy;
-use crate::config::raw::units::{format_duration, format_rate};
-use crate::config::{Access, Auth, ClientAuth, HttpSink, OAuth2, Pem, Sink, SinkKind, Terms};
+use crate::config::raw::units::{format_duration, format_rate, format_size, format_status};
+use crate::config::{
+    Access, Auth, BatchFormat, ClientAuth, HttpSink, OAuth2, Pem, Requests, Sink, SinkKind, StatusRange, Template,
+    Terms,
+};
 
 pub fn sink(sink: &Sink) -> Table {
     let mut printed = match &sink.kind {
@@ -54,6 +57,7 @@ fn http(http: &HttpSink) -> Table {
         printed.insert("sign".to_owned(), secrets.into());
     }
     printed.extend(access(&http.access));
+    printed.extend(requests(&http.requests));
     printed
 }
 
@@ -123,4 +127,77 @@ fn pem(pem: &Pem) -> Value {
         Pem::File(path) => text(&path.display().to_string()),
         Pem::Text(found) => secret(found, Secrecy::Pem),
     }
+}
+
+/// What is not the default.
+fn requests(requests: &Requests) -> Table {
+    let create = requests.create.as_ref().map(|create| {
+        table([
+            ("method", text(&create.method)),
+            ("url", secret(&create.url, Secrecy::Url)),
+            ("id", text(&create.id.written())),
+        ])
+    });
+    let batch = requests.batch.as_ref().map(|batch| {
+        let mut printed = table([
+            ("max", number(batch.max)),
+            ("bytes", format_size(batch.bytes as u64).into()),
+            (
+                "format",
+                match batch.format {
+                    BatchFormat::Json => "json",
+                    BatchFormat::Ndjson => "ndjson",
+                }
+                .into(),
+            ),
+        ]);
+        let results = batch.results.as_ref().map(|results| text(&results.written()));
+        printed.extend(results.map(|results| ("results".to_owned(), results)));
+        printed
+    });
+    let given = [
+        ("body", requests.body.as_ref().map(template)),
+        ("create", create.map(Value::from)),
+        ("delete", delete(requests).map(Value::from)),
+        ("batch", batch.map(Value::from)),
+        ("ok", requests.statuses.ok.as_deref().map(statuses)),
+        ("reject", requests.statuses.reject.as_deref().map(statuses)),
+    ];
+    given
+        .into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+        .collect()
+}
+
+/// In batches deletes have neither a method nor a url of their own.
+fn delete(requests: &Requests) -> Option<Table> {
+    let delete = &requests.delete;
+    let method = requests.batch.is_none().then(|| text(&delete.method));
+    let given = [
+        ("method", method),
+        ("url", delete.url.as_ref().map(|url| secret(url, Secrecy::Url))),
+        ("body", delete.body.as_ref().map(template)),
+    ];
+    let given = given
+        .into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    let printed: Table = given.collect();
+    (!printed.is_empty()).then_some(printed)
+}
+
+/// Not what it takes from elsewhere, which may be a secret.
+fn template(template: &Template) -> Value {
+    if template.from_outside {
+        "***".into()
+    } else {
+        text(&template.text)
+    }
+}
+
+fn statuses(ranges: &[StatusRange]) -> Value {
+    ranges
+        .iter()
+        .map(|range| Value::from(format_status(*range)))
+        .collect::<Vec<_>>()
+        .into()
 }

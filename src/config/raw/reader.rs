@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::reading::{At, Field, Reading};
+use super::reading::{At, Field, Passage, Reading};
 use super::{expand, units};
 use crate::config::mask::Secrecy;
 use crate::config::wording::{dotted, listed, nearest, quoted};
@@ -24,7 +24,6 @@ pub struct Reader<'a> {
     /// Whether keys that are misspelt or not understood may hold secrets.
     guarded: bool,
     known: Vec<&'static str>,
-    not_yet: Vec<&'static str>,
 }
 
 /// One key of a table and what it holds.
@@ -44,7 +43,6 @@ impl<'a> Reader<'a> {
             place: Place::absent(""),
             guarded: true,
             known: Vec::new(),
-            not_yet: Vec::new(),
         }
     }
 
@@ -156,6 +154,21 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// A text in a language of its own, in which places are pointed at.
+    pub fn passage(&mut self, key: &'static str) -> Field<Passage> {
+        self.read(key, |reader, entry| {
+            let text = reader.text(entry, "a string")?;
+            let written = reader.reading.written(&entry.value_place.span);
+            // Escapes and what is taken from outside make another text of what is written.
+            let at = written.find(&text);
+            Some(Passage {
+                verbatim_at: at.map(|at| entry.value_place.span.start + at),
+                from_outside: at.is_none() && (written.contains("${") || written.contains("file:/")),
+                text,
+            })
+        })
+    }
+
     /// A list of strings; one alone may go without brackets.
     pub fn strings(&mut self, key: &'static str) -> Field<Vec<At<String>>> {
         self.read(key, |reader, entry| Some(reader.strings_of(entry)?.value))
@@ -250,15 +263,6 @@ impl<'a> Reader<'a> {
         entries
     }
 
-    /// Keys of the language that this version does not have yet.
-    pub fn not_yet(&mut self, keys: &[&'static str]) {
-        for entry in keys.iter().filter_map(|key| self.entry(key)) {
-            self.guard(&entry);
-            self.report(not_available(&entry.key_place, &entry.name));
-        }
-        self.not_yet.extend(keys);
-    }
-
     /// Every key that nobody has asked for is unknown. What it holds may be a secret under a misspelt name.
     pub fn finish(self) {
         self.finish_with(|_| None);
@@ -267,7 +271,7 @@ impl<'a> Reader<'a> {
     /// The same, with better advice on some keys.
     pub fn finish_with(self, advice: impl Fn(&Entry<'a>) -> Option<String>) {
         for entry in self.entries() {
-            if self.known.iter().chain(&self.not_yet).any(|key| *key == entry.name) {
+            if self.known.contains(&entry.name.as_str()) {
                 continue;
             }
             self.guard(&entry);
@@ -362,7 +366,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn refuse<T>(&self, entry: &Entry<'a>, reason: &str, wanted: &str) -> Option<T> {
+    pub fn refuse<T>(&self, entry: &Entry<'a>, reason: &str, wanted: &str) -> Option<T> {
         let problem = Problem::at(&entry.value_place, format!("the value of `{}` {reason}", entry.name));
         self.report(problem.help(format!("wanted is {wanted}")));
         None
@@ -380,7 +384,8 @@ impl<'a> Reader<'a> {
         });
     }
 
-    fn read<T>(&mut self, key: &'static str, value_of: impl FnOnce(&Self, &Entry<'a>) -> Option<T>) -> Field<T> {
+    /// The value of a key, whatever it takes to make one of it.
+    pub fn read<T>(&mut self, key: &'static str, value_of: impl FnOnce(&Self, &Entry<'a>) -> Option<T>) -> Field<T> {
         self.know(key);
         let Some(entry) = self.entry(key) else {
             return Field::Absent;
@@ -412,10 +417,6 @@ impl<'a> Reader<'a> {
             value,
         }
     }
-}
-
-pub fn not_available(place: &Place, name: &str) -> Problem {
-    Problem::at(place, format!("`{name}` is not available in this version")).label("remove it")
 }
 
 /// All or nothing, but every one is looked at first, so that each has its say.

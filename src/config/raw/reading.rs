@@ -66,6 +66,16 @@ impl<T> Field<T> {
     }
 }
 
+/// A text of the user's with a grammar of its own.
+#[derive(Debug, Clone)]
+pub struct Passage {
+    pub text: String,
+    /// Where in the file it begins, if it stands there as it is.
+    pub verbatim_at: Option<usize>,
+    /// Whether parts of it, or all, come from the environment or from another file: they may be secret.
+    pub from_outside: bool,
+}
+
 /// One file while it is read. Shared by readers of several tables at a time, hence the cells.
 pub struct Reading<'a> {
     pub text: &'a str,

@@ -2,11 +2,13 @@
 
 mod access;
 mod http;
+mod requests;
 
 use std::time::Duration;
 
 pub use access::{RawAccess, RawAuth, RawBasic, RawOAuth2, RawTls};
 pub use http::RawHttp;
+pub use requests::{RawBatch, RawCreate, RawDelete, RawRequests};
 
 use super::reader::Reader;
 use super::reading::{At, Field};

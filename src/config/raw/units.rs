@@ -1,8 +1,8 @@
-//! `"250ms"`, `"64KiB"` and `"100/s"`: values that carry their unit.
+//! `"250ms"`, `"64KiB"`, `"100/s"` and `"2xx"`: values that are more than a number.
 
 use std::time::Duration;
 
-use crate::config::Rate;
+use crate::config::{Rate, StatusRange};
 
 /// In rising order; the milliseconds that each stands for.
 const DURATIONS: [(&str, u64); 5] = [
@@ -26,6 +26,7 @@ const PERIODS: [(&str, Duration); 3] = [
 pub const DURATION_WANTED: &str = "a whole number and `ms`, `s`, `m`, `h` or `d`, such as \"250ms\" or \"30s\"";
 pub const SIZE_WANTED: &str = "a whole number and `B`, `KiB`, `MiB` or `GiB`, such as \"64KiB\" or \"8MiB\"";
 pub const RATE_WANTED: &str = "a whole number from 1, `/`, and `s`, `m` or `h`, such as \"100/s\" or \"600/m\"";
+pub const STATUS_WANTED: &str = "a status such as 200, \"2xx\" or \"400-499\", or a list of them";
 
 pub fn parse_duration(text: &str) -> Option<Duration> {
     parse(text, &DURATIONS).map(Duration::from_millis)
@@ -51,6 +52,33 @@ pub fn parse_rate(text: &str) -> Option<Rate> {
 pub fn format_rate(rate: Rate) -> String {
     let unit = PERIODS.iter().find(|(_, per)| *per == rate.per);
     format!("{}/{}", rate.count, unit.map_or("s", |(name, _)| name))
+}
+
+/// One status, a class of them, or a range.
+pub fn parse_status(text: &str) -> Option<StatusRange> {
+    let one = |text: &str| {
+        let digits = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit());
+        let status = digits.then(|| text.parse::<u16>())?.ok()?;
+        (100..600).contains(&status).then_some(status)
+    };
+    if let Some(class) = text.strip_suffix("xx") {
+        let from = one(&format!("{class}00"))?;
+        return Some(StatusRange { from, to: from + 99 });
+    }
+    let (from, to) = text.split_once('-').unwrap_or((text, text));
+    let (from, to) = (one(from.trim())?, one(to.trim())?);
+    (from <= to).then_some(StatusRange { from, to })
+}
+
+pub fn format_status(range: StatusRange) -> String {
+    let StatusRange { from, to } = range;
+    if from == to {
+        from.to_string()
+    } else if from.is_multiple_of(100) && to == from + 99 {
+        format!("{}xx", from / 100)
+    } else {
+        format!("{from}-{to}")
+    }
 }
 
 /// In the largest unit that leaves a whole number, as the file would have it.
@@ -139,6 +167,22 @@ mod tests {
         }
         for text in ["100/s", "600/m", "1/h"] {
             assert_eq!(format_rate(parse_rate(text).unwrap()), text);
+        }
+    }
+
+    #[test]
+    fn statuses_are_single_or_ranges() {
+        let range = |from, to| Some(StatusRange { from, to });
+        assert_eq!(parse_status("204"), range(204, 204));
+        assert_eq!(parse_status("2xx"), range(200, 299));
+        assert_eq!(parse_status("400 - 417"), range(400, 417));
+        for text in [
+            "", "20", "2000", "099", "600", "9xx", "xx", "2x", "-", "400-", "417-400", "+20", "2xx-3xx", "OK",
+        ] {
+            assert_eq!(parse_status(text), None, "{text}");
+        }
+        for text in ["204", "2xx", "400-417", "200-399"] {
+            assert_eq!(format_status(parse_status(text).unwrap()), text);
         }
     }
 

@@ -5,6 +5,7 @@ mod by_hand_problems;
 mod many_problems;
 mod pointers;
 mod problems;
+mod request_problems;
 mod schema;
 mod secrets;
 mod section_problems;

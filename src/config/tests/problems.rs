@@ -231,13 +231,9 @@ type = "elasticsearch"
 index = "orders"
 [sinks.smoke]
 type = "smoke"
-[sinks.api]
-type = "http"
-url = "https://x/{id}"
-batch = { max = 10 }
 [syncs.orders]
 table = "orders"
-sinks = ["search", "smoke", "api"]
+sinks = ["search", "smoke"]
 debounce = "5s"
 [syncs.orders.many.lines]
 limit = 3
@@ -260,13 +256,7 @@ document = "id"
       |
       = help: available: "http" or "stdout"
 
-    error: `batch` is not available in this version
-      --> config.toml:12:1
-       |
-    12 | batch = { max = ** }
-       | ^^^^^ remove it
-
-    3 errors
+    2 errors
     "#);
 }
 

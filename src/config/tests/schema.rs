@@ -10,7 +10,7 @@ use super::super::SCHEMA;
 use super::super::raw::{self, Reading};
 use super::*;
 
-/// Every table of the language, with the types of sinks for their names, as far as the first `_`.
+/// Every table of the language, with the types of sinks for their names, or for what stands before the `-` in them.
 pub const FULL: &str = r#"
 [source]
 url = "postgres://db/shop"
@@ -25,19 +25,27 @@ url = "https://x/{id}"
 retry = {}
 breaker = {}
 tls = {}
-[sinks.http_basic]
+[sinks.http-basic]
 type = "http"
 url = "https://x/{id}"
 auth = { basic = { user = "me", password = "hunter2" } }
-[sinks.http_oauth2]
+[sinks.http-oauth2]
 type = "http"
 url = "https://x/{id}"
 auth = { oauth2 = { token_url = "https://x/token", client_id = "me", client_secret = "hunter2" } }
+body = "{{ document }}"
+[sinks.http.create]
+url = "https://x"
+[sinks.http.delete]
+[sinks.http-bulk]
+type = "http"
+url = "https://x"
+[sinks.http-bulk.batch]
 [sinks.stdout]
 type = "stdout"
 [syncs.orders]
 table = "orders"
-sinks = ["http", "http_basic", "http_oauth2", "stdout"]
+sinks = ["http", "http-basic", "http-oauth2", "http-bulk", "stdout"]
 [syncs.orders.document]
 id = "id"
 [syncs.orders.one.customer]
@@ -141,7 +149,7 @@ fn at<'a>(schema: &'a Value, path: &str) -> Vec<&'a Value> {
         found.retain(|part| {
             part["properties"]["type"]["const"]
                 .as_str()
-                .is_none_or(|kind| name.split('_').next() == Some(kind))
+                .is_none_or(|kind| name.split('-').next() == Some(kind))
         });
     }
     found
@@ -297,6 +305,7 @@ fn each_default_of_the_schema_is_the_program_s() {
         "breaker",
         "sql",
         "from",
+        "body",
         "user",
         "password",
         "token_url",
@@ -336,6 +345,12 @@ slot = "${SLOT:-walsift}"
 type = "http"
 url = "file:/run/secrets/url"
 timeout = "${TIMEOUT}"
+body = "file:/etc/walsift/body.json"
+create = { url = "${URL}", method = "${METHOD}", id = "/data/a~1b" }
+delete = { method = "POST", body = "x" }
+batch = { max = 5, bytes = "${BYTES}", format = "ndjson", results = "" }
+ok = ["2xx", 409, "410 - 412", "${OK}"]
+reject = 422
 [syncs.a]
 table = "a"
 sink = "http"
@@ -369,6 +384,14 @@ fn files_with_slips_do_not_pass_the_schema() {
         ("sinks", "kafka", "{ type = \"kafka\" }"),
         ("sinks.stdout", "url", "\"https://x\""),
         ("sinks.http", "url", "\"x\""),
+        ("sinks.http", "body", "\" \""),
+        ("sinks.http", "ok", "[\"2xx\", \"6xx\"]"),
+        ("sinks.http", "reject", "[99]"),
+        ("sinks.http", "create", "{ method = \"POST\" }"),
+        ("sinks.http.create", "url", "\"/orders\""),
+        ("sinks.http.create", "id", "\"id\""),
+        ("sinks.http.delete", "method", "\"GET\""),
+        ("sinks.http-bulk.batch", "format", "\"xml\""),
         ("syncs.orders", "sink", "\"http\""),
         ("syncs.orders", "priority", "\"hihg\""),
         ("syncs.orders", "sql", "\"select\""),

@@ -98,6 +98,18 @@ impl Receiver {
         self.shared.ledger().guard();
     }
 
+    /// From now on a POST to this path makes a member of it and answers with its `id`; what is below it is not there before it
+    /// was made so.
+    pub fn collect(&self, path: &str) {
+        self.shared.ledger().apis.add_collection(path);
+    }
+
+    /// From now on a POST to this path brings many documents in envelopes, which are held below it by their keys, and is
+    /// answered with `items`, one for each. Those with these keys are refused.
+    pub fn bulk(&self, path: &str, refused: &[&str]) {
+        self.shared.ledger().apis.add_bulk(path, refused);
+    }
+
     /// Lets the requests go on that [`Behaviour::Hold`] holds now.
     pub fn release(&self) {
         self.shared.released.send_replace(());

@@ -5,12 +5,15 @@ use std::time::Instant;
 
 use hyper::{HeaderMap, Method};
 
+use super::apis::Apis;
+
 /// The headers that are written down.
-const HEADERS: [&str; 8] = [
+const HEADERS: [&str; 9] = [
     "walsift-sync",
     "walsift-key",
     "walsift-version",
     "walsift-operation",
+    "walsift-count",
     "idempotency-key",
     "x-correlation-id",
     "traceparent",
@@ -84,6 +87,7 @@ pub struct Ledger {
     in_flight: HashMap<String, Vec<usize>>,
     /// Path → the youngest version applied, of documents that were removed, too. `None` if nobody minds.
     youngest: Option<HashMap<String, i64>>,
+    pub(super) apis: Apis,
 }
 
 impl Ledger {
@@ -147,8 +151,27 @@ impl Ledger {
         number
     }
 
-    /// Does what the request asks for; answers with the fitting status, `None` if it is not in flight.
-    pub(super) fn apply(&mut self, number: usize) -> Option<u16> {
+    /// Does what the request asks for; answers with the fitting status and body, `None` if it is not in flight.
+    pub(super) fn apply(&mut self, number: usize) -> Option<(u16, String)> {
+        let request = self.journal.get_mut(number - self.first)?;
+        let is_held = |path: &str| self.held.contains_key(path);
+        let effects = self
+            .apis
+            .effects(&request.method, &request.path, &request.body, is_held);
+        let Some(effects) = effects else {
+            return Some((self.apply_to_place(number)?, String::new()));
+        };
+        request.applied = !effects.holds.is_empty();
+        for (path, document) in effects.holds {
+            match document {
+                Some(body) => drop(self.held.insert(path, Held { body, version: None })),
+                None => drop(self.held.remove(&path)),
+            }
+        }
+        Some((effects.status, effects.body))
+    }
+
+    fn apply_to_place(&mut self, number: usize) -> Option<u16> {
         let request = self.journal.get_mut(number - self.first)?;
         if let (Some(youngest), Some(version)) = (&mut self.youngest, request.version()) {
             let youngest = youngest.entry(request.path.clone()).or_insert(version);

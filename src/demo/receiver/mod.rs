@@ -7,6 +7,7 @@
 //! A request exists from the moment its body has arrived whole until it is answered or its connection is closed, by
 //! whichever side.
 
+mod apis;
 mod handle;
 mod ledger;
 mod rules;

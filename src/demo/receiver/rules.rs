@@ -15,6 +15,8 @@ pub enum Behaviour {
     },
     /// Accepted after a while; not applied if the client has left by then.
     Slow(Duration),
+    /// As `Slow`, but answered with 429 at once while so many others are in flight.
+    Bears { requests: usize, time: Duration },
     /// Accepted once [`Receiver::release`](super::Receiver::release) is called.
     Hold,
     /// Neither answered nor applied.

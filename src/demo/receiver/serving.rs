@@ -167,6 +167,13 @@ impl InFlight<'_> {
         match behaviour {
             Behaviour::Accept => {}
             Behaviour::Slow(time) => tokio::time::sleep(time).await,
+            Behaviour::Bears { requests, time } => {
+                // This one is among them.
+                if self.shared.ledger().in_flight() > requests {
+                    return Ok(self.respond(429));
+                }
+                tokio::time::sleep(time).await;
+            }
             Behaviour::Hold => {
                 // The sender lives in `shared`: this ends with a release only.
                 let _ = self.released.changed().await;
@@ -196,18 +203,20 @@ impl InFlight<'_> {
                 return Ok(response);
             }
         }
-        let status = self.apply();
-        Ok(self.respond(status))
+        let (status, body) = self.apply();
+        let mut response = self.respond(status);
+        *response.body_mut() = Full::from(body);
+        Ok(response)
     }
 
-    fn apply(&self) -> u16 {
-        let status = self
+    fn apply(&self) -> (u16, String) {
+        let answer = self
             .shared
             .ledger()
             .apply(self.number)
             .expect("a request in flight is in the journal");
         self.shared.changed.send_replace(());
-        status
+        answer
     }
 
     fn respond(&mut self, code: u16) -> Response<Full<Bytes>> {

@@ -12,7 +12,7 @@ use futures_util::future::try_join_all;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio_postgres::types::ToSql;
 
-use super::{Accepted, Ended, Outlet, publisher};
+use super::{Accepted, Ended, Outlet};
 use crate::diff::Operation;
 use crate::failpoint;
 use crate::pg::{self, AsText};
@@ -139,7 +139,8 @@ impl Finisher<'_> {
             ..Failure::uncertain(FailureClass::AfterPublish, message)
         };
         let outcome = Outcome::Retry { failure, after: None };
-        publisher::judge(self.outlet, accepted.parcel, &outcome, accepted.started_at)
+        let ended = accepted.parcel.judge(self.outlet, outcome, accepted.started_at, false);
+        ended.err().expect("a failure is not accepted")
     }
 }
 

@@ -1,201 +1,144 @@
-//! Sends documents, as many at a time as the sink has places.
+//! Sends documents: many in a request where the sink takes that, and as many requests at a time as it has places.
+//!
+//! It waits for a place at the gate of the sink, as urgently as the most urgent document here, and only then takes what is to go
+//! together. So a batch never waits for company, and fills by itself under load.
+//!
+//! No two deliveries of one subject are ever in a batch or under way at once: a job is there once for a subject, and whoever
+//! holds it lets go of it only after it has been written down what became of it.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
-use futures_util::{StreamExt, stream};
-use metrics::counter;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::mpsc::{Receiver, Sender};
 
 use super::waiting::Waiting;
-use super::{Accepted, Delivered, Ended, Outlet, Parcel};
-use crate::config::History;
+use super::{Accepted, Ended, Outlet, Parcel};
 use crate::failpoint;
-use crate::metrics as names;
-use crate::pipeline::breaker::{Passage, Turn};
-use crate::publish::{Failure, FailureClass, NextStep, Outcome, next_step};
-use crate::record::{Attempt, Ending};
+use crate::pipeline::breaker::Passage;
+use crate::pipeline::gate::{Place, Turn};
+use crate::publish::Delivery;
 
-/// What is accepted goes to `accepted`, where there is more to do for it.
+/// Until the feeder is done and all that it handed out was sent or let go of. What is accepted goes to `accepted`, where there
+/// is more to do for it.
 pub(super) async fn run(
     outlet: &Outlet<'_>,
-    parcels: Receiver<Parcel>,
+    mut parcels: Receiver<Parcel>,
     ended: Sender<Ended>,
     accepted: Option<Sender<Accepted>>,
 ) {
-    let waiting = Waiting::new(parcels);
-    let parcels = stream::unfold(waiting, |mut waiting| async { Some((waiting.next().await?, waiting)) });
-    // As many again stand at the gate as may be under way: a place that becomes free must find the more urgent waiting.
-    let abreast = 2 * outlet.route.sink.sink.terms.concurrency;
-    let mut endings = Box::pin(parcels.map(|parcel| deliver(outlet, parcel)).buffer_unordered(abreast));
-    while let Some(outcome) = endings.next().await {
-        // A closed channel means that the lane has been abandoned. Both hold as many as there are places.
-        let open = match (outcome, &accepted) {
-            (Ok(delivery), Some(accepted)) => accepted.send(delivery).await.is_ok(),
-            (Ok(delivery), None) => ended.send(delivery.end(outlet)).await.is_ok(),
-            (Err(ending), _) => ended.send(ending).await.is_ok(),
-        };
-        if !open {
-            return;
+    let stop = &outlet.lane.engine.stop;
+    let mut publisher = Publisher {
+        outlet,
+        waiting: Waiting::new(outlet.route.sink.sink.batching()),
+        turn: None,
+        requests: FuturesUnordered::new(),
+        ended,
+        accepted,
+    };
+    let mut open = true;
+    loop {
+        publisher.line_up();
+        tokio::select! {
+            biased;
+            // What was answered first: others wait for its place.
+            Some(ends) = publisher.requests.next() => publisher.hand_on(ends).await,
+            // A stop before a place: nothing new is begun.
+            () = stop.cancelled(), if !publisher.waiting.is_empty() => publisher.release(Duration::ZERO).await,
+            // What has come before a place: it may go with the others, or be more urgent than they are.
+            parcel = parcels.recv(), if open => match parcel {
+                Some(parcel) => publisher.waiting.put(parcel),
+                None => open = false,
+            },
+            place = given(&mut publisher.turn), if publisher.turn.is_some() => publisher.use_place(place).await,
+            else => return,
         }
     }
 }
 
-async fn deliver(outlet: &Outlet<'_>, mut parcel: Parcel) -> Result<Accepted, Ended> {
+struct Publisher<'a> {
+    outlet: &'a Outlet<'a>,
+    waiting: Waiting,
+    /// At the gate, while anything waits.
+    turn: Option<Turn>,
+    /// Under way. Dropped with the lane, wherever they are.
+    requests: FuturesUnordered<BoxFuture<'a, Vec<End>>>,
+    ended: Sender<Ended>,
+    accepted: Option<Sender<Accepted>>,
+}
+
+type End = Result<Accepted, Ended>;
+
+impl Publisher<'_> {
+    /// At the gate, as urgently as the most urgent of what waits; not at all if nothing waits.
+    fn line_up(&mut self) {
+        match (self.waiting.priority(), &mut self.turn) {
+            (None, turn) => *turn = None,
+            (Some(priority), Some(turn)) => turn.hurry(priority),
+            (Some(priority), turn) => *turn = Some(self.outlet.route.sink.places.line_up(priority)),
+        }
+    }
+
+    async fn use_place(&mut self, mut place: Place) {
+        self.turn = None;
+        if self.outlet.route.rests.load(Ordering::Relaxed) {
+            return self.release(Duration::ZERO).await;
+        }
+        if let Passage::Closed(after) = self.outlet.route.sink.breaker.passage(Instant::now()) {
+            return self.release(after).await;
+        }
+        // As many as the sink's rate lets through; a batch goes with fewer rather than waits.
+        let granted = place.spend(self.waiting.most());
+        let batch = self.waiting.take(granted);
+        place.put_back(granted - batch.len());
+        self.requests.push(Box::pin(send(self.outlet, batch, place)));
+    }
+
+    /// Lets go of all that waits.
+    async fn release(&mut self, after: Duration) {
+        let waiting = self.waiting.take_all();
+        self.hand_on(waiting.into_iter().map(|parcel| Err(parcel.release(after))).collect())
+            .await;
+    }
+
+    /// Never waits: the channels hold as many as there are places. If they are closed, the lane has been abandoned.
+    async fn hand_on(&mut self, ends: Vec<End>) {
+        for end in ends {
+            match (end, &self.accepted) {
+                (Ok(delivery), Some(accepted)) => drop(accepted.send(delivery).await),
+                (Ok(delivery), None) => drop(self.ended.send(delivery.end(self.outlet)).await),
+                (Err(ended), _) => drop(self.ended.send(ended).await),
+            }
+        }
+    }
+}
+
+/// Asked only while there is a turn.
+async fn given(turn: &mut Option<Turn>) -> Place {
+    match turn {
+        Some(turn) => turn.place().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// One request.
+async fn send(outlet: &Outlet<'_>, mut batch: Vec<Parcel>, place: Place) -> Vec<End> {
     let (lane, sink) = (outlet.lane, &outlet.route.sink);
-    let _place = sink.places.enter(parcel.claimed.job.priority).await;
-    if lane.engine.stop.is_cancelled() {
-        let after = Duration::ZERO;
-        return Err(parcel.claimed.end(Ending::Released { after }, None));
+    for parcel in &mut batch {
+        // The lease may have been renewed since the document was built.
+        parcel.delivery.deadline = lane.worker.lease.expires();
+        lane.engine.recent.note(outlet.route.id, &parcel.claimed.job.key);
     }
-    if let Passage::Closed(after) = sink.breaker.passage(Instant::now()) {
-        return Err(parcel.claimed.end(Ending::Released { after }, None));
-    }
-    // The lease may have been renewed since the document was built.
-    parcel.delivery.deadline = lane.worker.lease.expires();
-    lane.engine.recent.note(outlet.route.id, &parcel.claimed.job.key);
+    let deliveries: Vec<Delivery> = batch.iter().map(|parcel| parcel.delivery.clone()).collect();
     failpoint::die_at("publish-before-send");
-    let started_at = SystemTime::now();
-    let mut outcomes = sink.sink.deliver(std::slice::from_ref(&parcel.delivery)).await;
-    let outcome = outcomes.pop().expect("an outcome for each delivery");
+    let (began, started_at) = (Instant::now(), SystemTime::now());
+    let outcomes = sink.sink.deliver(&deliveries).await;
     failpoint::die_at("publish-after-send");
-    match sink.breaker.note(&outcome, Instant::now()) {
-        Some(Turn::Opened) => {
-            let sink = outlet.route.sink_name.as_ref();
-            tracing::warn!(
-                sink,
-                "the sink fails delivery after delivery; its jobs wait and use up no attempts"
-            );
-        }
-        Some(Turn::Closed) => tracing::info!(sink = %outlet.route.sink_name, "the sink answers again"),
-        None => {}
-    }
-    match outcome {
-        Outcome::Delivered { status, remote } => Ok(Accepted {
-            parcel,
-            started_at,
-            status,
-            remote,
-        }),
-        _ => Err(judge(outlet, parcel, &outcome, started_at)),
-    }
-}
-
-/// The end of a delivery for which nothing more is to be done.
-pub(super) fn judge(outlet: &Outlet<'_>, parcel: Parcel, outcome: &Outcome, started_at: SystemTime) -> Ended {
-    let job = &parcel.claimed.job;
-    match outcome {
-        Outcome::Delivered { status, remote } => Accepted {
-            parcel,
-            started_at,
-            status: *status,
-            remote: remote.clone(),
-        }
-        .end(outlet),
-        Outcome::NotTried => {
-            let after = Duration::ZERO;
-            parcel.claimed.end(Ending::Released { after }, None)
-        }
-        Outcome::Retry { failure, .. } | Outcome::Rejected { failure } => {
-            let certain = failure.certain || failpoint::is_off("certainty-guard");
-            let number = u32::from(job.attempts) + 1;
-            let (name, ending) = match next_step(outcome, number, &outlet.route.sink.sink.terms.retry, fastrand::f64())
-            {
-                NextStep::RetryIn(after) => {
-                    let sent = Some((parcel.delivery.version, parcel.digest));
-                    ("retry", Ending::Retry { after, certain, sent })
-                }
-                NextStep::Bury => ("retry", Ending::Over { dead: true, certain }),
-                _ => ("rejected", Ending::Over { dead: false, certain }),
-            };
-            report(outlet, &parcel, failure, &ending);
-            let attempt = parcel.attempt(name, started_at, failure.status, Some(failure));
-            parcel.claimed.end(ending, Some(attempt))
-        }
-    }
-}
-
-fn report(outlet: &Outlet<'_>, parcel: &Parcel, failure: &Failure, ending: &Ending) {
-    let (route, job) = (outlet.route, &parcel.claimed.job);
-    let (sync, sink) = (route.sync_name.to_string(), route.sink_name.to_string());
-    let class = failure.class.as_str();
-    counter!(names::ATTEMPTS_FAILED, "sync" => sync.clone(), "sink" => sink.clone(), "class" => class).increment(1);
-    let attempt = job.attempts + 1;
-    let (job, key, correlation) = (job.id.0, job.key.as_str(), &parcel.delivery.correlation);
-    // What Postgres says of the user's statement may show values of rows; the attempt has it.
-    let error = (failure.class != FailureClass::AfterPublish).then_some(failure.message.as_str());
-    let status = failure.status;
-    if let Ending::Over { dead, .. } = ending {
-        let state = if *dead { "dead" } else { "failed" };
-        let message = "a job is given up and waits for a person";
-        tracing::warn!(
-            sync,
-            sink,
-            key,
-            job,
-            attempt,
-            correlation,
-            class,
-            state,
-            status,
-            error,
-            "{message}"
-        );
-    } else {
-        let message = "a delivery failed and will be tried again";
-        tracing::info!(
-            sync,
-            sink,
-            key,
-            job,
-            attempt,
-            correlation,
-            class,
-            status,
-            error,
-            "{message}"
-        );
-    }
-}
-
-impl Parcel {
-    fn attempt(
-        &self,
-        outcome: &'static str,
-        started_at: SystemTime,
-        status: Option<u16>,
-        failure: Option<&Failure>,
-    ) -> Attempt {
-        Attempt {
-            started_at,
-            finished_at: SystemTime::now(),
-            outcome,
-            class: failure.map(|failure| failure.class.as_str()),
-            status,
-            certain: failure.is_none_or(|failure| failure.certain),
-            message: failure.map(|failure| failure.message.clone()),
-            operation: self.delivery.operation,
-            version: self.delivery.version,
-            digest: Some(self.digest),
-        }
-    }
-}
-
-impl Accepted {
-    pub fn end(self, outlet: &Outlet<'_>) -> Ended {
-        let parcel = self.parcel;
-        let keep = outlet.sync().history == History::All || parcel.claimed.job.is_kept();
-        let attempt = keep.then(|| parcel.attempt("delivered", self.started_at, self.status, None));
-        let operation = parcel.delivery.operation;
-        let document = (operation == crate::diff::Operation::Upsert).then_some(parcel.digest);
-        let ending = Ending::Accepted {
-            document,
-            version: parcel.delivery.version,
-            keep,
-        };
-        let changed_at = parcel.claimed.job.changed_at;
-        Ended {
-            delivered: Some(Delivered { operation, changed_at }),
-            ..parcel.claimed.end(ending, attempt)
-        }
-    }
+    assert_eq!(outcomes.len(), batch.len(), "an outcome for each delivery");
+    let spared = sink.note(began, &outcomes);
+    drop(place);
+    let ends = batch.into_iter().zip(outcomes);
+    ends.map(|(parcel, outcome)| parcel.judge(outlet, outcome, started_at, spared))
+        .collect()
 }

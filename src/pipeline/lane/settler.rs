@@ -6,11 +6,12 @@ use metrics::{counter, histogram};
 use tokio::sync::mpsc::Receiver;
 
 use super::{Ended, Outlet};
+use crate::diff::Reason;
 use crate::failpoint;
 use crate::metrics as names;
 use crate::pg;
 use crate::pipeline::engine::chain;
-use crate::record::{self, Settlement};
+use crate::record::{self, Settled, Settlement};
 
 /// Most jobs in one commit.
 const SETTLEMENT_JOBS: usize = 500;
@@ -43,13 +44,15 @@ async fn settle(outlet: &Outlet<'_>, ended: &[Ended]) {
     let settlements: Vec<Settlement> = ended.iter().map(|ended| ended.settlement.clone()).collect();
     loop {
         match write(outlet, &settlements).await {
-            Ok(lost) => {
+            Ok(Settled { lost, superseded }) => {
                 if !lost.is_empty() {
                     tracing::warn!(
                         jobs = lost.len(),
                         "jobs had been taken over before their end was written down"
                     );
                 }
+                let engine = &outlet.lane.engine;
+                engine.suppressed(outlet.route, Reason::Superseded, superseded);
                 count(
                     outlet,
                     ended.iter().filter(|ended| !lost.contains(&ended.settlement.job.id)),
@@ -75,7 +78,7 @@ async fn settle(outlet: &Outlet<'_>, ended: &[Ended]) {
     }
 }
 
-async fn write(outlet: &Outlet<'_>, settlements: &[Settlement]) -> Result<Vec<crate::queue::JobId>, SettleError> {
+async fn write(outlet: &Outlet<'_>, settlements: &[Settlement]) -> Result<Settled, SettleError> {
     let mut state = outlet.lane.engine.state.get().await?;
     Ok(record::settle(
         &mut state,

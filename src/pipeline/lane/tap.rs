@@ -16,6 +16,9 @@ use crate::publish::{Delivery, Failure, FailureClass, NextStep, Outcome, next_st
 use crate::queue::Job;
 use crate::record::{Attempt, Ending};
 
+/// How far ahead of a sink's rate jobs are claimed: others may have more use for them, and what waits grows old.
+const AHEAD: Duration = Duration::from_secs(2);
+
 /// After a few deliveries were let through to a sink that is down, before it is looked what became of them.
 const PROBING_PERIOD: Duration = Duration::from_millis(200);
 
@@ -56,7 +59,12 @@ impl<'a> Tap<'a> {
             Passage::Probes(most) => most,
             Passage::Closed(wait) => return Appetite::NotBefore(wait),
         };
-        let worth = self.outlet.stock.worth_building(average_bytes).min(most);
+        let worth = self
+            .outlet
+            .stock
+            .worth_building(average_bytes)
+            .min(most)
+            .min(self.ahead());
         let free = self.outlet.places.available_permits();
         if worth == 0 || free < worth.min(size) {
             return Appetite::Full;
@@ -74,6 +82,15 @@ impl<'a> Tap<'a> {
             (Some(places), Some(bulk_places)) => Appetite::For(places, bulk_places),
             _ => Appetite::Full,
         }
+    }
+
+    /// How many more the rate of the sink has use for: none before half of what it has is gone.
+    fn ahead(&self) -> usize {
+        let Some(most) = self.outlet.route.sink.places.worth(AHEAD) else {
+            return usize::MAX;
+        };
+        let in_hand = self.outlet.lane.most_in_hand() - self.outlet.places.available_permits();
+        if in_hand > most / 2 { 0 } else { most - in_hand }
     }
 
     /// How long a subject has to wait that was delivered a short while ago.
@@ -128,7 +145,7 @@ impl<'a> Tap<'a> {
             version: version(job, digest),
             correlation: job.correlation().to_string(),
             document,
-            remote_id: None,
+            remote_id: job.remote_id.clone(),
             deadline: lane.worker.lease.expires(),
         };
         let parcel = Parcel {
@@ -168,11 +185,12 @@ impl<'a> Tap<'a> {
         let failure = Failure::certain(FailureClass::Build, reason);
         let outcome = Outcome::Retry { failure, after: None };
         let retry = &self.outlet.route.sink.sink.terms.retry;
-        let ending = match next_step(&outcome, u32::from(job.attempts) + 1, retry, fastrand::f64()) {
+        let ending = match next_step(&outcome, job.next_try(), retry, fastrand::f64()) {
             NextStep::RetryIn(after) => Ending::Retry {
                 after,
                 certain: true,
                 sent: None,
+                spared: false,
             },
             _ => Ending::Over {
                 dead: true,

@@ -2,40 +2,190 @@
 
 use std::collections::VecDeque;
 
-use tokio::sync::mpsc::Receiver;
-
 use super::Parcel;
+use crate::publish::Batching;
+use crate::queue::Priority;
 
 /// One line for each priority: a live change overtakes what a visit of many subjects has left waiting.
 pub(super) struct Waiting {
-    parcels: Receiver<Parcel>,
-    lines: [VecDeque<Parcel>; LINES],
+    batching: Batching,
+    lines: [VecDeque<Parcel>; Priority::LEVELS],
 }
 
-/// As many as there are priorities.
-const LINES: usize = 4;
-
 impl Waiting {
-    pub fn new(parcels: Receiver<Parcel>) -> Self {
+    pub fn new(batching: Batching) -> Self {
         Self {
-            parcels,
+            batching,
             lines: Default::default(),
         }
     }
 
-    /// `None` once no more come and none waits.
-    pub async fn next(&mut self) -> Option<Parcel> {
-        while let Ok(parcel) = self.parcels.try_recv() {
-            self.put(parcel);
-        }
-        if let Some(parcel) = self.lines.iter_mut().find_map(VecDeque::pop_front) {
-            return Some(parcel);
-        }
-        self.parcels.recv().await
+    pub fn put(&mut self, parcel: Parcel) {
+        self.lines[parcel.claimed.job.priority as usize].push_back(parcel);
     }
 
-    fn put(&mut self, parcel: Parcel) {
-        let line = usize::try_from(parcel.claimed.job.priority.number()).unwrap_or_default();
-        self.lines[line.min(LINES - 1)].push_back(parcel);
+    pub fn is_empty(&self) -> bool {
+        self.lines.iter().all(VecDeque::is_empty)
+    }
+
+    /// Of the most urgent; `None` if nothing waits.
+    pub fn priority(&self) -> Option<Priority> {
+        let first = self.lines.iter().find_map(VecDeque::front)?;
+        Some(first.claimed.job.priority)
+    }
+
+    /// Most that may go together next.
+    pub fn most(&self) -> usize {
+        let waiting = self.lines.iter().map(VecDeque::len).sum::<usize>();
+        waiting.min(self.batching.deliveries)
+    }
+
+    /// What goes together next: as much of what waits as the sink takes at once, up to `most`.
+    pub fn take(&mut self, most: usize) -> Vec<Parcel> {
+        let most = most.min(self.batching.deliveries);
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        for line in &mut self.lines {
+            while let Some(next) = line.front() {
+                bytes += next.delivery.document.len();
+                // One that is too large by itself goes alone.
+                let fits = batch.is_empty() || bytes <= self.batching.bytes;
+                if batch.len() >= most || !fits {
+                    return batch;
+                }
+                batch.extend(line.pop_front());
+            }
+        }
+        batch
+    }
+
+    pub fn take_all(&mut self) -> Vec<Parcel> {
+        self.lines.iter_mut().flat_map(|line| line.drain(..)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::{Instant, SystemTime};
+
+    use tokio::sync::Semaphore;
+
+    use super::super::{Claimed, Stock};
+    use super::*;
+    use crate::build::Digest;
+    use crate::diff::Operation;
+    use crate::mapping::SubjectKey;
+    use crate::plan::KeyShape;
+    use crate::publish::Delivery;
+    use crate::queue::{Job, JobId};
+
+    fn parcel(key: &str, priority: Priority, bytes: usize) -> Parcel {
+        let key = SubjectKey::from_stored(key);
+        let job = Job {
+            id: JobId(1),
+            key: key.clone(),
+            touched: 0,
+            attempts: 0,
+            spared: 0,
+            changed_at: None,
+            created_at: SystemTime::now(),
+            version: 1,
+            sent: None,
+            uncertain: false,
+            accepted: None,
+            remote_id: None,
+            delivered_ago: None,
+            priority,
+            asked: false,
+            forced: false,
+        };
+        Parcel {
+            claimed: Claimed {
+                job,
+                _place: Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap(),
+                _bulk_place: None,
+            },
+            delivery: Delivery {
+                sync: "orders".into(),
+                shape: Arc::new(KeyShape { columns: vec![] }),
+                key,
+                operation: Operation::Upsert,
+                version: 1,
+                correlation: String::new(),
+                document: "x".repeat(bytes).into(),
+                remote_id: None,
+                deadline: Instant::now(),
+            },
+            digest: Digest::GONE,
+            _stored: Arc::new(Stock::new(bytes)).store(bytes).unwrap(),
+        }
+    }
+
+    /// Batches of these, in the order in which they came, by key.
+    fn batches(deliveries: usize, bytes: usize, parcels: &[(&str, Priority, usize)]) -> Vec<String> {
+        let mut waiting = Waiting::new(Batching { deliveries, bytes });
+        for (key, priority, bytes) in parcels {
+            waiting.put(parcel(key, *priority, *bytes));
+        }
+        let mut batches = Vec::new();
+        while !waiting.is_empty() {
+            assert!(waiting.take(0).is_empty());
+            let most = waiting.most();
+            let batch = waiting.take(most);
+            assert!((1..=most).contains(&batch.len()));
+            let keys: Vec<&str> = batch.iter().map(|parcel| parcel.claimed.job.key.as_str()).collect();
+            batches.push(keys.join(" "));
+        }
+        assert!(waiting.priority().is_none());
+        batches
+    }
+
+    #[test]
+    fn batches_are_as_large_as_the_sink_takes_them() {
+        use Priority::Normal;
+        let small = ["a", "b", "c", "d", "e"].map(|key| (key, Normal, 10));
+        let mixed = [
+            ("a", Normal, 4),
+            ("b", Normal, 7),
+            ("c", Normal, 3),
+            ("L", Normal, 90),
+            ("d", Normal, 1),
+        ];
+        #[rustfmt::skip]
+        let cases: [(usize, usize, &[_], &[&str]); 6] = [
+            // deliveries, bytes, what waits, batches
+            (1,  usize::MAX, &small, &["a", "b", "c", "d", "e"]),
+            (2,  usize::MAX, &small, &["a b", "c d", "e"]),
+            (10, usize::MAX, &small, &["a b c d e"]),
+            (10, 29,         &small, &["a b", "c d", "e"]),
+            (10, 30,         &small, &["a b c", "d e"]),
+            (10, 10,         &mixed, &["a", "b c", "L", "d"]),
+        ];
+        for (deliveries, bytes, parcels, wanted) in cases {
+            assert_eq!(batches(deliveries, bytes, parcels), wanted, "{deliveries}, {bytes}");
+        }
+    }
+
+    #[test]
+    fn the_more_urgent_go_first_and_the_others_with_them() {
+        let parcels = [
+            ("bulk", Priority::Bulk, 1),
+            ("low", Priority::Low, 1),
+            ("first", Priority::Normal, 1),
+            ("high", Priority::High, 1),
+            ("second", Priority::Normal, 1),
+        ];
+        assert_eq!(batches(2, 100, &parcels), ["high first", "second low", "bulk"]);
+    }
+
+    #[test]
+    fn the_most_urgent_that_waits_is_known() {
+        let mut waiting = Waiting::new(Batching::SINGLE);
+        assert_eq!(waiting.priority(), None);
+        waiting.put(parcel("a", Priority::Bulk, 1));
+        waiting.put(parcel("b", Priority::Normal, 1));
+        assert_eq!(waiting.priority(), Some(Priority::Normal));
+        assert_eq!(waiting.take_all().len(), 2);
+        assert!(waiting.is_empty());
     }
 }

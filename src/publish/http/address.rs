@@ -1,6 +1,6 @@
 //! The url of a request, from the url of the configuration and its `{placeholders}`.
 //!
-//! A placeholder is a key column or else a top-level member of the document; a delete knows only the key. The value is
+//! A placeholder is the id that the other side gave, a key column, or else a top-level member of the document; a delete knows only the key. The value is
 //! percent-encoded, so it always stays within its path segment or query parameter: a value that would lead
 //! elsewhere all the same (an empty one, `.` or `..`) is refused, because a `DELETE` of `/orders/` is not what anybody
 //! meant.
@@ -10,13 +10,16 @@ use std::collections::HashMap;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Url;
-use serde_json::value::RawValue;
 
+use super::json;
 use crate::diff::Operation;
 use crate::publish::Delivery;
 
 /// All but the characters that RFC 3986 calls unreserved.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Stands for the id that the other side gave.
+pub(super) const REMOTE_ID: &str = "remote_id";
 
 /// The url of the configuration, taken apart.
 pub(super) struct Address {
@@ -104,6 +107,9 @@ impl Address {
         // Read only if the url asks for a member.
         let mut members = None;
         self.fill_with(|name| {
+            if let Some(id) = delivery.remote_id.as_deref().filter(|_| name == REMOTE_ID) {
+                return Ok(Cow::Owned(id.to_owned()));
+            }
             if let Some(value) = columns
                 .iter()
                 .position(|column| column.name == name)
@@ -116,13 +122,18 @@ impl Address {
             }
             let members: &HashMap<_, _> = match &mut members {
                 Some(members) => members,
-                none => none.insert(members_of(&delivery.document)?),
+                none => none.insert(json::members(&delivery.document).ok_or(Unfillable::NotAnObject)?),
             };
             let member = members.get(name).ok_or_else(|| Unfillable::Unknown(name.to_owned()))?;
-            scalar(member)
+            json::scalar(member)
                 .map(Cow::Owned)
                 .ok_or_else(|| Unfillable::NotScalar(name.to_owned()))
         })
+    }
+
+    /// The url where it is the same for all deliveries.
+    pub(super) fn fixed(&self) -> Result<Url, Unfillable> {
+        self.fill_with(|name| Err(Unfillable::Unknown(name.to_owned())))
     }
 
     /// The names between braces.
@@ -212,20 +223,6 @@ fn has_dot_segment(path_and_query: &str) -> bool {
         let plain = segment.replace("%2e", ".").replace("%2E", ".");
         plain == "." || plain == ".."
     })
-}
-
-fn members_of(document: &str) -> Result<HashMap<String, &RawValue>, Unfillable> {
-    serde_json::from_str(document).map_err(|_| Unfillable::NotAnObject)
-}
-
-/// The text of a string, number or boolean.
-fn scalar(value: &RawValue) -> Option<String> {
-    let text = value.get();
-    match text.as_bytes().first()? {
-        b'"' => serde_json::from_str(text).ok(),
-        b'{' | b'[' | b'n' => None,
-        _ => Some(text.to_owned()),
-    }
 }
 
 #[cfg(test)]

@@ -1,54 +1,92 @@
 //! What an answer means for the job.
 //!
-//! | status | outcome | certain |
-//! | --- | --- | --- |
-//! | 2xx; for deletes 404 and 410 too | delivered | |
-//! | 409, 425, 429 | retry | yes |
-//! | 408, 5xx | retry | no |
-//! | other 4xx | rejected | yes |
-//! | anything else, redirects among it | rejected | no |
+//! | status | by default | class | certain |
+//! | --- | --- | --- | --- |
+//! | 2xx; for deletes 404 and 410 too | delivered | | |
+//! | 409 | retry | conflict | yes |
+//! | 425 | retry | refused | yes |
+//! | 429 | retry | rate limited | yes |
+//! | 408 | retry | time-out | no |
+//! | 5xx | retry | server error | no |
+//! | 404, 410 | rejected | not found | yes |
+//! | other 4xx | rejected | refused | yes |
+//! | anything else, redirects among it | rejected | refused | no |
+//!
+//! The configuration may say otherwise of what is delivered and what is rejected; class and certainty are the status's own.
 
 use std::time::Duration;
 
+use crate::config::{StatusRange, Statuses};
 use crate::diff::Operation;
 use crate::publish::{Failure, FailureClass, Outcome, Remote};
 
+/// What a status means, before anything else is known of the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// The sink holds now what it was told to.
+    Accepted,
+    Retry,
+    Rejected,
+}
+
+pub(super) fn meaning(statuses: &Statuses, operation: Operation, status: u16) -> Meaning {
+    let within = |ranges: &[StatusRange]| ranges.iter().any(|range| range.contains(status));
+    let is_gone = operation == Operation::Delete && matches!(status, 404 | 410);
+    let ok = match &statuses.ok {
+        Some(ok) => within(ok),
+        None => (200..300).contains(&status),
+    };
+    match &statuses.reject {
+        _ if ok => Meaning::Accepted,
+        Some(reject) if within(reject) => Meaning::Rejected,
+        _ if is_gone => Meaning::Accepted,
+        Some(_) if matches!(status, 200..300 | 400..600) => Meaning::Retry,
+        Some(_) => Meaning::Rejected,
+        None => match status {
+            408 | 409 | 425 | 429 | 200..300 | 500..600 => Meaning::Retry,
+            _ => Meaning::Rejected,
+        },
+    }
+}
+
+/// Whether the status means that there is nothing by the id that was asked for.
+pub(super) fn says_lost(statuses: &Statuses, status: u16) -> bool {
+    let reject = statuses.reject.as_deref().unwrap_or_default();
+    matches!(status, 404 | 410) && !reject.iter().any(|range| range.contains(status))
+}
+
 /// The outcome of a request that was answered. `after` is what `Retry-After` says, `message` is for people.
-pub(super) fn outcome(operation: Operation, status: u16, after: Option<Duration>, message: String) -> Outcome {
-    let failure = |class, certain| Failure {
+pub(super) fn outcome(meaning: Meaning, status: u16, after: Option<Duration>, message: String) -> Outcome {
+    let (class, certain) = class(status);
+    let failure = Failure {
         class,
         status: Some(status),
         message,
         certain,
         remote: Remote::Same,
     };
-    let retry = |failure| Outcome::Retry { failure, after };
-    match status {
-        _ if is_delivered(operation, status) => Outcome::Delivered {
+    match meaning {
+        Meaning::Accepted => Outcome::Delivered {
             status: Some(status),
             remote: Remote::Same,
         },
-        408 => retry(failure(FailureClass::Timeout, false)),
-        409 => retry(failure(FailureClass::Conflict, true)),
-        425 => retry(failure(FailureClass::Refused, true)),
-        429 => retry(failure(FailureClass::RateLimited, true)),
-        500..600 => retry(failure(FailureClass::ServerError, false)),
-        404 | 410 => Outcome::Rejected {
-            failure: failure(FailureClass::NotFound, true),
-        },
-        400..500 => Outcome::Rejected {
-            failure: failure(FailureClass::Refused, true),
-        },
-        // A redirect may well stand for "done, look there".
-        _ => Outcome::Rejected {
-            failure: failure(FailureClass::Refused, false),
-        },
+        Meaning::Retry => Outcome::Retry { failure, after },
+        Meaning::Rejected => Outcome::Rejected { failure },
     }
 }
 
-/// Whether the sink holds now what it was told to.
-pub(super) fn is_delivered(operation: Operation, status: u16) -> bool {
-    (200..300).contains(&status) || (operation == Operation::Delete && matches!(status, 404 | 410))
+/// Of a failure, and whether we know that the sink holds what it held before.
+fn class(status: u16) -> (FailureClass, bool) {
+    match status {
+        408 => (FailureClass::Timeout, false),
+        409 => (FailureClass::Conflict, true),
+        429 => (FailureClass::RateLimited, true),
+        500..600 => (FailureClass::ServerError, false),
+        404 | 410 => (FailureClass::NotFound, true),
+        400..500 => (FailureClass::Refused, true),
+        // A redirect may well stand for "done, look there".
+        _ => (FailureClass::Refused, false),
+    }
 }
 
 #[cfg(test)]
@@ -100,28 +138,66 @@ mod tests {
             (600, "rejected refused uncertain"),
         ];
         for (status, expected) in cases {
-            assert_eq!(
-                line(&outcome(Operation::Upsert, status, None, String::new())),
-                expected,
-                "upsert {status}"
-            );
+            let by_default = Statuses::default();
+            let told = |operation| {
+                let meaning = meaning(&by_default, operation, status);
+                line(&outcome(meaning, status, None, String::new()))
+            };
+            assert_eq!(told(Operation::Upsert), expected, "upsert {status}");
             let expected = if matches!(status, 404 | 410) {
                 "delivered"
             } else {
                 expected
             };
-            assert_eq!(
-                line(&outcome(Operation::Delete, status, None, String::new())),
-                expected,
-                "delete {status}"
-            );
+            assert_eq!(told(Operation::Delete), expected, "delete {status}");
+        }
+    }
+
+    #[test]
+    fn the_configuration_says_what_is_accepted_and_what_is_refused() {
+        let ranges = |ranges: &[(u16, u16)]| {
+            let ranges = ranges.iter().map(|&(from, to)| StatusRange { from, to });
+            (ranges.len() > 0).then(|| ranges.collect())
+        };
+        #[rustfmt::skip]
+        let cases: [(&[(u16, u16)], &[(u16, u16)], u16, &str, &str); 18] = [
+            // ok, reject, status, upsert, delete
+            (&[(200, 200)], &[], 200, "delivered", "delivered"),
+            (&[(200, 200)], &[], 202, "retry refused uncertain", "retry refused uncertain"),
+            (&[(200, 200)], &[], 404, "rejected not_found certain", "delivered"),
+            (&[(200, 299), (409, 409)], &[], 409, "delivered", "delivered"),
+            (&[(200, 399)], &[], 302, "delivered", "delivered"),
+            (&[(404, 404)], &[], 404, "delivered", "delivered"),
+            (&[(404, 404)], &[], 204, "retry refused uncertain", "retry refused uncertain"),
+            (&[], &[(422, 422)], 422, "rejected refused certain", "rejected refused certain"),
+            (&[], &[(422, 422)], 400, "retry refused certain", "retry refused certain"),
+            (&[], &[(422, 422)], 404, "retry not_found certain", "delivered"),
+            (&[], &[(422, 422)], 302, "rejected refused uncertain", "rejected refused uncertain"),
+            (&[], &[(422, 422)], 200, "delivered", "delivered"),
+            (&[], &[(404, 404)], 404, "rejected not_found certain", "rejected not_found certain"),
+            (&[], &[(500, 599)], 501, "rejected server_error uncertain", "rejected server_error uncertain"),
+            (&[], &[(400, 499)], 429, "rejected rate_limited certain", "rejected rate_limited certain"),
+            (&[], &[(400, 499)], 408, "rejected timeout uncertain", "rejected timeout uncertain"),
+            (&[(200, 201)], &[(202, 299)], 204, "rejected refused uncertain", "rejected refused uncertain"),
+            (&[(200, 201)], &[(202, 299)], 503, "retry server_error uncertain", "retry server_error uncertain"),
+        ];
+        for (ok, reject, status, upsert, delete) in cases {
+            let statuses = Statuses {
+                ok: ranges(ok),
+                reject: ranges(reject),
+            };
+            for (operation, expected) in [(Operation::Upsert, upsert), (Operation::Delete, delete)] {
+                let meaning = meaning(&statuses, operation, status);
+                let told = line(&outcome(meaning, status, None, String::new()));
+                assert_eq!(told, expected, "{operation:?} {status} with {ok:?} and {reject:?}");
+            }
         }
     }
 
     #[test]
     fn an_outcome_carries_what_the_other_side_said() {
         let after = Some(Duration::from_secs(7));
-        let Outcome::Retry { failure, after: told } = outcome(Operation::Upsert, 503, after, "busy".into()) else {
+        let Outcome::Retry { failure, after: told } = outcome(Meaning::Retry, 503, after, "busy".into()) else {
             panic!("a 503 is tried again");
         };
         assert_eq!(

@@ -4,26 +4,27 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::diff::Operation;
+use super::envelope::Item;
+use crate::config::BatchFormat;
 use crate::publish::Delivery;
 
 /// What isn't visible ASCII, and `%` itself, so that the value can be decoded. Beyond ASCII everything is encoded.
 const INVISIBLE: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
-/// The headers of one request: the `configured` ones and Walsift's own. Of these a configured one replaces only the
-/// type of the content, never what identifies the delivery.
-pub(super) fn of(delivery: &Delivery, configured: &HeaderMap, span: u64) -> HeaderMap {
+/// The type of bodies where nothing else is configured.
+pub(super) const JSON: &str = "application/json";
+
+const NDJSON: &str = "application/x-ndjson";
+
+/// The headers of the request for one delivery: the `configured` ones and Walsift's own. Of these a configured one replaces
+/// only the type of the content, never what identifies the delivery.
+pub(super) fn of(delivery: &Delivery, configured: &HeaderMap, has_body: bool, span: u64) -> HeaderMap {
     let mut headers = configured.clone();
-    match delivery.operation {
-        Operation::Upsert => {
-            headers
-                .entry(CONTENT_TYPE)
-                .or_insert(HeaderValue::from_static("application/json"));
-        }
-        // There is no body, and servers are known to refuse one of a type that an empty text is not.
-        Operation::Delete => {
-            headers.remove(CONTENT_TYPE);
-        }
+    if has_body {
+        headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(JSON));
+    } else {
+        // Servers are known to refuse a type that an empty text is not.
+        headers.remove(CONTENT_TYPE);
     }
     let mut set = |name, text: &str| headers.insert(HeaderName::from_static(name), visible(text));
     set("idempotency-key", &idempotency_key(delivery));
@@ -38,8 +39,33 @@ pub(super) fn of(delivery: &Delivery, configured: &HeaderMap, span: u64) -> Head
     headers
 }
 
+/// The headers of a request for many deliveries, of which each carries what identifies it.
+pub(super) fn of_batch(items: &[&Item], configured: &HeaderMap, format: BatchFormat, span: u64) -> HeaderMap {
+    let mut headers = configured.clone();
+    let content_type = match format {
+        BatchFormat::Json => JSON,
+        BatchFormat::Ndjson => NDJSON,
+    };
+    headers
+        .entry(CONTENT_TYPE)
+        .or_insert(HeaderValue::from_static(content_type));
+    let sync = items.first().map_or("", |item| &item.sync);
+    let keys: Vec<&str> = items.iter().map(|item| item.idempotency_key.as_str()).collect();
+    // No key has a line break in it.
+    let hash = format!("{:032x}", xxh3_128(keys.join("\n").as_bytes()));
+    let mut set = |name, text: &str| headers.insert(HeaderName::from_static(name), visible(text));
+    set("idempotency-key", &format!("walsift-{sync}-{hash}"));
+    set("x-correlation-id", &hash);
+    if let Some(traceparent) = traceparent(&hash, span) {
+        set("traceparent", &traceparent);
+    }
+    set("walsift-sync", sync);
+    set("walsift-count", &items.len().to_string());
+    headers
+}
+
 /// The same for every try of one version, whoever makes it.
-fn idempotency_key(delivery: &Delivery) -> String {
+pub(super) fn idempotency_key(delivery: &Delivery) -> String {
     let key = xxh3_128(delivery.key.as_str().as_bytes());
     format!("walsift-{}-{key:032x}-{}", delivery.sync, delivery.version)
 }
@@ -77,7 +103,7 @@ mod tests {
             sync: "orders".into(),
             ..delivery(&[("id", "42")], "{}")
         };
-        let headers = of(&sent, &HeaderMap::new(), 0xabc);
+        let headers = of(&sent, &HeaderMap::new(), true, 0xabc);
         let names = [
             ("content-type", "application/json"),
             ("idempotency-key", "walsift-orders-b080ccd44c7163e91217cb28c0ef2191-7"),
@@ -111,6 +137,7 @@ mod tests {
                     ..delivery(key, "{}")
                 },
                 &HeaderMap::new(),
+                true,
                 1,
             );
             assert_eq!(text(&headers, "walsift-key"), expected);
@@ -175,13 +202,37 @@ mod tests {
         .into_iter()
         .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
         .collect();
-        let headers = of(&delivery(&[("id", "42")], "{}"), &configured, 1);
+        let headers = of(&delivery(&[("id", "42")], "{}"), &configured, true, 1);
         assert_eq!(text(&headers, "content-type"), "application/vnd.api+json");
         assert_eq!(text(&headers, "authorization"), "Bearer x");
         assert_eq!(text(&headers, "walsift-version"), "7");
         assert_ne!(text(&headers, "idempotency-key"), "same");
-        let headers = of(&delivery(&[("id", "42")], ""), &configured, 1);
+        let headers = of(&delivery(&[("id", "42")], ""), &configured, false, 1);
         assert_eq!(text(&headers, "content-type"), "", "a delete has no body");
         assert_eq!(text(&headers, "authorization"), "Bearer x");
+    }
+
+    #[test]
+    fn a_batch_is_identified_by_its_members() {
+        let item = |id: &str, version| {
+            let sent = Delivery {
+                version,
+                ..delivery(&[("id", id)], "{}")
+            };
+            Item::new(&sent, None)
+        };
+        let (first, second, newer) = (item("1", 7), item("2", 7), item("2", 8));
+        let of = |items: &[&Item]| of_batch(items, &HeaderMap::new(), BatchFormat::Ndjson, 1);
+        let key = |items: &[&Item]| text(&of(items), "idempotency-key");
+        assert_eq!(key(&[&first, &second]), key(&[&first, &second]));
+        for other in [&[&first, &newer][..], &[&first], &[&second, &first]] {
+            assert_ne!(key(&[&first, &second]), key(other));
+        }
+        let headers = of(&[&first, &second]);
+        assert_eq!(text(&headers, "content-type"), "application/x-ndjson");
+        assert_eq!(text(&headers, "walsift-count"), "2");
+        assert_eq!(text(&headers, "walsift-sync"), "orders");
+        assert_eq!(text(&headers, "walsift-key"), "");
+        assert!(text(&headers, "traceparent").contains(&text(&headers, "x-correlation-id")));
     }
 }

@@ -15,11 +15,18 @@
 
 mod address;
 mod answer;
+mod envelope;
 mod headers;
+mod json;
+mod pieces;
 mod preview;
+mod remote;
 mod request;
+mod results;
 mod sign;
 mod sink;
+mod template;
+mod together;
 
 #[cfg(test)]
 mod tests;

@@ -79,6 +79,7 @@ mod tests {
             access: config::Access::default(),
             sign: vec![],
             gzip: false,
+            requests: config::Requests::default(),
         }
     }
 

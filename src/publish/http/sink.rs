@@ -3,21 +3,24 @@
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
 
+use futures_util::future::join_all;
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, USER_AGENT,
 };
 use reqwest::{Response, Url};
 use secrecy::ExposeSecret;
 
-use super::address::Unfillable;
 use super::answer;
+use super::pieces::Pieces;
 use super::preview;
-use super::request::{Request, Requests};
+use super::remote;
+use super::request::{Purpose, Request, Requests};
 use super::sign::{self, Signer};
-use crate::config::{self, Terms};
+use super::together::Together;
+use crate::config::{self, Pointer, Statuses, Terms};
 use crate::diff::Operation;
-use crate::publish::web::{REDACTED, Secrets, Server, start_of, wanted_pause};
-use crate::publish::{Delivery, Failure, FailureClass, Outcome, Reach, Remote, Unusable};
+use crate::publish::web::{End, REDACTED, Secrets, Server, start_of, wanted_pause};
+use crate::publish::{Batching, Delivery, Failure, FailureClass, Outcome, Reach, Unusable};
 
 /// What is left of a lease when a request has to be over: the outcome must still be recorded under it.
 const LEASE_MARGIN: Duration = Duration::from_millis(200);
@@ -28,11 +31,30 @@ const REQUEST_TIME_MIN: Duration = Duration::from_millis(100);
 /// Most bytes of an answer that are read.
 const ANSWER_BYTES_MAX: usize = 16 << 10;
 
+/// The same of one that has to name an id.
+const CREATED_BYTES_MAX: usize = 1 << 20;
+
 pub struct HttpSink {
-    server: Server,
-    requests: Requests,
+    pub(super) server: Server,
+    pub(super) requests: Requests,
     signer: Signer,
-    timeout: Duration,
+    pub(super) statuses: Statuses,
+    /// Where an answer to a create names the id.
+    id: Option<Pointer>,
+    together: Option<Together>,
+    pub(super) timeout: Duration,
+}
+
+/// An answer, as far as it was read.
+pub(super) struct Answered {
+    pub status: u16,
+    /// The status in words, and for a redirect where it leads.
+    said: String,
+    /// What `Retry-After` says.
+    pub after: Option<Duration>,
+    location: Option<String>,
+    pub body: String,
+    end: End,
 }
 
 impl HttpSink {
@@ -43,38 +65,111 @@ impl HttpSink {
             reason,
         };
         let requests = Requests::new(config).map_err(unusable)?;
-        let sample = requests.sample().map_err(unusable)?;
-        let secrets = Secrets::new(secret_headers(requests.headers()), &sample, requests.literals());
+        let samples = requests.samples().map_err(unusable)?;
+        let urls: Vec<_> = samples.iter().cloned().zip(requests.literals()).collect();
+        let secrets = Secrets::new(secret_headers(requests.headers()), &urls);
         let signing = config
             .sign
             .iter()
             .map(|secret| sign::key_of(secret.text.expose_secret()));
         let secrets = signing.fold(secrets, Secrets::with);
+        let server = Server::new(&config.access, terms, config.gzip, &samples, secrets).map_err(unusable)?;
+        let together = config.requests.batch.clone().map(|config| Together {
+            config,
+            pieces: Pieces::new(),
+        });
         Ok(Self {
-            server: Server::new(&config.access, terms, config.gzip, &sample, secrets).map_err(unusable)?,
+            server,
             requests,
             signer: Signer::new(&config.sign),
+            statuses: config.requests.statuses.clone(),
+            id: config.requests.create.as_ref().map(|create| create.id.clone()),
+            together,
             timeout: terms.timeout,
         })
     }
 
-    pub fn placeholders(&self) -> Vec<&str> {
-        self.requests.placeholders()
+    pub fn placeholders(&self, operation: Operation) -> Vec<&str> {
+        self.requests.placeholders(operation)
     }
 
-    /// Sends one request. Ends before the delivery's deadline.
-    pub async fn deliver(&self, delivery: &Delivery) -> Outcome {
+    pub fn batching(&self) -> Batching {
+        match &self.together {
+            Some(together) => Batching {
+                deliveries: together.config.max,
+                bytes: together.config.bytes,
+            },
+            None => Batching::SINGLE,
+        }
+    }
+
+    /// An outcome for each, in the same order. Ends before the earliest of their deadlines.
+    pub async fn deliver(&self, batch: &[Delivery]) -> Vec<Outcome> {
+        match &self.together {
+            Some(together) => together.deliver(self, batch).await,
+            None => join_all(batch.iter().map(|delivery| self.deliver_one(delivery))).await,
+        }
+    }
+
+    /// Sends one request.
+    pub(super) async fn deliver_one(&self, delivery: &Delivery) -> Outcome {
         let Some(time) = time_allowed(self.timeout, delivery.deadline, Instant::now()) else {
             return Outcome::NotTried;
         };
-        let request = match self.request(delivery) {
+        let request = match self.requests.single(delivery) {
             Ok(request) => request,
-            Err(outcome) => return outcome,
+            Err(unmakable) => {
+                return Outcome::Rejected {
+                    failure: unmakable.failure(),
+                };
+            }
         };
-        match self.server.send(request, time).await {
-            Ok(response) => self.answered(delivery.operation, response).await,
+        let purpose = self.requests.purpose(delivery);
+        let most = if purpose == Purpose::Create {
+            CREATED_BYTES_MAX
+        } else {
+            ANSWER_BYTES_MAX
+        };
+        match self.ask(request, time, most).await {
+            Ok(answered) => self.told(purpose, delivery.operation, &answered),
             Err(outcome) => outcome,
         }
+    }
+
+    /// What an answer means for a single delivery.
+    fn told(&self, purpose: Purpose, operation: Operation, answered: &Answered) -> Outcome {
+        let meaning = answer::meaning(&self.statuses, operation, answered.status);
+        let outcome = answer::outcome(meaning, answered.status, answered.after, self.message(answered));
+        let Some(id) = &self.id else {
+            return outcome;
+        };
+        let answer = remote::Answer {
+            status: answered.status,
+            says_lost: answer::says_lost(&self.statuses, answered.status),
+            body: &answered.body,
+            end: answered.end,
+            location: answered.location.as_deref(),
+        };
+        remote::told(purpose, meaning, &answer, id, outcome)
+    }
+
+    /// Signs a request, sends it, and reads so much of the answer; without one, the outcome.
+    pub(super) async fn ask(
+        &self,
+        mut request: Request,
+        time: Duration,
+        bytes_max: usize,
+    ) -> Result<Answered, Outcome> {
+        let signed = self.sign(&mut request);
+        signed.map_err(|failure| Outcome::Retry { failure, after: None })?;
+        let response = self.server.send(request, time).await?;
+        Ok(self.read(response, bytes_max).await)
+    }
+
+    /// By secrets of which some may be in files, which may be mended while we run.
+    fn sign(&self, request: &mut Request) -> Result<(), Failure> {
+        let signed = self.signer.sign(request, SystemTime::now(), self.server.secrets());
+        signed.map_err(|message| Failure::certain(FailureClass::Configuration, message))
     }
 
     /// Whether somebody is there, without telling them anything.
@@ -85,12 +180,17 @@ impl HttpSink {
         }
     }
 
-    /// The request as it would be sent, without secrets.
+    /// The request as it would be sent for this delivery alone, without secrets.
     pub fn preview(&self, delivery: &Delivery) -> Result<String, Failure> {
-        let request = self.request(delivery).map_err(|outcome| match outcome {
-            Outcome::Retry { failure, .. } | Outcome::Rejected { failure } => failure,
-            Outcome::Delivered { .. } | Outcome::NotTried => unreachable!("nothing was sent"),
-        })?;
+        let request = match &self.together {
+            None => self.requests.single(delivery),
+            Some(_) => self
+                .requests
+                .item(delivery)
+                .and_then(|item| self.requests.together(&[&item])),
+        };
+        let mut request = request.map_err(|unmakable| unmakable.failure())?;
+        self.sign(&mut request)?;
         let mut further = Vec::new();
         if self.server.has_credentials() {
             further.push((AUTHORIZATION, REDACTED));
@@ -101,40 +201,40 @@ impl HttpSink {
         Ok(preview::text(&request, &further, self.server.secrets()))
     }
 
-    /// The request for a delivery, or the outcome that there can be none.
-    fn request(&self, delivery: &Delivery) -> Result<Request, Outcome> {
-        let request = self.requests.single(delivery);
-        let mut request = request.map_err(|unfillable| Outcome::Rejected {
-            failure: impossible(&unfillable),
-        })?;
-        let signed = self.signer.sign(&mut request, SystemTime::now(), self.server.secrets());
-        signed.map_err(|message| Outcome::Retry {
-            failure: Failure::certain(FailureClass::Configuration, message),
-            after: None,
-        })?;
-        Ok(request)
-    }
-
-    async fn answered(&self, operation: Operation, mut response: Response) -> Outcome {
+    async fn read(&self, mut response: Response, bytes_max: usize) -> Answered {
         let status = response.status();
         let after = wanted_pause(&response);
         let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-        let leads_to = location.map_or("nowhere".to_owned(), |location| self.redirect(response.url(), location));
-        // Read in any case: only then the connection can be used again.
-        let (body, cut) = start_of(&mut response, ANSWER_BYTES_MAX).await;
-        if answer::is_delivered(operation, status.as_u16()) {
-            return Outcome::Delivered {
-                status: Some(status.as_u16()),
-                remote: Remote::Same,
-            };
+        let location = location.map(str::to_owned);
+        let mut said = status.to_string();
+        if status.is_redirection() {
+            let place = location
+                .as_deref()
+                .map(|location| self.redirect(response.url(), location));
+            let place = place.as_deref().unwrap_or("nowhere");
+            said.push_str(&format!(": redirects are not followed, this one leads to {place}"));
         }
-        let said = if status.is_redirection() {
-            format!("redirects are not followed, this one leads to {leads_to}")
+        // Read in any case: only then the connection can be used again.
+        let (body, end) = start_of(&mut response, bytes_max).await;
+        Answered {
+            status: status.as_u16(),
+            said,
+            after,
+            location,
+            body: String::from_utf8_lossy(&body).into_owned(),
+            end,
+        }
+    }
+
+    /// An answer for people.
+    pub(super) fn message(&self, answered: &Answered) -> String {
+        let body = if (300..400).contains(&answered.status) {
+            String::new()
         } else {
-            self.server.secrets().excerpt(&String::from_utf8_lossy(&body), cut)
+            self.server.secrets().excerpt(&answered.body, answered.end == End::Cut)
         };
-        let colon = if said.is_empty() { "" } else { ": " };
-        answer::outcome(operation, status.as_u16(), after, format!("{status}{colon}{said}"))
+        let colon = if body.is_empty() { "" } else { ": " };
+        format!("{}{colon}{body}", answered.said)
     }
 
     /// Where a redirect leads, without what may be a secret of either side. `from` is the url that was asked.
@@ -173,13 +273,9 @@ pub(super) fn is_harmless(name: &HeaderName) -> bool {
 }
 
 /// How long a request may take, or `None` if too little is left of the lease.
-fn time_allowed(timeout: Duration, deadline: Instant, now: Instant) -> Option<Duration> {
+pub(super) fn time_allowed(timeout: Duration, deadline: Instant, now: Instant) -> Option<Duration> {
     let left = deadline.saturating_duration_since(now).saturating_sub(LEASE_MARGIN);
     (left >= REQUEST_TIME_MIN.min(timeout) && !left.is_zero()).then(|| left.min(timeout))
-}
-
-fn impossible(unfillable: &Unfillable) -> Failure {
-    Failure::certain(FailureClass::Configuration, unfillable.to_string())
 }
 
 #[cfg(test)]

@@ -34,16 +34,31 @@ fn gzip(body: &[u8]) -> Bytes {
     written.expect("memory takes all that is written to it").into()
 }
 
-/// The first bytes of the body, and whether there were more. A body that breaks off has ended: the status stands.
-pub(in crate::publish) async fn start_of(response: &mut Response, bytes_max: usize) -> (Vec<u8>, bool) {
+/// How the body of an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::publish) enum End {
+    Whole,
+    /// There was more than is read.
+    Cut,
+    /// The connection broke.
+    Broken,
+}
+
+/// The first bytes of the body, and how it ended. Where it breaks off the status stands.
+pub(in crate::publish) async fn start_of(response: &mut Response, bytes_max: usize) -> (Vec<u8>, End) {
     let mut body = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
-        let room = bytes_max - body.len();
-        if chunk.len() > room {
-            body.extend_from_slice(&chunk[..room]);
-            return (body, true);
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) => {
+                let room = bytes_max - body.len();
+                if chunk.len() > room {
+                    body.extend_from_slice(&chunk[..room]);
+                    return (body, End::Cut);
+                }
+                body.extend_from_slice(&chunk);
+            }
+            Ok(None) => return (body, End::Whole),
+            Err(_) => return (body, End::Broken),
         }
-        body.extend_from_slice(&chunk);
     }
-    (body, false)
 }

@@ -22,8 +22,8 @@ const IDLE_CONNECTION_MAX: Duration = Duration::from_secs(30);
 /// A connection that carries many requests at once is found dead in so much time, twice.
 const PING_PERIOD: Duration = Duration::from_secs(15);
 
-/// For requests to one host, that of `sample`. Says why not, without secrets.
-pub(super) fn client(terms: &Terms, tls: &Tls, sample: &Url) -> Result<Client, String> {
+/// `samples` are urls of the sink, one of each kind. Says why not, without secrets.
+pub(super) fn client(terms: &Terms, tls: &Tls, samples: &[Url]) -> Result<Client, String> {
     // The client would panic.
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         return Err("no cryptography provider is installed in this process".to_owned());
@@ -38,11 +38,11 @@ pub(super) fn client(terms: &Terms, tls: &Tls, sample: &Url) -> Result<Client, S
         .http2_keep_alive_interval(PING_PERIOD)
         .http2_keep_alive_timeout(PING_PERIOD);
     // A proxy's localhost is another one.
-    if is_loopback(sample) {
+    if samples.iter().all(is_loopback) {
         builder = builder.no_proxy();
     }
     // A plain sink must start on a machine without root certificates, as in an image with nothing but this program.
-    if sample.scheme() == "http" {
+    if samples.iter().all(|sample| sample.scheme() == "http") {
         builder = builder.tls_certs_only([]);
     } else {
         builder = with_tls(builder, tls)?;

@@ -34,21 +34,17 @@ pub(in crate::publish) struct Secrets {
 }
 
 impl Secrets {
-    /// `sample` is a url of the sink, `literals` what the configuration says literally behind its host.
-    pub fn new<'a>(
-        headers: impl Iterator<Item = &'a str>,
-        sample: &Url,
-        literals: impl Iterator<Item = &'a str>,
-    ) -> Self {
+    /// Each of the urls is one of the sink's, with what the configuration says literally behind its host.
+    pub fn new<'a>(headers: impl Iterator<Item = &'a str>, urls: &[(Url, Vec<&str>)]) -> Self {
         let mut secrets = Self::default();
         for value in headers {
             secrets.add(value);
             let words = value.split_whitespace().filter(|word| !is_scheme(word));
             words.for_each(|word| secrets.add(word));
         }
-        secrets.add(sample.username());
-        secrets.add(sample.password().unwrap_or_default());
-        secrets.add_literals(literals);
+        for (sample, literals) in urls {
+            secrets.add_url(sample, literals);
+        }
         secrets.sort();
         secrets
     }
@@ -77,9 +73,11 @@ impl Secrets {
         self.texts.dedup();
     }
 
-    fn add_literals<'a>(&mut self, literals: impl Iterator<Item = &'a str>) {
+    fn add_url(&mut self, sample: &Url, literals: &[&str]) {
+        self.add(sample.username());
+        self.add(sample.password().unwrap_or_default());
         let mut in_query = false;
-        for literal in literals {
+        for &literal in literals {
             let (path, query) = match literal.split_once('?') {
                 _ if in_query => ("", literal),
                 Some(halves) => {
@@ -199,8 +197,7 @@ mod tests {
         let behind_host = url.splitn(4, '/').nth(3).unwrap_or_default();
         Secrets::new(
             headers.iter().copied(),
-            &Url::parse(url).unwrap(),
-            [behind_host].into_iter(),
+            &[(Url::parse(url).unwrap(), vec![behind_host])],
         )
     }
 

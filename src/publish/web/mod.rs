@@ -26,7 +26,7 @@ mod silence;
 #[cfg(test)]
 mod tests;
 
-pub(super) use body::start_of;
+pub(super) use body::{End, start_of};
 pub(super) use excerpt::{REDACTED, Secrets};
 pub(super) use later::wanted_pause;
 pub(super) use request::Request;

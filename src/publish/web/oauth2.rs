@@ -16,7 +16,7 @@ use serde::Deserialize;
 use super::auth::{basic, sensitive, unfit};
 use super::client::client;
 use super::silence::{Silence, words};
-use super::{Secrets, start_of, wanted_pause};
+use super::{End, Secrets, start_of, wanted_pause};
 use crate::config::{self, ClientAuth, Terms, Tls};
 use crate::publish::{Failure, FailureClass, Outcome};
 
@@ -67,7 +67,7 @@ impl Tokens {
         let url = Url::parse(config.token_url.expose_secret());
         let url = url.map_err(|error| format!("the url for tokens is not valid: {error}"))?;
         Ok(Self {
-            client: client(terms, tls, &url)?,
+            client: client(terms, tls, std::slice::from_ref(&url))?,
             url,
             config: config.clone(),
             timeout: terms.timeout,
@@ -176,7 +176,7 @@ impl Tokens {
         let obtained = Instant::now();
         let status = response.status();
         let after = wanted_pause(&response);
-        let (body, cut) = start_of(&mut response, ANSWER_BYTES_MAX).await;
+        let (body, end) = start_of(&mut response, ANSWER_BYTES_MAX).await;
         if !status.is_success() {
             let class = match status.as_u16() {
                 408 => FailureClass::Timeout,
@@ -184,7 +184,7 @@ impl Tokens {
                 500.. => FailureClass::ServerError,
                 _ => FailureClass::Configuration,
             };
-            let said = secrets.excerpt(&String::from_utf8_lossy(&body), cut);
+            let said = secrets.excerpt(&String::from_utf8_lossy(&body), end == End::Cut);
             let colon = if said.is_empty() { "" } else { ": " };
             return Err(no_token(class, &format!("{status}{colon}{said}"), after));
         }

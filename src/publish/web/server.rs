@@ -26,13 +26,13 @@ pub(in crate::publish) struct Server {
 }
 
 impl Server {
-    /// `sample` is a url of the sink; `secrets` are those of its requests. Needs a process-wide rustls provider, which
+    /// `samples` are urls of the sink, one of each kind; `secrets` are those of its requests. Needs a process-wide rustls provider, which
     /// `main` installs. Says why not, without secrets.
-    pub fn new(access: &Access, terms: &Terms, gzip: bool, sample: &Url, secrets: Secrets) -> Result<Self, String> {
+    pub fn new(access: &Access, terms: &Terms, gzip: bool, samples: &[Url], secrets: Secrets) -> Result<Self, String> {
         let secrets = with_credentials(secrets, access.auth.as_ref());
         let tokens = |oauth2: &config::OAuth2| Tokens::new(oauth2, terms, &access.tls);
         Ok(Self {
-            client: client(terms, &access.tls, sample)?,
+            client: client(terms, &access.tls, samples)?,
             auth: Auth::new(access.auth.as_ref(), tokens)?,
             gzip,
             secrets,

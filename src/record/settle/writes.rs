@@ -6,10 +6,12 @@ use deadpool_postgres::Transaction;
 use futures_util::future::try_join_all;
 use tokio_postgres::types::ToSql;
 
+use super::state::StateWrites;
 use super::{Attempt, Ending, Held, Pace, Settlement};
 use crate::build::Digest;
 use crate::diff::Reason;
 use crate::pg;
+use crate::publish::Remote;
 use crate::queue::{JobId, RouteId};
 
 /// The parameters of all statements of one settlement, column by column.
@@ -25,13 +27,12 @@ pub(super) struct Writes {
     release: (Vec<i64>, Vec<f64>, Vec<f64>),
     retry: RetryColumns,
     finish: FinishColumns,
-    accept: (Vec<String>, Vec<Vec<u8>>, Vec<i64>),
-    forget: Vec<String>,
-    /// The sinks hold what they should.
-    right: (Vec<String>, Vec<i64>),
-    void: (Vec<String>, Vec<i64>),
+    state: StateWrites,
     attempts: AttemptColumns,
 }
+
+/// An SQL text and its parameters.
+pub(super) type Statement<'a> = (&'static str, Vec<&'a (dyn ToSql + Sync)>);
 
 /// What a job that is over stands for from now on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +63,7 @@ struct RetryColumns {
     quiet: Vec<f64>,
     versions: Vec<Option<i64>>,
     digests: Vec<Option<Vec<u8>>>,
+    spared: Vec<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -93,7 +95,7 @@ impl Writes {
 
     /// `touched`: the subject has changed again since the claim.
     pub fn add(&mut self, settlement: &Settlement, touched: bool) {
-        let job = &settlement.job;
+        let (job, remote) = (&settlement.job, &settlement.remote);
         let attempts = i16::try_from(job.attempts).unwrap_or(i16::MAX).saturating_add(1);
         let quiet = if touched { self.quiet } else { 0.0 };
         let again = if touched { Again::Changed } else { Again::No };
@@ -104,13 +106,13 @@ impl Writes {
                 keep,
             } => {
                 let mut again = again;
-                self.is_right(job);
+                self.state.is_right(job);
                 match document {
-                    Some(digest) => self.accept(job, *digest, *version),
-                    None if !self.note_time => self.forget.push(job.key.clone()),
-                    // A subject that comes back must know of its delete, for as long as it has to wait.
+                    Some(digest) => self.state.accept(job, *digest, *version, remote),
+                    None if !self.note_time => self.state.forget(job),
+                    // A subject that comes back must know of its delete, for as long as it has to wait; it has no id then.
                     None => {
-                        self.accept(job, Digest::GONE, *version);
+                        self.state.accept(job, Digest::GONE, *version, &Remote::Lost);
                         again = if touched { again } else { Again::Look };
                     }
                 }
@@ -123,12 +125,12 @@ impl Writes {
             // What failed before keeps its whole story, and a job that begins anew must not go on numbering it. An
             // uncertainty outlives the job: nothing was sent that would have ended it.
             Ending::Suppressed { forget, reason } => {
-                self.void_unless(true, job);
+                self.state.void_unless(true, job, remote);
                 if !job.uncertain {
-                    self.is_right(job);
+                    self.state.is_right(job);
                 }
                 if *forget {
-                    self.forget.push(job.key.clone());
+                    self.state.forget(job);
                 }
                 if job.kept {
                     self.finish(job, "succeeded", attempts - 1, again, Some(*reason));
@@ -136,18 +138,24 @@ impl Writes {
                     self.leave(job, again);
                 }
             }
-            Ending::Retry { after, certain, sent } => {
-                self.void_unless(*certain, job);
+            Ending::Retry {
+                after,
+                certain,
+                sent,
+                spared,
+            } => {
+                self.state.void_unless(*certain, job, remote);
                 self.retry.jobs.push(job.id.0);
                 self.retry.delays.push(after.as_secs_f64());
                 self.retry.quiet.push(quiet);
+                self.retry.spared.push(*spared);
                 self.retry.versions.push(sent.map(|(version, _)| version));
                 self.retry
                     .digests
                     .push(sent.map(|(_, digest)| digest.to_bytes().to_vec()));
             }
             Ending::Over { dead, certain } => {
-                self.void_unless(*certain, job);
+                self.state.void_unless(*certain, job, remote);
                 let state = if *dead { "dead" } else { "failed" };
                 self.finish(job, state, attempts, again, None);
             }
@@ -160,17 +168,6 @@ impl Writes {
         if let Some(attempt) = &settlement.attempt {
             self.attempts.add(job.id, attempts, attempt);
         }
-    }
-
-    fn accept(&mut self, job: &Held, digest: Digest, version: i64) {
-        self.accept.0.push(job.key.clone());
-        self.accept.1.push(digest.to_bytes().to_vec());
-        self.accept.2.push(version);
-    }
-
-    fn is_right(&mut self, job: &Held) {
-        self.right.0.push(job.key.clone());
-        self.right.1.push(job.id.0);
     }
 
     fn delay(&self, again: Again) -> Option<f64> {
@@ -199,42 +196,9 @@ impl Writes {
         self.finish.suppressed.push(suppressed.map(Reason::as_str));
     }
 
-    fn void_unless(&mut self, certain: bool, job: &Held) {
-        if !certain || job.uncertain {
-            self.void.0.push(job.key.clone());
-            self.void.1.push(job.version);
-        }
-    }
-
-    /// All statements go out together and their answers come back together.
-    pub async fn write(&self, tx: &Transaction<'_>) -> Result<(), pg::Error> {
-        let mut statements: Vec<(&str, Vec<&(dyn ToSql + Sync)>)> = Vec::new();
-        if !self.accept.0.is_empty() {
-            let parameters: Vec<&(dyn ToSql + Sync)> = vec![
-                &self.route,
-                &self.accept.0,
-                &self.accept.1,
-                &self.accept.2,
-                &self.note_time,
-            ];
-            statements.push((include_str!("../../../sql/record/accept.sql"), parameters));
-        }
-        if !self.forget.is_empty() {
-            statements.push((
-                include_str!("../../../sql/record/forget.sql"),
-                vec![&self.route, &self.forget],
-            ));
-        }
-        if !self.right.0.is_empty() {
-            let parameters: Vec<&(dyn ToSql + Sync)> = vec![&self.route, &self.right.0, &self.right.1];
-            statements.push((include_str!("../../../sql/record/supersede.sql"), parameters));
-        }
-        if !self.void.0.is_empty() {
-            statements.push((
-                include_str!("../../../sql/record/void.sql"),
-                vec![&self.route, &self.void.0, &self.void.1],
-            ));
-        }
+    /// All statements go out together and their answers come back together. Returns how many dead letters were closed.
+    pub async fn write(&self, tx: &Transaction<'_>) -> Result<u64, pg::Error> {
+        let mut statements = self.state.statements(&self.route, &self.note_time);
         if !self.attempts.jobs.is_empty() {
             statements.push((
                 include_str!("../../../sql/record/attempts.sql"),
@@ -259,6 +223,7 @@ impl Writes {
                 &self.retry.quiet,
                 &self.retry.versions,
                 &self.retry.digests,
+                &self.retry.spared,
             ];
             statements.push((include_str!("../../../sql/record/retry_jobs.sql"), parameters));
         }
@@ -273,12 +238,16 @@ impl Writes {
             ];
             statements.push((include_str!("../../../sql/record/finish_jobs.sql"), parameters));
         }
+        let closing = self.state.closing(&self.route);
+        let closes = closing.is_some();
+        statements.extend(closing);
         let sent = statements.iter().map(|(sql, parameters)| async move {
             let statement = tx.prepare_cached(sql).await?;
             tx.execute(&statement, parameters).await
         });
-        try_join_all(sent).await?;
-        Ok(())
+        let rows = try_join_all(sent).await?;
+        let closed = if closes { rows.last().copied() } else { None };
+        Ok(closed.unwrap_or_default())
     }
 }
 

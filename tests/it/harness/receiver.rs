@@ -198,6 +198,26 @@ async fn it_is_slow() {
 }
 
 #[tokio::test]
+async fn it_bears_so_many_at_once() {
+    let shop = Shop::new().await;
+    shop.receiver.rule(Paths::exact("/orders/1"), Behaviour::Hold);
+    let requests = 2;
+    let time = Duration::ZERO;
+    shop.receiver
+        .rule(Paths::exact("/orders/2"), Behaviour::Bears { requests, time });
+    let rest = async {
+        shop.receiver.wait_for_requests(1, DEADLINE).await.unwrap();
+        assert_eq!(shop.put("/orders/2", "{}").await, Some(201));
+        shop.receiver
+            .rule(Paths::exact("/orders/2"), Behaviour::Bears { requests: 1, time });
+        assert_eq!(shop.put("/orders/2", "{}").await, Some(429));
+        assert!(!shop.last().applied);
+        shop.receiver.release();
+    };
+    tokio::join!(shop.put("/orders/1", "{}"), rest);
+}
+
+#[tokio::test]
 async fn it_holds_requests_until_they_are_released_and_sees_them_overlap() {
     let shop = Shop::new().await;
     shop.receiver.rule(Paths::exact("/orders/1"), Behaviour::Hold);

@@ -193,7 +193,7 @@ async fn a_job_is_shown_with_its_tries_by_number_and_by_correlation_id() {
     assert_eq!(accepted["accepted"]["digest"], accepted["tries"][1]["digest"]);
     assert_eq!(accepted["accepted"]["version"], accepted["tries"][1]["version"]);
 
-    for unknown in ["4711", "0006608bc13c9e400000000000000001"] {
+    for unknown in ["4711", "0006608b016112400000000000000001"] {
         let said = world.jobs(&config, &["show", unknown]).await;
         assert_eq!((said.code, said.out.as_str()), (Some(1), ""));
         assert!(

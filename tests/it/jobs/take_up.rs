@@ -24,7 +24,7 @@ async fn a_pending_job_is_due_now() {
     let job = world.job_in("pending").await;
     let shown = world.jobs(&config, &["list"]).await.out;
     assert!(
-        shown.contains("due in ") && shown.contains("server_error 503"),
+        shown.contains("due in ") && shown.contains("server_error, 503"),
         "{shown}"
     );
 

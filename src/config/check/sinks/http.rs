@@ -6,7 +6,7 @@ use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{access, sign};
+use super::{access, requests, sign};
 use crate::config::raw::{At, Field, RawHttp};
 use crate::config::{HttpSink, Place, Problem, Report};
 
@@ -36,6 +36,7 @@ pub fn sink(raw: RawHttp, name: &At<String>, report: &mut Report) -> HttpSink {
         Field::Unusable => {}
     }
     check_conflicts(&raw, report);
+    let requests = requests::requests(raw.requests, &raw.url, report);
     let headers = raw.headers.or(Vec::new());
     check_headers(&headers, report);
     HttpSink {
@@ -48,6 +49,7 @@ pub fn sink(raw: RawHttp, name: &At<String>, report: &mut Report) -> HttpSink {
         access: access::access(raw.access, report),
         sign: sign::sign(raw.sign, report),
         gzip: raw.gzip.or(false),
+        requests,
     }
 }
 
@@ -129,7 +131,7 @@ fn check_headers(headers: &[(At<String>, At<SecretString>)], report: &mut Report
 }
 
 /// Says nothing of what the URL holds, for that may be secret.
-fn check_url(url: &At<SecretString>, report: &mut Report) {
+pub fn check_url(url: &At<SecretString>, report: &mut Report) {
     let text = url.value.expose_secret();
     let problem = |summary: &str| Problem::at(&url.place, summary);
     let placeholder_help = "a placeholder is written `{name}`, a literal brace `%7B` or `%7D`";

@@ -3,6 +3,7 @@
 use secrecy::SecretString;
 
 use super::access::{self, RawAccess};
+use super::requests::{self, RawRequests};
 use crate::config::Secret;
 use crate::config::mask::Secrecy;
 use crate::config::raw::reader::Reader;
@@ -15,6 +16,7 @@ pub struct RawHttp {
     pub access: RawAccess,
     pub sign: Field<Vec<At<Secret>>>,
     pub gzip: Field<bool>,
+    pub requests: RawRequests,
 }
 
 /// How `method` may be written: ways to hand over a document.
@@ -28,8 +30,8 @@ pub fn read(mut reader: Reader<'_>) -> RawHttp {
         access: access::read(&mut reader),
         sign: reader.renewables("sign", Secrecy::Whole),
         gzip: reader.boolean("gzip"),
+        requests: requests::read(&mut reader),
     };
-    reader.not_yet(&["body", "create", "delete", "batch", "ok", "reject"]);
     reader.finish();
     http
 }

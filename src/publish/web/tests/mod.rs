@@ -17,7 +17,7 @@ use crate::publish::{Failure, Outcome};
 fn server(access: &Access, url: &str) -> Server {
     // Another test was first otherwise.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Server::new(access, &TERMS, true, &url.parse().unwrap(), Secrets::default()).unwrap()
+    Server::new(access, &TERMS, true, &[url.parse().unwrap()], Secrets::default()).unwrap()
 }
 
 fn with(auth: Auth) -> Access {

@@ -23,7 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use super::*;
 use crate::config::Pem;
 use crate::publish::FailureClass;
-use crate::publish::web::start_of;
+use crate::publish::web::{End, start_of};
 
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 
@@ -143,7 +143,7 @@ async fn an_answer_that_is_compressed_is_read_up_to_its_limit() {
     let url = format!("https://{}/", listen(&authority, false, &[]).await);
     let server = server(&trusting(Some(authority.root()), None), &url);
     let mut response = send(&server, &url, "{}").await.unwrap();
-    assert_eq!(start_of(&mut response, 7).await, (b"tea tea".to_vec(), true));
+    assert_eq!(start_of(&mut response, 7).await, (b"tea tea".to_vec(), End::Cut));
 }
 
 #[tokio::test]
@@ -179,7 +179,7 @@ fn certificates_that_cannot_be_read_are_no_reason_to_trust_everybody() {
     ] {
         let access = trusting(Some(roots), None);
         let url = "https://h/".parse().unwrap();
-        let error = Server::new(&access, &TERMS, false, &url, Secrets::default()).unwrap_err();
+        let error = Server::new(&access, &TERMS, false, &[url], Secrets::default()).unwrap_err();
         assert!(error.contains(said) && !error.contains("hunter2"), "{error}");
     }
 }

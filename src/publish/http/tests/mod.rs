@@ -1,5 +1,9 @@
 //! The sink against a real server.
 
+mod batches;
+mod ids;
+mod templates;
+
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
@@ -7,6 +11,7 @@ use tokio::net::TcpListener;
 
 use super::HttpSink;
 use crate::config;
+use crate::diff::Operation;
 use crate::publish::peer::{Answer, Peer, TERMS, delivery};
 use crate::publish::{Delivery, Failure, FailureClass, Outcome};
 
@@ -18,6 +23,7 @@ fn config(url: &str) -> config::HttpSink {
         access: config::Access::default(),
         sign: vec![],
         gzip: false,
+        requests: config::Requests::default(),
     }
 }
 
@@ -54,7 +60,7 @@ async fn a_document_is_put_as_it_is_and_a_delete_has_no_body() {
     .await;
     let sink = sink_to(&peer);
     let document = r#"{"id": 42,  "name":"Zoë"}"#;
-    let outcome = sink.deliver(&delivery(&[("id", "42")], document)).await;
+    let outcome = sink.deliver_one(&delivery(&[("id", "42")], document)).await;
     assert!(
         matches!(outcome, Outcome::Delivered { status: Some(200), .. }),
         "{outcome:?}"
@@ -63,7 +69,7 @@ async fn a_document_is_put_as_it_is_and_a_delete_has_no_body() {
     assert_eq!(put.line, "PUT /orders/42 HTTP/1.1");
     assert_eq!(put.body, document);
 
-    let outcome = sink.deliver(&delivery(&[("id", "42")], "")).await;
+    let outcome = sink.deliver_one(&delivery(&[("id", "42")], "")).await;
     assert!(
         matches!(outcome, Outcome::Delivered { status: Some(204), .. }),
         "{outcome:?}"
@@ -91,7 +97,7 @@ async fn requests_say_what_they_carry() {
         sync: "bücher".into(),
         ..delivery(&[("región", "a/b c"), ("id", "ü:1")], r#"{"slug":"50% \u00e9"}"#)
     };
-    let outcome = sink(&config).deliver(&sent).await;
+    let outcome = sink(&config).deliver_one(&sent).await;
     assert!(matches!(outcome, Outcome::Delivered { .. }), "{outcome:?}");
     let request = peer.received();
     assert_eq!(request.line, "POST /a%2Fb%20c/%C3%BC%3A1?slug=50%25%20%C3%A9 HTTP/1.1");
@@ -123,8 +129,8 @@ async fn each_try_of_one_version_has_the_same_idempotency_key() {
     let mut peer = Peer::answering([Answer::status("500 Oops", "", ""), Answer::status("200 OK", "", "")]).await;
     let sink = sink_to(&peer);
     let sent = delivery(&[("id", "42")], "{}");
-    retried(sink.deliver(&sent).await);
-    sink.deliver(&sent).await;
+    retried(sink.deliver_one(&sent).await);
+    sink.deliver_one(&sent).await;
     let (first, second) = (peer.received(), peer.received());
     assert_eq!(first.header("idempotency-key"), second.header("idempotency-key"));
     assert_ne!(
@@ -146,14 +152,14 @@ async fn a_busy_peer_is_asked_when_to_come_back() {
     ])
     .await;
     let sink = sink_to(&peer);
-    let (failure, after) = retried(sink.deliver(&delivery(&[("id", "42")], "{}")).await);
+    let (failure, after) = retried(sink.deliver_one(&delivery(&[("id", "42")], "{}")).await);
     assert_eq!(after, Some(Duration::from_secs(17)));
     assert_eq!(
         (failure.class, failure.status, failure.certain),
         (FailureClass::RateLimited, Some(429), true)
     );
     assert_eq!(failure.message, "429 Too Many Requests: slow down");
-    let (failure, after) = retried(sink.deliver(&delivery(&[("id", "42")], "{}")).await);
+    let (failure, after) = retried(sink.deliver_one(&delivery(&[("id", "42")], "{}")).await);
     assert_eq!(after, Some(Duration::ZERO));
     assert_eq!((failure.class, failure.certain), (FailureClass::ServerError, false));
     assert_eq!(failure.message, "503 Service Unavailable");
@@ -167,12 +173,12 @@ async fn what_is_not_there_is_deleted_but_not_written() {
     ])
     .await;
     let sink = sink_to(&peer);
-    let outcome = sink.deliver(&delivery(&[("id", "42")], "")).await;
+    let outcome = sink.deliver_one(&delivery(&[("id", "42")], "")).await;
     assert!(
         matches!(outcome, Outcome::Delivered { status: Some(404), .. }),
         "{outcome:?}"
     );
-    let failure = rejected(sink.deliver(&delivery(&[("id", "42")], "{}")).await);
+    let failure = rejected(sink.deliver_one(&delivery(&[("id", "42")], "{}")).await);
     assert_eq!((failure.class, failure.certain), (FailureClass::NotFound, true));
     assert_eq!(failure.message, "404 Not Found: no such shop");
 }
@@ -182,10 +188,10 @@ async fn a_peer_that_hangs_leaves_the_outcome_uncertain_before_the_lease_ends() 
     let mut peer = Peer::answering([Answer::status("200 OK", "", ""), Answer::Hangs]).await;
     let sink = sink_to(&peer);
     // Connects, so that the little time of the second goes into waiting for the answer.
-    sink.deliver(&delivery(&[("id", "1")], "{}")).await;
+    sink.deliver_one(&delivery(&[("id", "1")], "{}")).await;
     let deadline = Instant::now() + Duration::from_millis(500);
     let outcome = sink
-        .deliver(&Delivery {
+        .deliver_one(&Delivery {
             deadline,
             ..delivery(&[("id", "42")], "{}")
         })
@@ -210,10 +216,10 @@ async fn a_connection_cut_after_the_request_leaves_the_outcome_uncertain() {
     let sink = sink_to(&peer);
     for connection in 0..3 {
         if connection == 2 {
-            sink.deliver(&delivery(&[("id", "1")], "{}")).await;
+            sink.deliver_one(&delivery(&[("id", "1")], "{}")).await;
             assert_eq!(peer.received().connection, 2);
         }
-        let (failure, _) = retried(sink.deliver(&delivery(&[("id", "42")], "{}")).await);
+        let (failure, _) = retried(sink.deliver_one(&delivery(&[("id", "42")], "{}")).await);
         assert_eq!((failure.class, failure.certain), (FailureClass::Connection, false));
         assert!(
             failure.message.starts_with("the connection broke: "),
@@ -230,7 +236,7 @@ async fn a_connection_cut_after_the_request_leaves_the_outcome_uncertain() {
 #[tokio::test]
 async fn a_status_counts_though_the_rest_of_the_answer_is_lost() {
     let peer = Peer::answering([Answer::CutsAfter("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf")]).await;
-    let outcome = sink_to(&peer).deliver(&delivery(&[("id", "42")], "{}")).await;
+    let outcome = sink_to(&peer).deliver_one(&delivery(&[("id", "42")], "{}")).await;
     assert!(
         matches!(outcome, Outcome::Delivered { status: Some(200), .. }),
         "{outcome:?}"
@@ -243,7 +249,7 @@ async fn a_refused_connection_is_certain() {
     let sink = sink(&config(&format!(
         "http://user:hunter2@{address}/orders/{{id}}?key=s3cr3t"
     )));
-    let (failure, _) = retried(sink.deliver(&delivery(&[("id", "42")], "{}")).await);
+    let (failure, _) = retried(sink.deliver_one(&delivery(&[("id", "42")], "{}")).await);
     assert_eq!(
         (failure.class, failure.status, failure.certain),
         (FailureClass::Connection, None, true)
@@ -267,7 +273,7 @@ async fn a_handshake_that_fails_is_certain() {
         let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
     });
     let sink = sink(&config(&format!("https://{address}/orders/{{id}}")));
-    let (failure, _) = retried(sink.deliver(&delivery(&[("id", "42")], "{}")).await);
+    let (failure, _) = retried(sink.deliver_one(&delivery(&[("id", "42")], "{}")).await);
     assert_eq!((failure.class, failure.certain), (FailureClass::Connection, true));
 }
 
@@ -278,7 +284,7 @@ async fn nothing_is_sent_without_a_lease() {
         deadline: Instant::now(),
         ..delivery(&[("id", "42")], "{}")
     };
-    assert!(matches!(sink_to(&peer).deliver(&late).await, Outcome::NotTried));
+    assert!(matches!(sink_to(&peer).deliver_one(&late).await, Outcome::NotTried));
     assert!(peer.received_nothing_more());
 }
 
@@ -286,13 +292,13 @@ async fn nothing_is_sent_without_a_lease() {
 async fn a_url_that_cannot_be_filled_is_the_configurations_fault() {
     let mut peer = Peer::answering([]).await;
     let sink = sink(&config(&format!("http://{}/{{slug}}", peer.address)));
-    let failure = rejected(sink.deliver(&delivery(&[("id", "42")], "{}")).await);
+    let failure = rejected(sink.deliver_one(&delivery(&[("id", "42")], "{}")).await);
     assert_eq!((failure.class, failure.certain), (FailureClass::Configuration, true));
     assert_eq!(
         failure.message,
         "the url needs `{slug}`, which is neither a key column nor a member of the document"
     );
-    let failure = rejected(sink.deliver(&delivery(&[("id", "42")], "")).await);
+    let failure = rejected(sink.deliver_one(&delivery(&[("id", "42")], "")).await);
     assert!(
         failure.message.contains("deletes cannot fill it"),
         "{}",
@@ -319,7 +325,7 @@ async fn redirects_are_named_and_not_followed() {
         ("308 Permanent Redirect", &own),
         ("304 Not Modified", "nowhere"),
     ] {
-        let failure = rejected(sink.deliver(&delivery(&[("id", "42")], "{}")).await);
+        let failure = rejected(sink.deliver_one(&delivery(&[("id", "42")], "{}")).await);
         assert_eq!((failure.class, failure.certain), (FailureClass::Refused, false));
         assert_eq!(
             failure.message,
@@ -340,7 +346,7 @@ async fn secrets_that_the_peer_repeats_are_not_passed_on() {
     ));
     config.headers = vec![("X-Api-Key".to_owned(), "Token sk_live_4711".into())];
     let sink = sink(&config);
-    let failure = rejected(sink.deliver(&delivery(&[("id", "42")], "{}")).await);
+    let failure = rejected(sink.deliver_one(&delivery(&[("id", "42")], "{}")).await);
     assert_eq!(
         failure.message,
         r#"401 Unauthorized: {"error":"bad token ***", "url":"/orders/42?key=***", "user":"***", "pw":"***"}"#
@@ -364,13 +370,13 @@ async fn an_answer_of_any_size_is_read_only_so_far() {
     ));
     let peer = Peer::answering([endless, accepted]).await;
     let sink = sink_to(&peer);
-    let failure = rejected(sink.deliver(&delivery(&[("id", "42")], "{}")).await);
+    let failure = rejected(sink.deliver_one(&delivery(&[("id", "42")], "{}")).await);
     assert!(
         failure.message.len() < 600 && failure.message.ends_with('…'),
         "{}",
         failure.message
     );
-    let outcome = sink.deliver(&delivery(&[("id", "42")], "{}")).await;
+    let outcome = sink.deliver_one(&delivery(&[("id", "42")], "{}")).await;
     assert!(
         matches!(outcome, Outcome::Delivered { status: Some(200), .. }),
         "{outcome:?}"

@@ -1,0 +1,2 @@
+-- Asks nobody any more.
+update worker set draining = false where draining

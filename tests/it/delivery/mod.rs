@@ -1,0 +1,8 @@
+//! What becomes of deliveries: the ids that sinks give, failures and tries, and how hard a sink is pressed.
+
+mod breaker;
+mod budget;
+mod desk;
+mod pressure;
+mod rate;
+mod remote_ids;
