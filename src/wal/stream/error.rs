@@ -18,7 +18,7 @@ pub enum StreamError {
     SlotMissing { slot: String },
     /// It was invalidated, or belongs to another database, or is kept for a failover; `pg_replication_slots` tells.
     #[error("replication slot \"{slot}\" cannot be read: {said}")]
-    SlotUnusable { slot: String, said: ServerError },
+    SlotUnusable { slot: String, said: Box<ServerError> },
     /// The server looks for the publication as of the WAL it reads, so it must be older than the slot's position.
     #[error("publication \"{publication}\" does not exist, or did not at the position of the slot")]
     PublicationMissing { publication: String },
@@ -107,7 +107,10 @@ impl Subject {
             "42704" if names(&said.message, &slot) => StreamError::SlotMissing { slot },
             "42704" if names(&said.message, &publication) => StreamError::PublicationMissing { publication },
             // Also said where `wal_level` is too low.
-            "55000" if names(&said.message, &slot) => StreamError::SlotUnusable { slot, said },
+            "55000" if names(&said.message, &slot) => StreamError::SlotUnusable {
+                slot,
+                said: Box::new(said),
+            },
             _ => StreamError::Server(said),
         }
     }
