@@ -90,6 +90,12 @@ struct Accepted {
     remote: Remote,
 }
 
+/// What a delivery has come to.
+enum End {
+    Accepted(Accepted),
+    Over(Ended),
+}
+
 /// A job at its end, with what the counts need.
 struct Ended {
     settlement: Settlement,

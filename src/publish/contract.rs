@@ -98,6 +98,7 @@ impl Failure {
         }
     }
 
+    #[must_use]
     pub fn with_status(self, status: u16) -> Self {
         Self {
             status: Some(status),

@@ -442,6 +442,9 @@ changes = {{ invoices = ["id"] }}
     [sinks.api.headers]
     authorization = "***"
 
+    [sinks.api.delete]
+    method = "DELETE"
+
     [sinks.api.retry]
     attempts = 3
     base = "1s"

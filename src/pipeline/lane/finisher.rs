@@ -12,7 +12,7 @@ use futures_util::future::try_join_all;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio_postgres::types::ToSql;
 
-use super::{Accepted, Ended, Outlet};
+use super::{Accepted, End, Ended, Outlet};
 use crate::diff::Operation;
 use crate::failpoint;
 use crate::pg::{self, AsText};
@@ -139,8 +139,10 @@ impl Finisher<'_> {
             ..Failure::uncertain(FailureClass::AfterPublish, message)
         };
         let outcome = Outcome::Retry { failure, after: None };
-        let ended = accepted.parcel.judge(self.outlet, outcome, accepted.started_at, false);
-        ended.err().expect("a failure is not accepted")
+        match (accepted.parcel).judge(self.outlet, outcome, accepted.started_at, false) {
+            End::Over(ended) => ended,
+            End::Accepted(_) => unreachable!("a failure is not accepted"),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use metrics::counter;
 
-use super::{Accepted, Delivered, Ended, Outlet, Parcel};
+use super::{Accepted, Delivered, End, Ended, Outlet, Parcel};
 use crate::config::History;
 use crate::diff::Operation;
 use crate::failpoint;
@@ -13,25 +13,19 @@ use crate::publish::{Failure, FailureClass, NextStep, Outcome, next_step};
 use crate::record::{Attempt, Ending};
 
 impl Parcel {
-    /// `Ok` if the sink holds the document now. `spared`: a failure uses up nothing of the job's budget.
-    pub fn judge(
-        self,
-        outlet: &Outlet<'_>,
-        outcome: Outcome,
-        started_at: SystemTime,
-        spared: bool,
-    ) -> Result<Accepted, Ended> {
+    /// `spared`: a failure uses up nothing of the job's budget.
+    pub fn judge(self, outlet: &Outlet<'_>, outcome: Outcome, started_at: SystemTime, spared: bool) -> End {
         match outcome {
-            Outcome::Delivered { status, remote } => Ok(Accepted {
+            Outcome::Delivered { status, remote } => End::Accepted(Accepted {
                 parcel: self,
                 started_at,
                 status,
                 remote,
             }),
-            Outcome::NotTried => Err(self.release(Duration::ZERO)),
+            Outcome::NotTried => End::Over(self.release(Duration::ZERO)),
             Outcome::Retry { ref failure, .. } | Outcome::Rejected { ref failure } => {
                 let ending = self.ending(outlet, &outcome, failure, spared);
-                Err(self.fail(outlet, failure, ending, started_at))
+                End::Over(self.fail(outlet, failure, ending, started_at))
             }
         }
     }

@@ -14,7 +14,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::mpsc::{Receiver, Sender};
 
 use super::waiting::Waiting;
-use super::{Accepted, Ended, Outlet, Parcel};
+use super::{Accepted, End, Ended, Outlet, Parcel};
 use crate::failpoint;
 use crate::pipeline::breaker::Passage;
 use crate::pipeline::gate::{Place, Turn};
@@ -68,8 +68,6 @@ struct Publisher<'a> {
     accepted: Option<Sender<Accepted>>,
 }
 
-type End = Result<Accepted, Ended>;
-
 impl Publisher<'_> {
     /// At the gate, as urgently as the most urgent of what waits; not at all if nothing waits.
     fn line_up(&mut self) {
@@ -98,17 +96,17 @@ impl Publisher<'_> {
     /// Lets go of all that waits.
     async fn release(&mut self, after: Duration) {
         let waiting = self.waiting.take_all();
-        self.hand_on(waiting.into_iter().map(|parcel| Err(parcel.release(after))).collect())
-            .await;
+        let ends = waiting.into_iter().map(|parcel| End::Over(parcel.release(after)));
+        self.hand_on(ends.collect()).await;
     }
 
     /// Never waits: the channels hold as many as there are places. If they are closed, the lane has been abandoned.
     async fn hand_on(&mut self, ends: Vec<End>) {
         for end in ends {
             match (end, &self.accepted) {
-                (Ok(delivery), Some(accepted)) => drop(accepted.send(delivery).await),
-                (Ok(delivery), None) => drop(self.ended.send(delivery.end(self.outlet)).await),
-                (Err(ended), _) => drop(self.ended.send(ended).await),
+                (End::Accepted(delivery), Some(accepted)) => drop(accepted.send(delivery).await),
+                (End::Accepted(delivery), None) => drop(self.ended.send(delivery.end(self.outlet)).await),
+                (End::Over(ended), _) => drop(self.ended.send(ended).await),
             }
         }
     }

@@ -212,6 +212,8 @@ mod tests {
         }
     }
 
+    type Ranges = &'static [(u16, u16)];
+
     #[test]
     fn the_configuration_says_what_is_accepted_and_what_is_refused() {
         let ranges = |ranges: &[(u16, u16)]| {
@@ -219,7 +221,7 @@ mod tests {
             (ranges.len() > 0).then(|| ranges.collect())
         };
         #[rustfmt::skip]
-        let cases: [(&[(u16, u16)], &[(u16, u16)], u16, &str, &str); 18] = [
+        let cases: [(Ranges, Ranges, u16, &str, &str); 18] = [
             // ok, reject, status, upsert, delete
             (&[(200, 200)], &[], 200, "delivered", "delivered"),
             (&[(200, 200)], &[], 202, "retry refused uncertain", "retry refused uncertain"),

@@ -80,7 +80,7 @@ struct Form {
 enum Body {
     None,
     Document,
-    Template(Template),
+    Template(Box<Template>),
 }
 
 impl Requests {
@@ -89,10 +89,11 @@ impl Requests {
         let headers = configured_headers(config)?;
         let requests = &config.requests;
         let address = address(&config.url)?;
-        let written = |template: &config::Template| {
+        let written = |template: &config::Template| -> Result<Arc<Body>, String> {
             let type_of_content = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
             let escape = Escape::of(type_of_content.unwrap_or(headers::JSON));
-            Template::new(template, escape).map(Body::Template).map(Arc::new)
+            let template = Template::new(template, escape)?;
+            Ok(Arc::new(Body::Template(Box::new(template))))
         };
         let body = requests.body.as_ref().map_or(Ok(Arc::new(Body::Document)), written)?;
         let form = |method: &str, address: &Arc<Address>, body: &Arc<Body>| {

@@ -181,7 +181,8 @@ impl HttpSink {
                 .as_deref()
                 .map(|location| self.redirect(response.url(), location));
             let place = place.as_deref().unwrap_or("nowhere");
-            said.push_str(&format!(": redirects are not followed, this one leads to {place}"));
+            said += ": redirects are not followed, this one leads to ";
+            said += place;
         }
         // Read in any case: only then the connection can be used again.
         let (body, end) = start_of_body(&mut response, bytes_max).await;
