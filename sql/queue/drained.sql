@@ -1,5 +1,6 @@
 -- Whether a process that drains may leave: nothing is left of the routes that it works on, those left out that by now are sent in
--- another shape. Beside a process that goes on, nothing that was there when this one stopped reading.
+-- another shape. Beside a process that goes on, nothing that was there when this one stopped reading. Not counted: what a person
+-- wants to be done later, and nobody has tried.
 -- $1 smallint[] routes, $2 text[] fingerprints of this process, $3 timestamptz when it stopped reading, null for now
 with own as (
     select r.id
@@ -12,6 +13,9 @@ with own as (
            end as made_up_to
 )
 select now() as looked_at,
-       not exists (select from job where route in (select id from own) and created_at <= made_up_to)
+       not exists (select from job
+                    where route in (select id from own)
+                      and created_at <= made_up_to
+                      and not (asked and attempts = 0 and run_at > now()))
        and not exists (select from visit where route in (select id from own) and created_at <= made_up_to) as is_over
   from bound

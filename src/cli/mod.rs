@@ -10,6 +10,7 @@ mod jobs;
 mod log;
 mod pause;
 mod plan;
+mod publish;
 mod run;
 mod schema;
 mod status;
@@ -44,6 +45,10 @@ enum Verb {
     Init(init::Options),
     /// Shows the slot, the jobs, and what has been published and suppressed
     Status(status::Options),
+    /// Shows what would be sent for a subject now: the verdict and the request, secrets masked
+    ///
+    /// Exit status: 0 shown, 1 it cannot be built or sent, 2 bad usage or configuration, 3 a database cannot be reached.
+    Publish(publish::Options),
     /// Shows jobs, and does what a person asks of them: again, now, not at all
     ///
     /// Exit status: 0 done; 1 nothing was done for some of the jobs that were named, and the answer says why; 2 bad usage or
@@ -120,6 +125,7 @@ pub fn main() -> ExitCode {
                 Verb::Plan(options) => plan::plan(&options).await,
                 Verb::Init(options) => init::init(&options).await,
                 Verb::Status(options) => status::status(&options).await,
+                Verb::Publish(options) => publish::publish(&options).await,
                 Verb::Jobs(options) => jobs::jobs(&options).await,
                 Verb::Pause(options) => pause::pause(&options).await,
                 Verb::Resume(options) => pause::resume(&options).await,

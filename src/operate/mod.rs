@@ -2,7 +2,7 @@
 //! them: to let some rest, or to finish all and leave.
 //!
 //! ```text
-//! list · show            nothing is changed
+//! list · show · standing nothing is changed
 //! retry                  pending: due now        over: a new job that builds again and sends what is true now, if it differs
 //! replay                                         over: a new job that sends even what is equal
 //! enqueue                a new job for a subject that has none
@@ -33,6 +33,7 @@ mod pause;
 mod purge;
 mod selection;
 mod show;
+mod standing;
 mod states;
 mod take_up;
 mod time;
@@ -48,5 +49,6 @@ pub use pause::{Paused, Scope, UnknownScope, pause, resume};
 pub use purge::purge;
 pub use selection::{Filter, NoReference, NoSuchRoute, Reference, Selection, State, find, select, stored_key};
 pub use show::{Accepted, Held, Link, Story, Try, show};
+pub use standing::{Standing, standing};
 pub use take_up::{replay, retry};
 pub use time::{NoTime, Timestamp};

@@ -30,6 +30,7 @@ mod pgoutput;
 mod plan;
 mod privileges;
 mod publication;
+mod publish;
 mod random;
 mod reads;
 mod relevance;

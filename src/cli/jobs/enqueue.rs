@@ -8,13 +8,12 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::filter::duration;
-use super::{Trouble, open, print_json, text};
-use crate::cli::{ConfigFile, Exit, color, print};
-use crate::config::{Loaded, Report};
+use super::{Trouble, open, prepare, print_json, sync, text};
+use crate::cli::{ConfigFile, Exit, print};
 use crate::mapping::SubjectKey;
-use crate::operate::{self, NoKey, Outcome, Timestamp, Wish};
+use crate::operate::{self, Outcome, Timestamp, Wish};
 use crate::pg;
-use crate::pipeline::{self, Databases};
+use crate::pipeline::PrepareError;
 use crate::queue::{self, Priority, RouteId};
 
 #[derive(Debug, Args)]
@@ -62,21 +61,7 @@ const SHOWN_MAX: usize = 20;
 
 pub(super) async fn enqueue(options: &Options) -> Result<Exit, Trouble> {
     let (loaded, databases) = open(&options.file)?;
-    let config = &loaded.config;
-    let Some(sync) = config.syncs.iter().find(|sync| sync.name == options.sync) else {
-        let names: Vec<&str> = config.syncs.iter().map(|sync| sync.name.as_str()).collect();
-        let what = format!("there is no sync `{}`; there are: {}", options.sync, names.join(", "));
-        return Err(Trouble::Usage(what));
-    };
-    let sinks: Vec<&String> = sync
-        .sinks
-        .iter()
-        .filter(|name| options.sink.as_ref().is_none_or(|sink| sink == *name))
-        .collect();
-    if sinks.is_empty() {
-        let what = format!("sync `{}` has the sinks {}", sync.name, sync.sinks.join(", "));
-        return Err(Trouble::Usage(what));
-    }
+    let (sync, sinks) = sync(&loaded.config, &options.sync, options.sink.as_deref())?;
     let wish = Wish {
         priority: options.priority.map_or(sync.priority.into(), Priority::from),
         forced: options.force,
@@ -86,13 +71,15 @@ pub(super) async fn enqueue(options: &Options) -> Result<Exit, Trouble> {
             .or(options.r#in.map(|wait| SystemTime::now() + wait)),
     };
     let written = keys(options)?;
-    let subjects = subjects(&loaded, &databases, &sync.name, &written).await?;
+    let prepared = prepare(&loaded, &databases, &sync.name).await?;
+    let source = databases.source.get().await.map_err(PrepareError::from)?;
+    let subjects = operate::subjects(&source, &prepared.plans[0], &written).await?;
     let state = databases.state.get().await?;
     let mut answers = Vec::new();
     for sink in sinks {
         let route = route(&state, &sync.name, sink).await?;
         for (key, outcome) in operate::enqueue(&state, route, &subjects, &wish).await? {
-            answers.push((sink.as_str(), key, outcome));
+            answers.push((sink, key, outcome));
         }
     }
     tell(options, &answers);
@@ -117,37 +104,6 @@ fn keys(options: &Options) -> Result<Vec<String>, Trouble> {
             .map(str::to_owned),
     );
     Ok(keys)
-}
-
-/// What is written as the stream would write it.
-async fn subjects(
-    loaded: &Loaded,
-    databases: &Databases,
-    sync: &str,
-    written: &[String],
-) -> Result<Vec<SubjectKey>, Trouble> {
-    let mut config = loaded.config.clone();
-    // The others may have troubles of their own.
-    config.syncs.retain(|other| other.name == sync);
-    let not_ready = |error: &pipeline::PrepareError| Trouble::NotReady(pipeline::chain(error));
-    let prepared = pipeline::prepare(&config, &databases.source)
-        .await
-        .map_err(|error| not_ready(&error))?;
-    let Some(plan) = prepared.plans.first() else {
-        let report = Report {
-            problems: prepared.problems,
-        };
-        eprint!("{}", report.render(&loaded.file, color()));
-        return Err(Trouble::Told(Exit::Refused));
-    };
-    let source = databases.source.get().await.map_err(pipeline::PrepareError::from);
-    let source = source.map_err(|error| not_ready(&error))?;
-    operate::subjects(&source, plan, written)
-        .await
-        .map_err(|error| match error {
-            NoKey::Postgres(_) => Trouble::NotReady(error.to_string()),
-            _ => Trouble::Usage(error.to_string()),
-        })
 }
 
 async fn route(state: &pg::Client, sync: &str, sink: &str) -> Result<RouteId, Trouble> {

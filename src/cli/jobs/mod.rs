@@ -9,11 +9,11 @@ mod text;
 
 use clap::{Args, Subcommand};
 
-use super::{ConfigFile, Exit};
-use crate::config::Loaded;
-use crate::operate::NoSuchRoute;
+use super::{ConfigFile, Exit, color};
+use crate::config::{Config, Loaded, Report, Sync};
+use crate::operate::{NoKey, NoSuchRoute};
 use crate::pg;
-use crate::pipeline::{self, Databases};
+use crate::pipeline::{self, Databases, Prepared};
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
@@ -70,7 +70,7 @@ pub(super) async fn jobs(options: &Options) -> Exit {
 
 /// Why a verb came to nothing.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+pub(super) enum Trouble {
     /// It has been told already.
     #[error("told")]
     Told(Exit),
@@ -86,6 +86,21 @@ enum Trouble {
     Postgres(pg::Error),
     #[error("{0}")]
     NotReady(String),
+}
+
+impl From<pipeline::PrepareError> for Trouble {
+    fn from(error: pipeline::PrepareError) -> Self {
+        Self::NotReady(pipeline::chain(&error))
+    }
+}
+
+impl From<NoKey> for Trouble {
+    fn from(error: NoKey) -> Self {
+        match error {
+            NoKey::Postgres(_) => Self::NotReady(error.to_string()),
+            _ => Self::Usage(error.to_string()),
+        }
+    }
 }
 
 impl From<pg::Error> for Trouble {
@@ -107,7 +122,7 @@ impl From<NoSuchRoute> for Trouble {
 }
 
 impl Trouble {
-    fn tell(&self) -> Exit {
+    pub fn tell(&self) -> Exit {
         if let Self::Told(exit) = self {
             return *exit;
         }
@@ -120,13 +135,48 @@ impl Trouble {
 }
 
 /// The configuration, and its databases, to none of which there is a connection yet.
-fn open(file: &ConfigFile) -> Result<(Loaded, Databases), Trouble> {
+pub(super) fn open(file: &ConfigFile) -> Result<(Loaded, Databases), Trouble> {
     let loaded = file.load().map_err(Trouble::Told)?;
     let databases = Databases::open(&loaded.config).map_err(|problem| Trouble::Usage(problem.summary))?;
     Ok((loaded, databases))
 }
 
-fn print_json(facts: &impl serde::Serialize) {
+/// A sync of the configuration, and those of its sinks that are meant.
+pub(super) fn sync<'a>(
+    config: &'a Config,
+    name: &str,
+    sink: Option<&str>,
+) -> Result<(&'a Sync, Vec<&'a str>), Trouble> {
+    let Some(sync) = config.syncs.iter().find(|sync| sync.name == name) else {
+        let names: Vec<&str> = config.syncs.iter().map(|sync| sync.name.as_str()).collect();
+        let what = format!("there is no sync `{name}`; there are: {}", names.join(", "));
+        return Err(Trouble::Usage(what));
+    };
+    let sinks = sync.sinks.iter().map(String::as_str);
+    let sinks: Vec<&str> = sinks.filter(|name| sink.is_none_or(|sink| sink == *name)).collect();
+    if sinks.is_empty() {
+        let what = format!("sync `{name}` has the sinks {}", sync.sinks.join(", "));
+        return Err(Trouble::Usage(what));
+    }
+    Ok((sync, sinks))
+}
+
+/// What the database says of one sync. The others may have troubles of their own.
+pub(super) async fn prepare(loaded: &Loaded, databases: &Databases, sync: &str) -> Result<Prepared, Trouble> {
+    let mut config = loaded.config.clone();
+    config.syncs.retain(|other| other.name == sync);
+    let prepared = pipeline::prepare(&config, &databases.source).await?;
+    if prepared.plans.is_empty() {
+        let report = Report {
+            problems: prepared.problems,
+        };
+        eprint!("{}", report.render(&loaded.file, color()));
+        return Err(Trouble::Told(Exit::Refused));
+    }
+    Ok(prepared)
+}
+
+pub(super) fn print_json(facts: &impl serde::Serialize) {
     let text = serde_json::to_string_pretty(facts).expect("facts are plain data");
     super::print(&format!("{text}\n"));
 }

@@ -222,6 +222,29 @@ async fn what_is_scheduled_waits_for_its_time_unless_the_subject_changes() {
 }
 
 #[tokio::test]
+async fn a_drain_does_not_wait_for_what_is_scheduled() {
+    let (world, config, mut engine) = shop_of_one("").await;
+    let enqueue = ["enqueue", "--sync", "orders", "--key", "1", "--in", "12h"];
+    world.jobs_json(&config, &enqueue, 0).await;
+    let output = world
+        .walsift(&["drain", "--config", config.to_str().unwrap(), "--timeout", "100s"])
+        .await;
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    assert_eq!(engine.wait_exit(DEADLINE).await.code(), Some(0));
+    assert_eq!(
+        world
+            .value::<i64>("select count(*) from walsift.job where run_at > now()")
+            .await,
+        1
+    );
+}
+
+#[tokio::test]
 async fn a_sync_that_never_ran_has_no_jobs() {
     let world = World::with_shop().await;
     let config = world.config(SHOP);
