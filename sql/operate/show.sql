@@ -1,7 +1,7 @@
 -- A job, who holds it, and what its sink accepted last of its subject.
 -- $1 bigint job
 select j.*, r.sync, r.sink, last.class, last.status, last.message,
-       b.priority, b.uncertain, b.claimed_at, w.id as worker, w.owner, w.expires_at, w.expires_at <= now() as expired,
+       b.priority, b.spared, b.uncertain, b.claimed_at, w.id as worker, w.owner, w.expires_at, w.expires_at <= now() as expired,
        s.route is not null as known, s.version, s.digest, s.remote_id
   from every_job j
   join route r on r.id = j.route

@@ -17,6 +17,8 @@ pub struct Story {
     pub job: Listed,
     /// 0 high, 1 normal, 2 low, 3 below them all; of active jobs.
     pub priority: Option<i16>,
+    /// Tries that use up nothing of the budget, as the sink was down; of active jobs.
+    pub spared: Option<i16>,
     /// A worker was lost while it had the job in hand; of active jobs.
     pub uncertain: Option<bool>,
     /// Who has it in hand, or had it last and was lost.
@@ -94,6 +96,7 @@ pub async fn show(client: &pg::Client, job: JobId) -> Result<Option<Story>, pg::
     Ok(Some(Story {
         job: Listed::read(&row),
         priority: row.get("priority"),
+        spared: row.get("spared"),
         uncertain: row.get("uncertain"),
         lease: held(&row),
         tries: tries.iter().map(a_try).collect(),

@@ -77,6 +77,7 @@ async fn statements_that_run_all_the_time_read_no_table_from_end_to_end() {
     let client = full_state(&world).await;
     let (keys, ids) = ("array['7', '8']", "array[7, 8]::bigint[]");
     let digests = "array[decode(repeat('ab', 16), 'hex'), null]";
+    let names = "array['a', null]";
     let statements = hot! {
         "queue/lock_due.sql": "1::smallint, 500, 'f', 500, 1".to_owned(),
         "queue/claim.sql": format!("{ids}, 1"),
@@ -86,17 +87,17 @@ async fn statements_that_run_all_the_time_read_no_table_from_end_to_end() {
         "queue/enqueue.sql":
             format!("array[1, 1]::smallint[], {keys}, array[now(), now()], 1::smallint, 0.0"),
         "record/settle_lock.sql": format!("{ids}, 1"),
-        "record/accept.sql": format!("1::smallint, {keys}, {digests}, {ids}, false"),
-        "record/void.sql": format!("1::smallint, {keys}, {ids}"),
+        "record/accept.sql": format!("1::smallint, {keys}, {digests}, {ids}, false, {names}, true"),
+        "record/void.sql": format!("1::smallint, {keys}, {ids}, {names}, true"),
         "record/forget.sql": format!("1::smallint, {keys}"),
         "record/supersede.sql": format!("1::smallint, {keys}, {ids}"),
         "record/delete_jobs.sql": ids.to_owned(),
         "record/renew_jobs.sql": format!("{ids}, array[0, 0]::float8[], array[true, false]"),
         "record/release_jobs.sql": format!("{ids}, array[0, 0]::float8[], array[0, 0]::float8[]"),
         "record/retry_jobs.sql":
-            format!("{ids}, array[0, 0]::float8[], array[0, 0]::float8[], {ids}, {digests}"),
+            format!("{ids}, array[0, 0]::float8[], array[0, 0]::float8[], {ids}, {digests}, array[true, false]"),
         "record/finish_jobs.sql":
-            format!("{ids}, array['dead', 'dead'], array[1, 1]::smallint[], array[0, null]::float8[], array[true, true]"),
+            format!("{ids}, array['dead', 'dead'], array[1, 1]::smallint[], {names}, array[0, null]::float8[], array[true, true]"),
         "record/prune.sql": "'succeeded', 86400.0, 1000, now() - interval '2 days'".to_owned(),
     };
     for (file, sql, arguments) in statements {

@@ -103,7 +103,13 @@ pub(super) fn story(story: &Story) -> String {
     if let Some(finished_at) = job.finished_at {
         add("over", &at(finished_at));
     }
-    add("tries", &job.attempts);
+    match story.spared {
+        Some(spared) if spared > 0 => add(
+            "tries",
+            &format_args!("{}, {spared} of them while the sink was down", job.attempts),
+        ),
+        _ => add("tries", &job.attempts),
+    }
     if let Some(origin) = origin(job) {
         add("asked", &origin);
     }

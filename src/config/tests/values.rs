@@ -436,11 +436,15 @@ changes = {{ invoices = ["id"] }}
     type = "http"
     url = "https://me:***@api.example.com/{id}?token=***&v={v}"
     method = "PUT"
+    gzip = false
     timeout = "10s"
     concurrency = 16
 
     [sinks.api.headers]
     authorization = "***"
+
+    [sinks.api.delete]
+    method = "DELETE"
 
     [sinks.api.retry]
     attempts = 3

@@ -19,8 +19,16 @@ pub(super) struct Effects {
 pub(super) struct Apis {
     /// Path → the number of the member made last. A POST makes one and names it, what is below must have been made.
     collections: BTreeMap<String, usize>,
-    /// Path → keys that are refused. A POST brings many documents at once.
-    bulks: BTreeMap<String, BTreeSet<String>>,
+    /// A POST to this path brings many documents at once.
+    bulks: BTreeMap<String, Bulk>,
+}
+
+#[derive(Debug)]
+struct Bulk {
+    /// Keys.
+    refused: BTreeSet<String>,
+    /// One that is refused takes all that came with it along.
+    all_or_nothing: bool,
 }
 
 impl Apis {
@@ -28,9 +36,12 @@ impl Apis {
         self.collections.insert(path.to_owned(), 0);
     }
 
-    pub fn add_bulk(&mut self, path: &str, refused: &[&str]) {
-        let refused = refused.iter().map(|key| (*key).to_owned()).collect();
-        self.bulks.insert(path.to_owned(), refused);
+    pub fn add_bulk(&mut self, path: &str, refused: &[&str], all_or_nothing: bool) {
+        let bulk = Bulk {
+            refused: refused.iter().map(|key| (*key).to_owned()).collect(),
+            all_or_nothing,
+        };
+        self.bulks.insert(path.to_owned(), bulk);
     }
 
     /// `None` where the request is for a plain place; `is_held` tells of another.
@@ -41,8 +52,8 @@ impl Apis {
         body: &str,
         is_held: impl Fn(&str) -> bool,
     ) -> Option<Effects> {
-        if let Some(refused) = self.bulks.get(path) {
-            return Some(bulk(path, refused, body));
+        if let Some(bulk) = self.bulks.get(path) {
+            return Some(bulk.effects(path, body));
         }
         if let Some(last) = self.collections.get_mut(path).filter(|_| *method == Method::POST) {
             *last += 1;
@@ -61,36 +72,47 @@ impl Apis {
     }
 }
 
-/// Envelopes, as the elements of an array or on a line each.
-fn bulk(path: &str, refused: &BTreeSet<String>, body: &str) -> Effects {
-    let items: Vec<Value> = if body.starts_with('[') {
-        serde_json::from_str(body).unwrap_or_default()
-    } else {
-        body.lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .collect()
-    };
-    let mut effects = Effects {
-        status: 200,
-        ..Effects::default()
-    };
-    let mut results = Vec::new();
-    for item in items {
-        let values = item["key"].as_object().into_iter().flat_map(|key| key.values());
-        let values: Vec<_> = values
-            .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
-            .collect();
-        let key = values.join(":");
-        if refused.contains(&key) {
-            results.push(r#"{"status":422,"error":"refused"}"#.to_owned());
-            continue;
+impl Bulk {
+    /// Of envelopes, as the elements of an array or on a line each.
+    fn effects(&self, path: &str, body: &str) -> Effects {
+        let items: Vec<Value> = if body.starts_with('[') {
+            serde_json::from_str(body).unwrap_or_default()
+        } else {
+            body.lines()
+                .filter_map(|line| serde_json::from_str(line).ok())
+                .collect()
+        };
+        if self.all_or_nothing && items.iter().any(|item| self.refused.contains(&key(item))) {
+            return Effects {
+                status: 422,
+                ..Effects::default()
+            };
         }
-        let document = (item["operation"] == "upsert").then(|| item["document"].to_string());
-        effects.holds.push((format!("{path}/{key}"), document));
-        results.push(r#"{"status":200}"#.to_owned());
+        let (mut holds, mut results) = (Vec::new(), Vec::new());
+        for item in items {
+            if self.refused.contains(&key(&item)) {
+                results.push(r#"{"status":422,"error":"refused"}"#);
+                continue;
+            }
+            let document = (item["operation"] == "upsert").then(|| item["document"].to_string());
+            holds.push((format!("{path}/{}", key(&item)), document));
+            results.push(r#"{"status":200}"#);
+        }
+        Effects {
+            status: 200,
+            body: format!("{{\"items\":[{}]}}", results.join(",")),
+            holds,
+        }
     }
-    effects.body = format!("{{\"items\":[{}]}}", results.join(","));
-    effects
+}
+
+/// The values of the key columns, joined.
+fn key(item: &Value) -> String {
+    let values = item["key"].as_object().into_iter().flat_map(|key| key.values());
+    let texts: Vec<String> = values
+        .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+        .collect();
+    texts.join(":")
 }
 
 #[cfg(test)]
@@ -114,7 +136,8 @@ mod tests {
     #[test]
     fn a_bulk_takes_many_and_answers_for_each() {
         let mut apis = Apis::default();
-        apis.add_bulk("/bulk", &["2"]);
+        apis.add_bulk("/bulk", &["2"], false);
+        apis.add_bulk("/all", &["2"], true);
         let upsert = |id: u32| format!(r#"{{"operation":"upsert","key":{{"id":{id}}},"document":{{"n":{id}}}}}"#);
         let delete = r#"{"operation":"delete","key":{"id":"x"}}"#;
         for body in [
@@ -131,6 +154,8 @@ mod tests {
                 effects.body,
                 r#"{"items":[{"status":200},{"status":422,"error":"refused"},{"status":200}]}"#
             );
+            let refused = apis.effects(&Method::POST, "/all", &body, |_| false).unwrap();
+            assert_eq!((refused.status, refused.holds.len()), (422, 0));
         }
     }
 }

@@ -107,7 +107,12 @@ impl Receiver {
     /// From now on a POST to this path brings many documents in envelopes, which are held below it by their keys, and is
     /// answered with `items`, one for each. Those with these keys are refused.
     pub fn bulk(&self, path: &str, refused: &[&str]) {
-        self.shared.ledger().apis.add_bulk(path, refused);
+        self.shared.ledger().apis.add_bulk(path, refused, false);
+    }
+
+    /// As [`bulk`](Receiver::bulk), but one of these keys has all refused that came with it.
+    pub fn bulk_all_or_nothing(&self, path: &str, refused: &[&str]) {
+        self.shared.ledger().apis.add_bulk(path, refused, true);
     }
 
     /// Lets the requests go on that [`Behaviour::Hold`] holds now.

@@ -15,10 +15,11 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 
 use super::answer::{self, Meaning};
-use super::excerpt::Secrets;
+
 use super::json;
 use crate::config::{Pointer, Statuses};
 use crate::diff::Operation;
+use crate::publish::web::Secrets;
 use crate::publish::{Failure, FailureClass, Outcome, Remote};
 
 pub(super) struct Reader<'a> {
@@ -43,12 +44,12 @@ impl Reader<'_> {
 
     fn outcome(&self, operation: Operation, result: &RawValue) -> Option<Outcome> {
         if let Some(status) = status_of(result) {
-            return Some(self.by_status(operation, status, String::new()));
+            return Some(self.by_status(operation, status, ""));
         }
         let members = json::members(result.get())?;
         let said = said(&members);
         if let Some(status) = members.get("status").and_then(|value| status_of(value)) {
-            return Some(self.by_status(operation, status, said));
+            return Some(self.by_status(operation, status, &said));
         }
         match members.get("ok").map(|ok| ok.get()) {
             Some("true") => Some(Outcome::Delivered {
@@ -61,10 +62,10 @@ impl Reader<'_> {
         }
     }
 
-    fn by_status(&self, operation: Operation, status: u16, said: String) -> Outcome {
+    fn by_status(&self, operation: Operation, status: u16, said: &str) -> Outcome {
         let meaning = answer::meaning(self.statuses, operation, status);
         let after = self.after.filter(|_| meaning == Meaning::Retry);
-        answer::outcome(meaning, status, after, self.message(status, &said))
+        answer::outcome(meaning, status, after, self.message(status, said))
     }
 
     fn rejected(&self, said: &str) -> Outcome {

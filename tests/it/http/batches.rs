@@ -68,10 +68,11 @@ async fn g8_one_that_is_refused_stops_no_other_of_its_batch() {
 #[tokio::test]
 async fn g8_a_batch_that_is_refused_as_a_whole_is_sent_again_in_parts() {
     let world = things(&[]).await;
-    let poison = Paths::exact("/bulk");
-    world.receiver().rule_for_next(3, poison, Behaviour::answer(422));
+    world.receiver().bulk_all_or_nothing("/bulk", &["7", "200"]);
     let _engine = world.synced(&config(&world, "max = 100")).await;
-    assert_eq!(given_up(&world).await, [""; 0]);
+    assert_eq!(given_up(&world).await, ["200", "7"]);
+    world.sql("delete from things where id in (7, 200)").await;
+    world.settled().await;
     world.assert_converged(THINGS, "/bulk/").await;
 }
 

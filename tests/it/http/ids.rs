@@ -56,7 +56,6 @@ async fn a_subject_goes_by_the_id_that_it_was_given() {
 async fn what_the_other_side_has_lost_is_made_anew() {
     let world = things().await;
     let _engine = world.synced(&config(&world, "")).await;
-    world.receiver().collect("/made");
     world
         .receiver()
         .rule_for_next(1, Paths::exact("/made/1"), Behaviour::answer(404));
@@ -64,7 +63,28 @@ async fn what_the_other_side_has_lost_is_made_anew() {
     assert_eq!(caused, ["POST /made", "PUT /made/1"]);
     assert_eq!(
         world.caused_by("update things set name = 'Chai'").await,
-        ["PUT /made/1"]
+        ["PUT /made/2"]
+    );
+}
+
+#[tokio::test]
+async fn a_create_that_nobody_answered_is_tried_again_under_the_same_idempotency_key() {
+    let world = things().await;
+    world
+        .receiver()
+        .rule_for_next(1, Paths::exact("/made"), Behaviour::ApplyThenCut);
+    let _engine = world.synced(&config(&world, "")).await;
+    let keys: Vec<String> = world.receiver().look(|ledger| {
+        let creates = ledger.requests("/made");
+        creates
+            .filter_map(|request| request.header("idempotency-key").map(str::to_owned))
+            .collect()
+    });
+    assert_eq!(keys.len(), 2);
+    assert_eq!(keys[0], keys[1]);
+    assert_eq!(
+        world.caused_by("update things set name = 'Mate'").await,
+        ["PUT /made/2"]
     );
 }
 
