@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{ConfigFile, Exit};
 use crate::catalog::{Fix, Locks};
 use crate::config::{Config, File, LoadError, Problem, Report};
-use crate::pipeline::{self, Databases, Mended, Mender};
+use crate::pipeline::{self, Databases, Mended, Mender, Reached};
 use crate::record;
 
 #[derive(Debug, Args)]
@@ -31,14 +31,17 @@ pub(super) struct Options {
     /// With --fix: do not ask. Without it, and without a terminal or with --json, nothing is run and the exit status is 2
     #[arg(long, requires = "fix")]
     yes: bool,
+    /// Do not try whether somebody answers for each sink
+    #[arg(long)]
+    skip_sinks: bool,
 }
 
 pub(super) async fn check(options: &Options) -> Exit {
     let environment = |name: &str| std::env::var(name).ok();
-    let loaded = match Config::load(&options.file.config, &environment) {
+    let mut loaded = match Config::load(&options.file.config, &environment) {
         Ok(loaded) => loaded,
         Err(LoadError::Refused { file, report }) => {
-            print(options, &report, &file, None);
+            print(options, &report, &file, &[], None);
             return Exit::Refused;
         }
         Err(error) => {
@@ -54,10 +57,19 @@ pub(super) async fn check(options: &Options) -> Exit {
         Err(problem) => {
             let mut report = loaded.report;
             report.push(*problem);
-            print(options, &report, &loaded.file, None);
+            print(options, &report, &loaded.file, &[], None);
             return Exit::Refused;
         }
     };
+    let reached = if options.skip_sinks {
+        Vec::new()
+    } else {
+        pipeline::reach(&loaded.config).await
+    };
+    loaded
+        .report
+        .problems
+        .extend(reached.iter().filter_map(Reached::problem));
     let mut asked = ask(&loaded.config, &databases, &loaded.report, options.fix).await;
     let mut facts = None;
     if options.fix && asked.exit == Exit::Done {
@@ -69,6 +81,7 @@ pub(super) async fn check(options: &Options) -> Exit {
                     options,
                     &asked.report,
                     &loaded.file,
+                    &reached,
                     Some(asked.fixes.iter().map(shown).collect()),
                 );
                 return Exit::Refused;
@@ -80,7 +93,7 @@ pub(super) async fn check(options: &Options) -> Exit {
             Err(exit) => return exit,
         }
     }
-    print(options, &asked.report, &loaded.file, facts);
+    print(options, &asked.report, &loaded.file, &reached, facts);
     if asked.report.errors() > 0 && asked.exit == Exit::Done {
         Exit::Refused
     } else {
@@ -236,16 +249,29 @@ fn to_json(fix: &Fix, result: &str, error: Option<&str>) -> Value {
 }
 
 /// `fixes`, each with its result, where they were asked for.
-fn print(options: &Options, report: &Report, file: &File, fixes: Option<Vec<Value>>) {
+fn print(options: &Options, report: &Report, file: &File, reached: &[Reached], fixes: Option<Vec<Value>>) {
     if options.json {
         let mut facts = report.to_json(file);
+        facts["sinks"] = reached.iter().map(reach_to_json).collect();
         if let Some(fixes) = fixes {
             facts["fixes"] = fixes.into();
         }
         println!("{facts}");
-    } else if report.is_empty() {
+        return;
+    }
+    for reached in reached {
+        for step in &reached.reach.tried {
+            println!("sink `{}`: {step}", reached.sink);
+        }
+    }
+    if report.is_empty() {
         println!("ok: nothing stands in the way");
     } else {
         eprint!("{}", report.render(file, super::color()));
     }
+}
+
+fn reach_to_json(reached: &Reached) -> Value {
+    let wrong = reached.reach.wrong.as_ref().map(|wrong| &wrong.message);
+    json!({ "sink": reached.sink, "tried": reached.reach.tried, "wrong": wrong })
 }

@@ -82,7 +82,7 @@ enum Exit {
     Failed,
     /// Bad usage or configuration.
     Refused,
-    /// The environment is not ready: a database or a sink cannot be reached.
+    /// The environment is not ready: a database cannot be reached. (A sink may be away, even when `run` starts.)
     NotReady,
 }
 

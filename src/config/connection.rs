@@ -67,7 +67,7 @@ impl Secret {
         }
     }
 
-    pub(super) fn of_file(text: String, file: PathBuf) -> Self {
+    pub(crate) fn of_file(text: String, file: PathBuf) -> Self {
         Self {
             text: text.into(),
             file: Some(file),

@@ -16,6 +16,8 @@ pub enum Secrecy {
     Connection,
     /// A URL: all but the password, the values of the query, and path segments that look like a token.
     Url,
+    /// Certificates or a key: the name of a file may, what would stand in it may not.
+    Pem,
 }
 
 /// Stands for `${…}` while a text is looked through. Never hidden, never part of any pattern.
@@ -103,7 +105,8 @@ fn secret_parts(flat: &[u8], secrecy: Secrecy) -> Vec<Range<usize>> {
             secret_url_parts(flat, secrecy)
         }
         Secrecy::Connection if flat.contains(&b'=') => secret_keywords(flat),
-        Secrecy::Whole | Secrecy::Connection => whole(flat.len()),
+        Secrecy::Pem if !flat.contains(&b'\n') && find(flat, b"-----").is_none() => Vec::new(),
+        Secrecy::Whole | Secrecy::Connection | Secrecy::Pem => whole(flat.len()),
     }
 }
 
@@ -350,6 +353,15 @@ mod tests {
         for (value, shown) in cases {
             assert_eq!(masked(value, Secrecy::Url), shown);
         }
+    }
+
+    #[test]
+    fn names_of_files_may_be_shown_and_what_stands_in_them_may_not() {
+        assert_eq!(masked("certs/ca.pem", Secrecy::Pem), "certs/ca.pem");
+        for text in ["-----BEGIN PRIVATE KEY-----", "MC4CAQAwBQYDK2VwBCIE\n"] {
+            assert_eq!(masked(text, Secrecy::Pem), "***");
+        }
+        assert_eq!(written("\"${CA:-ca.pem}\"", Secrecy::Pem), "\"${CA:-ca.pem}\"");
     }
 
     #[test]

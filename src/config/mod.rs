@@ -13,6 +13,7 @@
 //! shown in. Not promised: to know a secret that stands under a name of the user's own, such as inside of an SQL
 //! expression.
 
+mod access;
 mod blot;
 mod check;
 mod connection;
@@ -26,12 +27,14 @@ mod raw;
 mod render;
 mod requests;
 mod schema;
+mod sign;
 mod sink;
 mod wording;
 
 #[cfg(test)]
 mod tests;
 
+pub use access::{Access, Auth, ClientAuth, OAuth2, Pem, PemError, Tls};
 pub use check::is_label;
 pub use connection::{Connection, Secret};
 pub use file::{File, Position};
@@ -44,4 +47,5 @@ pub use problem::{Place, Problem, Report};
 pub use raw::units::{DURATION_WANTED, parse_duration};
 pub use requests::{Batch, BatchFormat, Create, Delete, Requests, StatusRange, Statuses, Template};
 pub use schema::SCHEMA;
+pub use sign::{SignError, signing_key};
 pub use sink::{Breaker, HttpSink, Rate, Retry, Sink, SinkKind, Terms};

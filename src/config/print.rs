@@ -301,6 +301,14 @@ fn connection(connection: &Connection) -> Table {
         .collect()
 }
 
+/// The file, for one that has a file of its own.
+fn renewable(secret: &Secret) -> Value {
+    match secret.file() {
+        Some(file) => text(&format!("file:{}", file.display())),
+        None => self::secret(&secret.text, Secrecy::Whole),
+    }
+}
+
 fn secret(secret: &SecretString, secrecy: Secrecy) -> Value {
     text(&masked(secret.expose_secret(), secrecy))
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::{Place, Requests};
+use super::{Access, Place, Requests, Secret};
 
 #[derive(Debug, Clone)]
 pub struct Sink {
@@ -66,5 +66,10 @@ pub struct HttpSink {
     pub method: String,
     /// Names valid for HTTP; values may be secrets.
     pub headers: Vec<(String, SecretString)>,
+    pub access: Access,
+    /// Each request is signed with all of them.
+    pub sign: Vec<Secret>,
+    /// Whether bodies are compressed.
+    pub gzip: bool,
     pub requests: Requests,
 }

@@ -139,8 +139,9 @@ fn is_of_the_sink(outcome: &Outcome) -> bool {
         return false;
     };
     match failure.class {
-        C::Timeout | C::Connection | C::ServerError | C::RateLimited => true,
-        C::NotFound | C::Refused | C::Conflict | C::Build | C::Configuration | C::AfterPublish => false,
+        // Of the configuration: only for want of credentials a request is tried again, and then for all subjects alike.
+        C::Timeout | C::Connection | C::ServerError | C::RateLimited | C::Configuration => true,
+        C::NotFound | C::Refused | C::Conflict | C::Build | C::AfterPublish => false,
     }
 }
 

@@ -67,6 +67,33 @@ pub struct Failure {
     pub remote: Remote,
 }
 
+/// What came of trying to reach a sink, without any delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reach {
+    /// What was tried, and what was answered, one line for each step; without secrets. Empty: there is nothing to try.
+    pub tried: Vec<String>,
+    pub wrong: Option<Wrong>,
+}
+
+/// Why deliveries would fail at present.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrong {
+    /// A clause for people, without secrets.
+    pub message: String,
+    pub help: Option<String>,
+    /// Whether it is the configuration that is to blame. What may get better by itself is worth a warning: `run` starts
+    /// without its sinks.
+    pub is_error: bool,
+}
+
+impl Reach {
+    /// There is nothing that could be away.
+    pub const NOTHING_TO_TRY: Self = Self {
+        tried: Vec::new(),
+        wrong: None,
+    };
+}
+
 /// What an answer tells about the id by which the sink knows the subject.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Remote {

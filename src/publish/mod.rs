@@ -8,12 +8,13 @@ mod http;
 mod retry;
 mod sink;
 mod stdout;
+mod web;
 
 #[cfg(test)]
 mod peer;
 
 pub use crate::diff::Operation;
-pub use contract::{Batching, Delivery, Failure, FailureClass, Outcome, Remote};
+pub use contract::{Batching, Delivery, Failure, FailureClass, Outcome, Reach, Remote, Wrong};
 pub use http::HttpSink;
 pub use retry::{NextStep, next_step};
 pub use sink::{Sink, Unusable};

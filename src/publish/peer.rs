@@ -57,6 +57,8 @@ pub(crate) struct Request {
     pub(crate) line: String,
     headers: Vec<(String, String)>,
     pub(crate) body: String,
+    /// The body as it came.
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Request {
@@ -156,7 +158,8 @@ async fn read(connection: usize, stream: &mut BufReader<TcpStream>) -> Option<Re
         connection,
         line: lines.swap_remove(0),
         headers,
-        body: String::from_utf8(body).unwrap(),
+        body: String::from_utf8_lossy(&body).into_owned(),
+        bytes: body,
     })
 }
 

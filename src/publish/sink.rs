@@ -1,10 +1,12 @@
 //! The sinks there are. A new one is a file or folder beside this one, a variant here, and one in the configuration.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 
 use super::http::HttpSink;
 use super::stdout::StdoutSink;
-use super::{Batching, Delivery, Operation, Outcome};
+use super::{Batching, Delivery, Failure, Operation, Outcome, Reach};
 use crate::config::{self, SinkKind, Terms};
 
 /// A sink, ready for deliveries.
@@ -45,6 +47,22 @@ impl Sink {
         match &self.kind {
             Kind::Http(http) => http.deliver(batch).await,
             Kind::Stdout(stdout) => join_all(batch.iter().map(|delivery| stdout.deliver(delivery))).await,
+        }
+    }
+
+    /// Looks whether deliveries would have a chance, without making one. Answers within this time.
+    pub async fn reach(&self, time: Duration) -> Reach {
+        match &self.kind {
+            Kind::Http(http) => http.reach(time).await,
+            Kind::Stdout(_) => Reach::NOTHING_TO_TRY,
+        }
+    }
+
+    /// What would be sent for a delivery, as text without secrets; or why nothing could be.
+    pub fn preview(&self, delivery: &Delivery) -> Result<String, Failure> {
+        match &self.kind {
+            Kind::Http(http) => http.preview(delivery),
+            Kind::Stdout(stdout) => Ok(stdout.preview(delivery)),
         }
     }
 
@@ -95,6 +113,9 @@ mod tests {
                 url: url.to_owned().into(),
                 method: "PUT".to_owned(),
                 headers: vec![],
+                access: config::Access::default(),
+                sign: vec![],
+                gzip: false,
                 requests: config::Requests::default(),
             }))
         };

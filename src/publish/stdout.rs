@@ -56,6 +56,11 @@ impl StdoutSink {
         }
     }
 
+    /// The line that a delivery would be.
+    pub fn preview(&self, delivery: &Delivery) -> String {
+        line(delivery)
+    }
+
     /// Writes one line and flushes it. Answers before the delivery's deadline.
     pub async fn deliver(&self, delivery: &Delivery) -> Outcome {
         let deadline = Instant::from_std(delivery.deadline).checked_sub(LEASE_MARGIN);

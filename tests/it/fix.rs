@@ -18,7 +18,13 @@ async fn fix(world: &World, config: &str, arguments: &[&str]) -> (Option<i32>, S
     let file = world.config(config);
     let file = file.to_str().unwrap();
     let output = world
-        .walsift(&[&["check", "--fix", "--log-level", "off", "--config", file], arguments].concat())
+        .walsift(
+            &[
+                &["check", "--fix", "--skip-sinks", "--log-level", "off", "--config", file],
+                arguments,
+            ]
+            .concat(),
+        )
         .await;
     let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
     let lines = text.replace(file, "config.toml");

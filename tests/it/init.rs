@@ -54,7 +54,9 @@ fn file(world: &World, text: &str) -> PathBuf {
 
 async fn check(world: &World, text: &str) -> String {
     let file = file(world, text);
-    let output = world.walsift(&["check", "--config", file.to_str().unwrap()]).await;
+    let output = world
+        .walsift(&["check", "--skip-sinks", "--config", file.to_str().unwrap()])
+        .await;
     String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
 }
 

@@ -1,7 +1,9 @@
 //! One sink: what every kind has, and what its own asks for.
 
+mod access;
 mod http;
 mod requests;
+mod sign;
 mod template;
 
 use std::time::Duration;

@@ -1,11 +1,15 @@
 //! The sinks.
 
+use secrecy::SecretString;
 use toml::{Table, Value};
 
-use super::{number, secret, table, text};
+use super::{number, renewable, secret, table, text};
 use crate::config::mask::Secrecy;
 use crate::config::raw::units::{format_duration, format_rate, format_size, format_status};
-use crate::config::{BatchFormat, HttpSink, Requests, Sink, SinkKind, StatusRange, Template, Terms};
+use crate::config::{
+    Access, Auth, BatchFormat, ClientAuth, HttpSink, OAuth2, Pem, Requests, Sink, SinkKind, StatusRange, Template,
+    Terms,
+};
 
 pub fn sink(sink: &Sink) -> Table {
     let mut printed = match &sink.kind {
@@ -43,16 +47,86 @@ fn http(http: &HttpSink) -> Table {
         ("type", "http".into()),
         ("url", secret(&http.url, Secrecy::Url)),
         ("method", text(&http.method)),
+        ("gzip", http.gzip.into()),
     ]);
     if !http.headers.is_empty() {
-        let headers = http
-            .headers
-            .iter()
-            .map(|(name, value)| (name.clone(), secret(value, Secrecy::Whole)));
-        printed.insert("headers".to_owned(), headers.collect::<Table>().into());
+        printed.insert("headers".to_owned(), named_secrets(&http.headers).into());
     }
+    if !http.sign.is_empty() {
+        let secrets: Vec<_> = http.sign.iter().map(renewable).collect();
+        printed.insert("sign".to_owned(), secrets.into());
+    }
+    printed.extend(access(&http.access));
     printed.extend(requests(&http.requests));
     printed
+}
+
+/// `auth` and `tls`, as far as they are given.
+fn access(access: &Access) -> Table {
+    let mut printed = Table::new();
+    if let Some(auth) = &access.auth {
+        printed.insert("auth".to_owned(), self::auth(auth).into());
+    }
+    let (roots, client) = (&access.tls.roots, &access.tls.client);
+    let files = [
+        ("roots", roots.as_ref()),
+        ("cert", client.as_ref().map(|(cert, _)| cert)),
+        ("key", client.as_ref().map(|(_, key)| key)),
+    ];
+    let files: Table = files
+        .into_iter()
+        .filter_map(|(key, found)| Some((key.to_owned(), pem(found?))))
+        .collect();
+    if !files.is_empty() {
+        printed.insert("tls".to_owned(), files.into());
+    }
+    printed
+}
+
+fn auth(auth: &Auth) -> Table {
+    match auth {
+        Auth::Basic { user, password } => {
+            let basic = table([("user", text(user)), ("password", renewable(password))]);
+            table([("basic", basic.into())])
+        }
+        Auth::Bearer(token) => table([("bearer", renewable(token))]),
+        Auth::OAuth2(found) => table([("oauth2", oauth2(found).into())]),
+    }
+}
+
+fn oauth2(oauth2: &OAuth2) -> Table {
+    let mut printed = table([
+        ("token_url", secret(&oauth2.token_url, Secrecy::Url)),
+        ("client_id", text(&oauth2.client_id)),
+        ("client_secret", renewable(&oauth2.client_secret)),
+        (
+            "client_auth",
+            match oauth2.client_auth {
+                ClientAuth::Basic => "client_secret_basic",
+                ClientAuth::Post => "client_secret_post",
+            }
+            .into(),
+        ),
+    ]);
+    if let Some(scope) = &oauth2.scope {
+        printed.insert("scope".to_owned(), text(scope));
+    }
+    if !oauth2.parameters.is_empty() {
+        printed.insert("parameters".to_owned(), named_secrets(&oauth2.parameters).into());
+    }
+    printed
+}
+
+fn named_secrets(secrets: &[(String, SecretString)]) -> Table {
+    let masked = |(name, value): &(String, SecretString)| (name.clone(), secret(value, Secrecy::Whole));
+    secrets.iter().map(masked).collect()
+}
+
+fn pem(pem: &Pem) -> Value {
+    match pem {
+        Pem::File(path) => text(&path.display().to_string()),
+        Pem::Text(found) => secret(found, Secrecy::Pem),
+    }
 }
 
 /// What is not the default.

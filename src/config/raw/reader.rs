@@ -24,7 +24,6 @@ pub struct Reader<'a> {
     /// Whether keys that are misspelt or not understood may hold secrets.
     guarded: bool,
     known: Vec<&'static str>,
-    not_yet: Vec<&'static str>,
 }
 
 /// One key of a table and what it holds.
@@ -44,7 +43,6 @@ impl<'a> Reader<'a> {
             place: Place::absent(""),
             guarded: true,
             known: Vec::new(),
-            not_yet: Vec::new(),
         }
     }
 
@@ -79,11 +77,23 @@ impl<'a> Reader<'a> {
     pub fn renewable(&mut self, key: &'static str, secrecy: Secrecy) -> Field<Secret> {
         self.read(key, |reader, entry| {
             reader.reading.hide(entry.value, secrecy);
-            let (text, file) = reader.text_and_file(entry, "a string")?;
-            Some(match file {
-                Some(file) => Secret::of_file(text, file),
-                None => Secret::from(SecretString::from(text)),
-            })
+            reader.renewable_of(entry, "a string")
+        })
+    }
+
+    /// A list of such; one alone may go without brackets.
+    pub fn renewables(&mut self, key: &'static str, secrecy: Secrecy) -> Field<Vec<At<Secret>>> {
+        self.read(key, |reader, entry| {
+            reader.reading.hide(entry.value, secrecy);
+            reader.list_of(entry, Self::renewable_of)
+        })
+    }
+
+    fn renewable_of(&self, entry: &Entry<'a>, wanted: &str) -> Option<Secret> {
+        let (text, file) = self.text_and_file(entry, wanted)?;
+        Some(match file {
+            Some(file) => Secret::of_file(text, file),
+            None => Secret::from(SecretString::from(text)),
         })
     }
 
@@ -165,7 +175,13 @@ impl<'a> Reader<'a> {
     }
 
     pub fn strings_of(&self, entry: &Entry<'a>) -> Option<At<Vec<At<String>>>> {
-        let strings = match entry.value.get_ref() {
+        let strings = self.list_of(entry, Self::text)?;
+        Some(At::new(strings, entry.value_place.clone()))
+    }
+
+    /// `one` is told what is wanted, for where it finds something else.
+    fn list_of<T>(&self, entry: &Entry<'a>, one: impl Fn(&Self, &Entry<'a>, &str) -> Option<T>) -> Option<Vec<At<T>>> {
+        match entry.value.get_ref() {
             DeValue::Array(items) => {
                 let item = |value: &'a Value<'a>| {
                     let place = Place::new(entry.value_place.path.clone(), value.span());
@@ -174,17 +190,13 @@ impl<'a> Reader<'a> {
                         value,
                         ..entry.clone()
                     };
-                    Some(At::new(self.text(&item, "a list of strings")?, place))
+                    Some(At::new(one(self, &item, "a list of strings")?, place))
                 };
                 every(items.iter().map(item))
             }
-            DeValue::String(_) => {
-                let value = self.text(entry, "a string")?;
-                Some(vec![At::new(value, entry.value_place.clone())])
-            }
+            DeValue::String(_) => Some(vec![At::new(one(self, entry, "a string")?, entry.value_place.clone())]),
             _ => self.mistyped(entry, "a list of strings"),
-        };
-        Some(At::new(strings?, entry.value_place.clone()))
+        }
     }
 
     /// A table whose keys are names of the user's, with a string each: `(name at its key, string at its value)`.
@@ -211,6 +223,15 @@ impl<'a> Reader<'a> {
 
     pub fn table(&mut self, key: &'static str) -> Field<Reader<'a>> {
         self.read(key, Self::child)
+    }
+
+    /// A table of secrets: whatever is there in its place is kept from view.
+    pub fn table_of_secrets(&mut self, key: &'static str) -> Field<Reader<'a>> {
+        let entry = self.entry(key);
+        if let Some(entry) = entry.filter(|entry| !entry.value.get_ref().is_table()) {
+            self.reading.hide(entry.value, Secrecy::Whole);
+        }
+        self.table(key)
     }
 
     /// Tables under names of the user's, in the order of the file; each name with the place of its table.
@@ -242,15 +263,6 @@ impl<'a> Reader<'a> {
         entries
     }
 
-    /// Keys of the language that this version does not have yet.
-    pub fn not_yet(&mut self, keys: &[&'static str]) {
-        for entry in keys.iter().filter_map(|key| self.entry(key)) {
-            self.guard(&entry);
-            self.report(not_available(&entry.key_place, &entry.name));
-        }
-        self.not_yet.extend(keys);
-    }
-
     /// Every key that nobody has asked for is unknown. What it holds may be a secret under a misspelt name.
     pub fn finish(self) {
         self.finish_with(|_| None);
@@ -259,7 +271,7 @@ impl<'a> Reader<'a> {
     /// The same, with better advice on some keys.
     pub fn finish_with(self, advice: impl Fn(&Entry<'a>) -> Option<String>) {
         for entry in self.entries() {
-            if self.known.iter().chain(&self.not_yet).any(|key| *key == entry.name) {
+            if self.known.contains(&entry.name.as_str()) {
                 continue;
             }
             self.guard(&entry);
@@ -405,10 +417,6 @@ impl<'a> Reader<'a> {
             value,
         }
     }
-}
-
-pub fn not_available(place: &Place, name: &str) -> Problem {
-    Problem::at(place, format!("`{name}` is not available in this version")).label("remove it")
 }
 
 /// All or nothing, but every one is looked at first, so that each has its say.

@@ -1,10 +1,12 @@
 //! Sinks: what every kind has, and which kinds there are.
 
+mod access;
 mod http;
 mod requests;
 
 use std::time::Duration;
 
+pub use access::{RawAccess, RawAuth, RawBasic, RawOAuth2, RawTls};
 pub use http::RawHttp;
 pub use requests::{RawBatch, RawCreate, RawDelete, RawRequests};
 

@@ -1,5 +1,6 @@
 //! Whole files: what they mean, and what is said of those that mean nothing.
 
+mod access;
 mod by_hand_problems;
 mod many_problems;
 mod pointers;

@@ -24,6 +24,15 @@ type = "http"
 url = "https://x/{id}"
 retry = {}
 breaker = {}
+tls = {}
+[sinks.http-basic]
+type = "http"
+url = "https://x/{id}"
+auth = { basic = { user = "me", password = "hunter2" } }
+[sinks.http-oauth2]
+type = "http"
+url = "https://x/{id}"
+auth = { oauth2 = { token_url = "https://x/token", client_id = "me", client_secret = "hunter2" } }
 body = "{{ document }}"
 [sinks.http.create]
 url = "https://x"
@@ -36,7 +45,7 @@ url = "https://x"
 type = "stdout"
 [syncs.orders]
 table = "orders"
-sinks = ["http", "http-bulk", "stdout"]
+sinks = ["http", "http-basic", "http-oauth2", "http-bulk", "stdout"]
 [syncs.orders.document]
 id = "id"
 [syncs.orders.one.customer]
@@ -282,8 +291,26 @@ fn each_default_of_the_schema_is_the_program_s() {
     let schema = schema();
     let printed: Table = loaded(FULL).config.print_masked().parse().unwrap();
     let own = [
-        "url", "read_url", "type", "table", "sinks", "document", "through", "one", "many", "changes", "retry",
-        "breaker", "sql", "from", "body",
+        "url",
+        "read_url",
+        "type",
+        "table",
+        "sinks",
+        "document",
+        "through",
+        "one",
+        "many",
+        "changes",
+        "retry",
+        "breaker",
+        "sql",
+        "from",
+        "body",
+        "user",
+        "password",
+        "token_url",
+        "client_id",
+        "client_secret",
     ];
     let (mut tables, mut told) = (vec![(String::new(), &printed)], BTreeSet::new());
     while let Some((path, table)) = tables.pop() {

@@ -26,6 +26,14 @@ const LEAKY: &[&str] = &[
     "[sinks.a]\ntype = 'http'\nurl = \"https://me:hunter2@x/{\"",
     "[sinks.a]\ntype = 'http'\nurl = \"${SECRET}\"",
     "[sinks.a]\ntype = 'http'\nauth = { bearer = \"hunter2\" }\nsign = \"hunter2\"",
+    "[sinks.a]\ntype = 'http'\nauth = \"hunter2\"",
+    "[sinks.a]\ntype = 'http'\nauth = { basic = \"hunter2\", oauth2 = \"hunter2\" }",
+    "[sinks.a]\ntype = 'http'\nauth = { basic = { user = 'x', passwort = \"hunter2\" } }",
+    "[sinks.a]\ntype = 'http'\n[sinks.a.auth.oauth2]\nclient_secret = \"hunter2\"\ntoken_url = \"x://hunter2@x\"",
+    "[sinks.a]\ntype = 'http'\n[sinks.a.auth.oauth2.parameters]\nclient_secret = \"hunter2\"",
+    "[sinks.a]\ntype = 'http'\nsign = [\"whsec_hunter2\", \"hunter2\", 1]",
+    "[sinks.a]\ntype = 'http'\ntls = { key = \"-----BEGIN PRIVATE KEY-----hunter2\" }",
+    "[sinks.a]\ntype = 'http'\ntls = { key = [\"-----BEGIN PRIVATE KEY-----hunter2\"] }",
     "[sinks.a]\ntype = 'elasticsearch'\nauth = { bearer = \"hunter2\" }",
     "sinks.a = { auth = { bearer = \"hunter2\" } }",
     "sinks.a = { type = 'http', headers = { \"ba d\" = \"hunter2\", authorization = \"Bearer hunter2\" } }",
@@ -66,10 +74,15 @@ token = "${SECRET}"
 [sinks.api]
 type = "http"
 url = "https://hunter2@api.example.com/{id}?token=${SECRET}"
-headers = { authorization = "Bearer hunter2" }
+headers = { x-key = "Bearer hunter2" }
+[sinks.hook]
+type = "http"
+url = "https://api.example.com/{id}?token=${SECRET}"
+auth = { bearer = "hunter2" }
+sign = ["whsec_hunter2hunter2hunter2hunter2hunt"]
 [syncs.orders]
 table = "orders"
-sink = "api"
+sinks = ["api", "hook"]
 "#;
     let loaded = loaded(text);
     for shown in [loaded.config.print_masked(), format!("{loaded:?}")] {

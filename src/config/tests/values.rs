@@ -436,6 +436,7 @@ changes = {{ invoices = ["id"] }}
     type = "http"
     url = "https://me:***@api.example.com/{id}?token=***&v={v}"
     method = "PUT"
+    gzip = false
     timeout = "10s"
     concurrency = 16
 

@@ -1,4 +1,4 @@
-//! What an answer means for the job, and what it means if there is none.
+//! What an answer means for the job.
 //!
 //! | status | by default | class | certain |
 //! | --- | --- | --- | --- |
@@ -14,7 +14,7 @@
 //!
 //! The configuration may say otherwise of what is delivered and what is rejected; class and certainty are the status's own.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use crate::config::{StatusRange, Statuses};
 use crate::diff::Operation;
@@ -89,67 +89,8 @@ fn class(status: u16) -> (FailureClass, bool) {
     }
 }
 
-/// How a request ended that was not answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Silence {
-    /// There was no connection to send it on: refused, no such host, no handshake, or none of them in time.
-    NoConnection,
-    Timeout,
-    /// The connection broke when the request may already have been sent.
-    Broken,
-    /// No request was made.
-    NoRequest,
-}
-
-impl Silence {
-    pub(super) fn of(error: &reqwest::Error) -> Self {
-        if error.is_builder() {
-            Self::NoRequest
-        } else if error.is_connect() {
-            Self::NoConnection
-        } else if error.is_timeout() {
-            Self::Timeout
-        } else {
-            Self::Broken
-        }
-    }
-
-    pub(super) fn outcome(self, message: String) -> Outcome {
-        let (class, certain) = match self {
-            Self::NoConnection => (FailureClass::Connection, true),
-            Self::Timeout => (FailureClass::Timeout, false),
-            Self::Broken => (FailureClass::Connection, false),
-            Self::NoRequest => (FailureClass::Configuration, true),
-        };
-        let failure = Failure {
-            class,
-            status: None,
-            message,
-            certain,
-            remote: Remote::Same,
-        };
-        match self {
-            Self::NoRequest => Outcome::Rejected { failure },
-            _ => Outcome::Retry { failure, after: None },
-        }
-    }
-}
-
-/// Reads `Retry-After`: seconds, or the date of an HTTP header. `None` if it is neither.
-pub(super) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
-    let value = value.trim();
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More seconds than a u64 holds are for ever all the same.
-        return Some(value.parse().map_or(Duration::MAX, Duration::from_secs));
-    }
-    let date = httpdate::parse_http_date(value).ok()?;
-    Some(date.duration_since(now).unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::UNIX_EPOCH;
-
     use super::*;
 
     /// What matters of an outcome, in a line.
@@ -265,40 +206,5 @@ mod tests {
             (told, failure.status, failure.message.as_str()),
             (after, Some(503), "busy")
         );
-    }
-
-    #[test]
-    fn silence_is_certain_only_if_nothing_was_sent() {
-        let cases = [
-            (Silence::NoConnection, "retry connection certain"),
-            (Silence::Timeout, "retry timeout uncertain"),
-            (Silence::Broken, "retry connection uncertain"),
-            (Silence::NoRequest, "rejected configuration certain"),
-        ];
-        for (silence, expected) in cases {
-            assert_eq!(line(&silence.outcome(String::new())), expected, "{silence:?}");
-        }
-    }
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        // Sun, 06 Nov 1994 08:49:37 GMT
-        let now = UNIX_EPOCH + Duration::from_secs(784_111_777);
-        let cases = [
-            ("120", Some(120)),
-            (" 0 ", Some(0)),
-            ("Sun, 06 Nov 1994 08:50:37 GMT", Some(60)),
-            ("Sunday, 06-Nov-94 08:50:37 GMT", Some(60)),
-            ("Sun Nov  6 08:50:37 1994", Some(60)),
-            ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
-            ("", None),
-            ("-1", None),
-            ("1.5", None),
-            ("soon", None),
-        ];
-        for (value, seconds) in cases {
-            assert_eq!(retry_after(value, now), seconds.map(Duration::from_secs), "{value:?}");
-        }
-        assert_eq!(retry_after("99999999999999999999999", now), Some(Duration::MAX));
     }
 }

@@ -15,15 +15,15 @@
 
 mod address;
 mod answer;
-mod client;
 mod envelope;
-mod excerpt;
 mod headers;
 mod json;
 mod pieces;
+mod preview;
 mod remote;
 mod request;
 mod results;
+mod sign;
 mod sink;
 mod template;
 mod together;

@@ -17,6 +17,7 @@ use super::answer::Meaning;
 use super::json;
 use super::request::Purpose;
 use crate::config::Pointer;
+use crate::publish::web::End;
 use crate::publish::{Failure, FailureClass, Outcome, Remote};
 
 /// An id that is longer is none.
@@ -31,16 +32,6 @@ pub(super) struct Answer<'a> {
     pub end: End,
     /// The header of that name.
     pub location: Option<&'a str>,
-}
-
-/// How the body of an answer ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    Whole,
-    /// There was more than is read.
-    Cut,
-    /// The connection broke.
-    Broken,
 }
 
 /// What an answer means for a sink that gives ids; `outcome` is what its status alone means.

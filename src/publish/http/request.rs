@@ -15,17 +15,8 @@ use super::headers;
 use super::template::{Escape, Template, Unrenderable};
 use crate::config::{self, BatchFormat};
 use crate::diff::Operation;
+pub(super) use crate::publish::web::Request;
 use crate::publish::{Delivery, Failure, FailureClass};
-
-/// One request, complete but for what belongs to the connection.
-#[derive(Clone)]
-pub(super) struct Request {
-    pub method: Method,
-    pub url: Url,
-    pub headers: HeaderMap,
-    /// Empty: none.
-    pub body: Bytes,
-}
 
 /// What a request for a single delivery is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,6 +183,17 @@ impl Requests {
             .map(Address::sample)
             .collect::<Result<_, _>>();
         samples.map_err(|error| error.to_string())
+    }
+
+    /// Where to ask whether somebody is there: the url of updates up to its first placeholder.
+    pub fn beginning(&self) -> Result<Url, String> {
+        let address = &self.update.address;
+        let mut url = address.sample().map_err(|error| error.to_string())?;
+        if let (Some(path), Some(_)) = (address.literals().next(), address.placeholders().next()) {
+            let path = path.split(['?', '#']).next().unwrap_or_default();
+            url.set_path(path.rsplit_once('/').map_or("/", |(folder, _)| folder));
+        }
+        Ok(url)
     }
 
     /// What the urls say literally behind their host, which may be secret; url by url, as in [`Requests::samples`].

@@ -15,10 +15,11 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 
 use super::answer::{self, Meaning};
-use super::excerpt::Secrets;
+
 use super::json;
 use crate::config::{Pointer, Statuses};
 use crate::diff::Operation;
+use crate::publish::web::Secrets;
 use crate::publish::{Failure, FailureClass, Outcome, Remote};
 
 pub(super) struct Reader<'a> {

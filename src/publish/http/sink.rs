@@ -1,23 +1,26 @@
 //! One HTTP endpoint: sends the request for a delivery, and says what became of it.
 
-use std::error::Error;
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::future::join_all;
-use reqwest::header::{self, ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
-use reqwest::{Client, Response, Url};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, USER_AGENT,
+};
+use reqwest::{Response, Url};
+use secrecy::ExposeSecret;
 
-use super::answer::{self, Silence};
-use super::client::client;
-use super::excerpt::Secrets;
+use super::answer;
 use super::pieces::Pieces;
-use super::remote::{self, End};
+use super::preview;
+use super::remote;
 use super::request::{Purpose, Request, Requests};
+use super::sign::{self, Signer};
 use super::together::Together;
 use crate::config::{self, Pointer, Statuses, Terms};
 use crate::diff::Operation;
-use crate::publish::{Batching, Delivery, Outcome, Unusable};
+use crate::publish::web::{End, REDACTED, Secrets, Server, start_of, wanted_pause};
+use crate::publish::{Batching, Delivery, Failure, FailureClass, Outcome, Reach, Unusable};
 
 /// What is left of a lease when a request has to be over: the outcome must still be recorded under it.
 const LEASE_MARGIN: Duration = Duration::from_millis(200);
@@ -32,14 +35,14 @@ const ANSWER_BYTES_MAX: usize = 16 << 10;
 const CREATED_BYTES_MAX: usize = 1 << 20;
 
 pub struct HttpSink {
-    client: Client,
+    pub(super) server: Server,
     pub(super) requests: Requests,
+    signer: Signer,
     pub(super) statuses: Statuses,
     /// Where an answer to a create names the id.
     id: Option<Pointer>,
     together: Option<Together>,
     pub(super) timeout: Duration,
-    pub(super) secrets: Secrets,
 }
 
 /// An answer, as far as it was read.
@@ -63,21 +66,26 @@ impl HttpSink {
         };
         let requests = Requests::new(config).map_err(unusable)?;
         let samples = requests.samples().map_err(unusable)?;
-        let client = client(terms, &samples).map_err(unusable)?;
-        let urls: Vec<_> = samples.into_iter().zip(requests.literals()).collect();
+        let urls: Vec<_> = samples.iter().cloned().zip(requests.literals()).collect();
         let secrets = Secrets::new(secret_headers(requests.headers()), &urls);
+        let signing = config
+            .sign
+            .iter()
+            .map(|secret| sign::key_of(secret.text.expose_secret()));
+        let secrets = signing.fold(secrets, Secrets::with);
+        let server = Server::new(&config.access, terms, config.gzip, &samples, secrets).map_err(unusable)?;
         let together = config.requests.batch.clone().map(|config| Together {
             config,
             pieces: Pieces::new(),
         });
         Ok(Self {
-            client,
+            server,
             requests,
+            signer: Signer::new(&config.sign),
             statuses: config.requests.statuses.clone(),
             id: config.requests.create.as_ref().map(|create| create.id.clone()),
             together,
             timeout: terms.timeout,
-            secrets,
         })
     }
 
@@ -145,36 +153,59 @@ impl HttpSink {
         remote::told(purpose, meaning, &answer, id, outcome)
     }
 
-    /// Sends a request and reads so much of the answer; without one, the outcome.
-    pub(super) async fn ask(&self, request: Request, time: Duration, bytes_max: usize) -> Result<Answered, Outcome> {
-        match self.send(request, time).await {
-            Ok(response) => Ok(self.read(response, bytes_max).await),
-            Err(error) => Err(self.unanswered(error, time)),
+    /// Signs a request, sends it, and reads so much of the answer; without one, the outcome.
+    pub(super) async fn ask(
+        &self,
+        mut request: Request,
+        time: Duration,
+        bytes_max: usize,
+    ) -> Result<Answered, Outcome> {
+        let signed = self.sign(&mut request);
+        signed.map_err(|failure| Outcome::Retry { failure, after: None })?;
+        let response = self.server.send(request, time).await?;
+        Ok(self.read(response, bytes_max).await)
+    }
+
+    /// By secrets of which some may be in files, which may be mended while we run.
+    fn sign(&self, request: &mut Request) -> Result<(), Failure> {
+        let signed = self.signer.sign(request, SystemTime::now(), self.server.secrets());
+        signed.map_err(|message| Failure::certain(FailureClass::Configuration, message))
+    }
+
+    /// Whether somebody is there, without telling them anything.
+    pub async fn reach(&self, time: Duration) -> Reach {
+        match self.requests.beginning() {
+            Ok(url) => self.server.reach(url, time).await,
+            Err(_) => Reach::NOTHING_TO_TRY,
         }
     }
 
-    async fn send(&self, request: Request, time: Duration) -> Result<Response, reqwest::Error> {
-        let Request {
-            method,
-            url,
-            headers,
-            body,
-        } = request;
-        let mut sent = self.client.request(method, url).headers(headers).timeout(time);
-        if !body.is_empty() {
-            sent = sent.body(body);
+    /// The request as it would be sent for this delivery alone, without secrets.
+    pub fn preview(&self, delivery: &Delivery) -> Result<String, Failure> {
+        let request = match &self.together {
+            None => self.requests.single(delivery),
+            Some(_) => self
+                .requests
+                .item(delivery)
+                .and_then(|item| self.requests.together(&[&item])),
+        };
+        let mut request = request.map_err(|unmakable| unmakable.failure())?;
+        self.sign(&mut request)?;
+        let mut further = Vec::new();
+        if self.server.has_credentials() {
+            further.push((AUTHORIZATION, REDACTED));
         }
-        sent.send().await
+        if self.server.compresses(&request) {
+            further.push((CONTENT_ENCODING, "gzip"));
+        }
+        Ok(preview::text(&request, &further, self.server.secrets()))
     }
 
     async fn read(&self, mut response: Response, bytes_max: usize) -> Answered {
         let status = response.status();
-        let header = |name| {
-            let value = response.headers().get(name)?;
-            HeaderValue::to_str(value).ok()
-        };
-        let after = header(RETRY_AFTER).and_then(|value| answer::retry_after(value, SystemTime::now()));
-        let location = header(LOCATION).map(str::to_owned);
+        let after = wanted_pause(&response);
+        let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+        let location = location.map(str::to_owned);
         let mut said = status.to_string();
         if status.is_redirection() {
             let place = location
@@ -185,7 +216,7 @@ impl HttpSink {
             said += place;
         }
         // Read in any case: only then the connection can be used again.
-        let (body, end) = start_of_body(&mut response, bytes_max).await;
+        let (body, end) = start_of(&mut response, bytes_max).await;
         Answered {
             status: status.as_u16(),
             said,
@@ -201,7 +232,7 @@ impl HttpSink {
         let body = if (300..400).contains(&answered.status) {
             String::new()
         } else {
-            self.secrets.excerpt(&answered.body, answered.end == End::Cut)
+            self.server.secrets().excerpt(&answered.body, answered.end == End::Cut)
         };
         let colon = if body.is_empty() { "" } else { ": " };
         format!("{}{colon}{body}", answered.said)
@@ -213,35 +244,12 @@ impl HttpSink {
             Ok(url) => {
                 let (scheme, host) = (url.scheme(), url.host_str().unwrap_or_default());
                 let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-                self.secrets
+                self.server
+                    .secrets()
                     .excerpt(&format!("{scheme}://{host}{port}{}", url.path()), false)
             }
             Err(_) => "no valid url".to_owned(),
         }
-    }
-
-    fn unanswered(&self, error: reqwest::Error, time: Duration) -> Outcome {
-        let silence = Silence::of(&error);
-        let message = match silence {
-            Silence::Timeout => format!("no answer within {time:?}"),
-            Silence::NoConnection => format!("could not connect: {}", self.causes(error)),
-            Silence::Broken => format!("the connection broke: {}", self.causes(error)),
-            Silence::NoRequest => format!("the request could not be made: {}", self.causes(error)),
-        };
-        silence.outcome(message)
-    }
-
-    /// What an error says and all that caused it, without the url, which has secrets.
-    fn causes(&self, error: reqwest::Error) -> String {
-        let error = error.without_url();
-        let mut causes = vec![error.to_string()];
-        let mut source = error.source();
-        while let Some(cause) = source {
-            causes.push(cause.to_string());
-            source = cause.source();
-        }
-        causes.dedup();
-        self.secrets.excerpt(&causes.join(": "), false)
     }
 }
 
@@ -254,37 +262,21 @@ impl fmt::Debug for HttpSink {
     }
 }
 
-/// The values that may be secrets, which is to say all but a few: a message about `application/json` is worth reading.
+/// The values that may be secrets, which is to say all but a few.
 fn secret_headers(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let secret = headers
-        .iter()
-        .filter(|(name, _)| ![ACCEPT, CONTENT_TYPE, header::USER_AGENT].contains(name));
+    let secret = headers.iter().filter(|(name, _)| !is_harmless(name));
     secret.filter_map(|(_, value)| value.to_str().ok())
+}
+
+/// A message about `application/json` is worth reading.
+pub(super) fn is_harmless(name: &HeaderName) -> bool {
+    [ACCEPT, CONTENT_TYPE, USER_AGENT].contains(name)
 }
 
 /// How long a request may take, or `None` if too little is left of the lease.
 pub(super) fn time_allowed(timeout: Duration, deadline: Instant, now: Instant) -> Option<Duration> {
     let left = deadline.saturating_duration_since(now).saturating_sub(LEASE_MARGIN);
     (left >= REQUEST_TIME_MIN.min(timeout) && !left.is_zero()).then(|| left.min(timeout))
-}
-
-/// The first bytes of the body, and how it ended. Where it breaks off the status stands.
-async fn start_of_body(response: &mut Response, bytes_max: usize) -> (Vec<u8>, End) {
-    let mut body = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) => {
-                let room = bytes_max - body.len();
-                if chunk.len() > room {
-                    body.extend_from_slice(&chunk[..room]);
-                    return (body, End::Cut);
-                }
-                body.extend_from_slice(&chunk);
-            }
-            Ok(None) => return (body, End::Whole),
-            Err(_) => return (body, End::Broken),
-        }
-    }
 }
 
 #[cfg(test)]

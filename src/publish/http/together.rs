@@ -119,7 +119,7 @@ impl Together {
         self.pieces.fits();
         let reader = results::Reader {
             statuses,
-            secrets: &sink.secrets,
+            secrets: sink.server.secrets(),
             status: answered.status,
             after: answered.after,
         };

@@ -6,13 +6,17 @@ use walsift::demo::{Behaviour, ClusterSettings, Paths, Shutdown};
 
 use crate::world::{DEADLINE, SHOP, SHOP_ORDERS, World, eventually, http_client};
 
-const SECRETS: [&str; 6] = [
+const SECRETS: [&str; 10] = [
     "swordfish-password",
     "swordfish-state-password",
     "swordfish-header",
     "swordfish-bearer",
     "swordfish-query",
     "swordfish-token",
+    "swordfish-client-secret",
+    "swordfish-audience",
+    "swordfish-access-token",
+    "c3dvcmRmaXNoLXNpZ25pbmctc2VjcmV0",
 ];
 
 fn assert_no_secret_in(what: &str, text: &str) {
@@ -50,7 +54,9 @@ async fn g13_secrets_are_in_no_log_no_metric_no_answer_and_no_record() {
          [sinks.shop_api]
          type = \"http\"
          url = \"{}/orders/{{id}}?key={}\"
-         headers = {{ X-Api-Key = \"{}\", Authorization = \"Bearer {}\" }}
+         headers = {{ X-Api-Key = \"{}\", X-Other-Key = \"Bearer {}\" }}
+         auth.oauth2 = {{ token_url = \"{}/token\", client_id = \"w\", client_secret = \"{}\", parameters.audience = \"{}\" }}
+         sign = \"whsec_{}\"
          retry = {{ attempts = 100, base = \"10ms\", max = \"50ms\" }}",
         with(SECRETS[0]),
         with(SECRETS[1]),
@@ -59,7 +65,12 @@ async fn g13_secrets_are_in_no_log_no_metric_no_answer_and_no_record() {
         SECRETS[4],
         SECRETS[2],
         SECRETS[3],
+        world.receiver().url(),
+        SECRETS[6],
+        SECRETS[7],
+        SECRETS[9],
     ));
+    let of_the_sink = [2, 3, 4, 6, 7, 9];
     // Servers are known to repeat what they were told.
     let repeating = |status, headers: &[(&str, String)]| Behaviour::Answer {
         status,
@@ -67,15 +78,25 @@ async fn g13_secrets_are_in_no_log_no_metric_no_answer_and_no_record() {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), value.clone()))
             .collect(),
-        body: format!("you said {} and {} and {}", SECRETS[2], SECRETS[3], SECRETS[4]),
+        body: format!("you said {}", of_the_sink.map(|secret| SECRETS[secret]).join(" and ")),
     };
-    world.receiver().rule_for_next(2, Paths::All, Behaviour::Cut);
-    world.receiver().rule_for_next(2, Paths::All, repeating(500, &[]));
-    world.receiver().rule_for_next(1, Paths::All, repeating(401, &[]));
-    let location = format!("/elsewhere/{}?key={}", SECRETS[2], SECRETS[4]);
+    let granting = Behaviour::Answer {
+        status: 200,
+        headers: Vec::new(),
+        body: format!(r#"{{"access_token": "{}"}}"#, SECRETS[8]),
+    };
+    world.receiver().rule(Paths::exact("/token"), granting);
     world
         .receiver()
-        .rule_for_next(1, Paths::All, repeating(302, &[("Location", location)]));
+        .rule_for_next(1, Paths::exact("/token"), repeating(401, &[]));
+    let orders = || Paths::prefix("/orders/");
+    world.receiver().rule_for_next(2, orders(), Behaviour::Cut);
+    world.receiver().rule_for_next(2, orders(), repeating(500, &[]));
+    world.receiver().rule_for_next(1, orders(), repeating(403, &[]));
+    let location = format!("/elsewhere/{}/{}?key={}", SECRETS[2], SECRETS[8], SECRETS[4]);
+    world
+        .receiver()
+        .rule_for_next(1, orders(), repeating(302, &[("Location", location)]));
     let engine = world.engine_with(&config, &[("WALSIFT_LOG", "trace")]);
     let readyz = engine.admin_url("/readyz").await;
     let metrics = engine.admin_url("/metrics").await;

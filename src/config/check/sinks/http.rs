@@ -6,9 +6,9 @@ use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::requests;
+use super::{access, requests, sign};
 use crate::config::raw::{At, Field, RawHttp};
-use crate::config::{HttpSink, Problem, Report};
+use crate::config::{HttpSink, Place, Problem, Report};
 
 const METHOD: &str = "PUT";
 
@@ -24,6 +24,8 @@ const OWN_HEADERS: [&str; 7] = [
 ];
 const OWN_HEADER_PREFIX: &str = "walsift-";
 
+const SIGN_HEADERS: [&str; 3] = ["webhook-id", "webhook-timestamp", "webhook-signature"];
+
 pub fn sink(raw: RawHttp, name: &At<String>, report: &mut Report) -> HttpSink {
     match &raw.url {
         Field::Given(url) => check_url(url, report),
@@ -33,6 +35,7 @@ pub fn sink(raw: RawHttp, name: &At<String>, report: &mut Report) -> HttpSink {
         }
         Field::Unusable => {}
     }
+    check_conflicts(&raw, report);
     let requests = requests::requests(raw.requests, &raw.url, report);
     let headers = raw.headers.or(Vec::new());
     check_headers(&headers, report);
@@ -43,8 +46,58 @@ pub fn sink(raw: RawHttp, name: &At<String>, report: &mut Report) -> HttpSink {
             .into_iter()
             .map(|(name, value)| (name.value, value.value))
             .collect(),
+        access: access::access(raw.access, report),
+        sign: sign::sign(raw.sign, report),
+        gzip: raw.gzip.or(false),
         requests,
     }
+}
+
+/// Keys that say the same thing twice, or that nobody could agree on.
+fn check_conflicts(raw: &RawHttp, report: &mut Report) {
+    let auth = raw.access.auth.given().map(|auth| &auth.place);
+    let sign = raw.sign.given().map(|sign| &sign.place);
+    let gzip = raw.gzip.given().filter(|gzip| gzip.value).map(|gzip| &gzip.place);
+    for (key, place, headers) in [
+        ("auth", auth, &["authorization"][..]),
+        ("sign", sign, &SIGN_HEADERS),
+        ("gzip", gzip, &["content-encoding"]),
+    ] {
+        if let (Some(place), Some(given)) = (place, raw.headers.given()) {
+            check_rivals(&given.value, key, place, headers, report);
+        }
+    }
+    if let (Some(auth), Some(url)) = (auth, raw.url.given().filter(|url| names_a_user(url))) {
+        let problem = Problem::at(&url.place, "the url has a user, and there is `auth`");
+        report.push(problem.also(auth, "this says who we are, too").help("keep one of them"));
+    }
+    if let (Some(sign), Some(gzip)) = (sign, gzip) {
+        let problem = Problem::at(gzip, "`gzip` and `sign` can't go together").also(sign, "signed here");
+        report.push(problem.help("receivers don't agree whether it is the compressed body that was signed"));
+    }
+}
+
+/// Headers that another key of the sink sets.
+fn check_rivals(
+    headers: &[(At<String>, At<SecretString>)],
+    key: &str,
+    place: &Place,
+    names: &[&str],
+    report: &mut Report,
+) {
+    let is_rival = |name: &str| names.iter().any(|rival| name.eq_ignore_ascii_case(rival));
+    for (name, _) in headers.iter().filter(|(name, _)| is_rival(&name.value)) {
+        let summary = format!("the header `{}` and `{key}` can't both be given", name.value);
+        report.push(Problem::at(&name.place, summary).also(place, "this sets it"));
+    }
+}
+
+fn names_a_user(url: &At<SecretString>) -> bool {
+    let text = url.value.expose_secret();
+    let authority = text
+        .split_once("://")
+        .map_or("", |(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    authority.contains('@')
 }
 
 fn check_headers(headers: &[(At<String>, At<SecretString>)], report: &mut Report) {

@@ -20,6 +20,9 @@ fn config(url: &str) -> config::HttpSink {
         url: SecretString::from(url.to_owned()),
         method: "PUT".to_owned(),
         headers: vec![],
+        access: config::Access::default(),
+        sign: vec![],
+        gzip: false,
         requests: config::Requests::default(),
     }
 }

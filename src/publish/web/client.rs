@@ -1,12 +1,15 @@
-//! The client of a sink: its connections.
+//! The client of a sink: its connections. HTTP/2 where the server offers it in the handshake; proxies by the usual variables
+//! of the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`).
 
 use std::error::Error;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use reqwest::{Client, Url, redirect};
+use base64::Engine;
+use reqwest::{Certificate, Client, ClientBuilder, Identity, Url, redirect};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::config::Terms;
+use crate::config::{PemError, Terms, Tls};
 
 const USER_AGENT: &str = concat!("walsift/", env!("CARGO_PKG_VERSION"));
 
@@ -16,8 +19,11 @@ const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(5);
 /// Below what common servers and load balancers keep, so that we rarely send into a connection that is being closed.
 const IDLE_CONNECTION_MAX: Duration = Duration::from_secs(30);
 
+/// A connection that carries many requests at once is found dead in so much time, twice.
+const PING_PERIOD: Duration = Duration::from_secs(15);
+
 /// `samples` are urls of the sink, one of each kind. Says why not, without secrets.
-pub(super) fn client(terms: &Terms, samples: &[Url]) -> Result<Client, String> {
+pub(super) fn client(terms: &Terms, tls: &Tls, samples: &[Url]) -> Result<Client, String> {
     // The client would panic.
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         return Err("no cryptography provider is installed in this process".to_owned());
@@ -28,7 +34,9 @@ pub(super) fn client(terms: &Terms, samples: &[Url]) -> Result<Client, String> {
         .connect_timeout(CONNECT_TIMEOUT_MAX.min(terms.timeout / 2))
         .pool_max_idle_per_host(terms.concurrency)
         .pool_idle_timeout(IDLE_CONNECTION_MAX)
-        .tcp_nodelay(true);
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(PING_PERIOD)
+        .http2_keep_alive_timeout(PING_PERIOD);
     // A proxy's localhost is another one.
     if samples.iter().all(is_loopback) {
         builder = builder.no_proxy();
@@ -36,6 +44,8 @@ pub(super) fn client(terms: &Terms, samples: &[Url]) -> Result<Client, String> {
     // A plain sink must start on a machine without root certificates, as in an image with nothing but this program.
     if samples.iter().all(|sample| sample.scheme() == "http") {
         builder = builder.tls_certs_only([]);
+    } else {
+        builder = with_tls(builder, tls)?;
     }
     builder.build().map_err(|error| {
         let cause = error.source().map(ToString::to_string);
@@ -44,6 +54,41 @@ pub(super) fn client(terms: &Terms, samples: &[Url]) -> Result<Client, String> {
             cause.unwrap_or_else(|| error.without_url().to_string())
         )
     })
+}
+
+fn with_tls(mut builder: ClientBuilder, tls: &Tls) -> Result<ClientBuilder, String> {
+    let unusable = |error: PemError| format!("`tls` cannot be used: {error}");
+    let refused = |error: reqwest::Error| format!("`tls` cannot be used: {}", error.without_url());
+    if let Some(roots) = &tls.roots {
+        let roots = roots.certificates().map_err(unusable)?;
+        let roots: Result<Vec<_>, _> = roots.iter().map(|root| Certificate::from_der(root)).collect();
+        builder = builder.tls_certs_only(roots.map_err(refused)?);
+    }
+    if let Some((cert, key)) = &tls.client {
+        let chain = cert.certificates().map_err(unusable)?;
+        let key = key.private_key().map_err(unusable)?;
+        builder = builder.identity(identity(&chain, &key).map_err(refused)?);
+    }
+    Ok(builder)
+}
+
+/// The client wants it as text.
+fn identity(chain: &[CertificateDer<'_>], key: &PrivateKeyDer<'_>) -> Result<Identity, reqwest::Error> {
+    let label = match key {
+        PrivateKeyDer::Pkcs1(_) => "RSA PRIVATE KEY",
+        PrivateKeyDer::Sec1(_) => "EC PRIVATE KEY",
+        _ => "PRIVATE KEY",
+    };
+    let mut text = pem(label, key.secret_der());
+    for certificate in chain {
+        text.push_str(&pem("CERTIFICATE", certificate));
+    }
+    Identity::from_pem(text.as_bytes())
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    let text = base64::engine::general_purpose::STANDARD.encode(der);
+    format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -2,7 +2,10 @@
 //!
 //! Servers do repeat what they were sent: `invalid token sk_live_…`. So whatever of the configuration may be a secret is
 //! looked for in every text that comes from outside: header values and their words, user and password, parameters of the
-//! query, and path segments long enough to be a token.
+//! query, and path segments long enough to be a token. Credentials that come later, from files or as tokens, are learnt.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
 
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
@@ -16,18 +19,23 @@ const SHORT_BYTES: usize = 6;
 /// A path segment of the configuration so long may be a token (as in the url of a web hook), shorter ones are words.
 const TOKEN_BYTES_MIN: usize = 16;
 
-const REDACTED: &str = "***";
+pub(in crate::publish) const REDACTED: &str = "***";
+
+/// Tokens come again and again; an answer repeats one that was sent lately.
+const LEARNT_MAX: usize = 16;
 
 /// What must not be read.
 #[derive(Default)]
-pub(super) struct Secrets {
+pub(in crate::publish) struct Secrets {
     /// Longest first, so that no part of a secret is replaced before the whole.
     texts: Vec<String>,
+    /// The newest last. Held for a look or a change only.
+    learnt: Mutex<VecDeque<String>>,
 }
 
 impl Secrets {
     /// Each of the urls is one of the sink's, with what the configuration says literally behind its host.
-    pub(super) fn new<'a>(headers: impl Iterator<Item = &'a str>, urls: &[(Url, Vec<&str>)]) -> Self {
+    pub fn new<'a>(headers: impl Iterator<Item = &'a str>, urls: &[(Url, Vec<&str>)]) -> Self {
         let mut secrets = Self::default();
         for value in headers {
             secrets.add(value);
@@ -37,11 +45,32 @@ impl Secrets {
         for (sample, literals) in urls {
             secrets.add_url(sample, literals);
         }
+        secrets.sort();
         secrets
-            .texts
-            .sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        secrets.texts.dedup();
-        secrets
+    }
+
+    /// With a credential of the configuration, which will be kept from view like all others.
+    pub fn with(mut self, secret: &str) -> Self {
+        self.add(secret);
+        self.sort();
+        self
+    }
+
+    /// Takes note of a credential that was not known before. Of these only the newest are remembered.
+    pub fn learn(&self, secret: &str) {
+        let mut learnt = self.learnt.lock().expect("no holder panics");
+        if secret.is_empty() || learnt.iter().any(|known| known == secret) {
+            return;
+        }
+        if learnt.len() == LEARNT_MAX {
+            learnt.pop_front();
+        }
+        learnt.push_back(secret.to_owned());
+    }
+
+    fn sort(&mut self) {
+        self.texts.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        self.texts.dedup();
     }
 
     fn add_url(&mut self, sample: &Url, literals: &[&str]) {
@@ -76,25 +105,38 @@ impl Secrets {
     }
 
     /// The start of `text` as one line without secrets. `cut`: more followed, which was not read.
-    pub(super) fn excerpt(&self, text: &str, cut: bool) -> String {
-        let whole = if cut { self.without_broken_secret(text) } else { text };
-        let mut redacted = whole.to_owned();
-        for secret in &self.texts {
-            redacted = replaced(&redacted, secret);
-        }
-        one_line(&redacted, cut)
+    pub fn excerpt(&self, text: &str, cut: bool) -> String {
+        let known = self.known();
+        let whole = if cut { without_broken(&known, text) } else { text };
+        one_line(&redacted(&known, whole), cut)
     }
 
-    /// `text` without a secret at its end of which the rest was cut off.
-    fn without_broken_secret<'t>(&self, text: &'t str) -> &'t str {
-        let broken_at = self.texts.iter().filter_map(|secret| {
-            let ends = secret.char_indices().map(|(at, _)| at).rev();
-            ends.filter(|&at| at > 0)
-                .find(|&at| text.ends_with(&secret[..at]))
-                .map(|at| text.len() - at)
-        });
-        &text[..broken_at.min().unwrap_or(text.len())]
+    /// `text` without secrets.
+    pub fn redacted(&self, text: &str) -> String {
+        redacted(&self.known(), text)
     }
+
+    fn known(&self) -> Vec<String> {
+        let learnt = self.learnt.lock().expect("no holder panics");
+        learnt.iter().rev().chain(&self.texts).cloned().collect()
+    }
+}
+
+fn redacted(secrets: &[String], text: &str) -> String {
+    secrets
+        .iter()
+        .fold(text.to_owned(), |text, secret| replaced(&text, secret))
+}
+
+/// `text` without a secret at its end of which the rest was cut off.
+fn without_broken<'t>(secrets: &[String], text: &'t str) -> &'t str {
+    let broken_at = secrets.iter().filter_map(|secret| {
+        let ends = secret.char_indices().map(|(at, _)| at).rev();
+        ends.filter(|&at| at > 0)
+            .find(|&at| text.ends_with(&secret[..at]))
+            .map(|at| text.len() - at)
+    });
+    &text[..broken_at.min().unwrap_or(text.len())]
 }
 
 /// Names of ways to authenticate, which stand before the secret: "bearer token missing" is worth reading.
