@@ -21,7 +21,7 @@ use walsift::demo::{Cluster, ClusterSettings};
 const LOOK_TURNS: u64 = 10;
 
 /// Lines of a table.
-const INTERVALS: u64 = 12;
+const INTERVALS: u32 = 12;
 
 const TABLES: [&str; 4] = ["job", "state", "progress", "tally"];
 
@@ -68,19 +68,18 @@ impl Bench {
             "  hour  claim p50  claim p99  rebuilt  slowest  {}  pg_class",
             TABLES.map(|table| format!("{table:>9}")).join("  ")
         );
-        let interval = Duration::from_secs_f64(hours * 3600.0 / INTERVALS as f64)
-            .as_secs()
-            .max(1);
+        let interval = Duration::from_secs_f64(hours * 3600.0) / INTERVALS;
+        let turns = interval.as_secs().max(1);
         for line in 1..=INTERVALS {
             let mut claims = Vec::new();
-            for turn in 0..interval {
+            for turn in 0..turns {
                 claims.push(self.mill.turn(self.rate).await);
                 if self.compacts && turn % LOOK_TURNS == 0 {
                     self.compact().await;
                 }
             }
             claims.sort_unstable();
-            self.say((line * interval) as f64 / 3600.0, &claims).await;
+            self.say((interval * line).as_secs_f64() / 3600.0, &claims).await;
         }
     }
 

@@ -70,8 +70,8 @@ async fn a_drain_under_load_finishes_all_jobs_and_loses_nothing() {
         assert_eq!(engine.wait_exit(DEADLINE).await.code(), Some(0));
     }
     assert_eq!(world.value::<i64>(NOTHING_LEFT).await, 0);
-    let slot = "select confirmed_flush_lsn from pg_replication_slots where slot_name = $1";
-    let confirmed: PgLsn = world.query_one(slot, &[&world.slot()]).await.get(0);
+    let sql = "select confirmed_flush_lsn from pg_replication_slots where slot_name = $1";
+    let confirmed: PgLsn = world.query_one(sql, &[&world.slot()]).await.get(0);
     assert!(confirmed >= world.value::<PgLsn>("select lsn from walsift.progress").await);
     let sent = world.receiver().request_count();
     assert!(sent > 100, "there was no load");

@@ -40,7 +40,7 @@ async fn states_have_ages_of_their_own() {
 }
 
 async fn prune(client: &pg::Client, most: u32, from: Option<std::time::SystemTime>) -> record::Pruned {
-    let kept = std::time::Duration::from_secs(3 * 3600);
+    let kept = std::time::Duration::from_hours(3);
     record::prune(client, "dead", kept, most, from).await.unwrap()
 }
 

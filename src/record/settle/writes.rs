@@ -246,8 +246,8 @@ impl Writes {
             tx.execute(&statement, parameters).await
         });
         let rows = try_join_all(sent).await?;
-        let closed = if closes { rows.last().copied() } else { None };
-        Ok(closed.unwrap_or_default())
+        let last = if closes { rows.last().copied() } else { None };
+        Ok(last.unwrap_or_default())
     }
 }
 

@@ -120,8 +120,8 @@ async fn a_table_with_many_rows_stays_as_it_is() {
     let world = World::new().await;
     let mill = Mill::new(&world.url(), 1).await;
     let _snapshot = old_snapshot(&world.url()).await;
-    let fill = "insert into walsift.state (route, key, version) select 1, n, n from generate_series(1, 20001) n";
-    world.sql(fill).await;
+    let many = "insert into walsift.state (route, key, version) select 1, n, n from generate_series(1, 20001) n";
+    world.sql(many).await;
     for _ in 0..20 {
         world.sql("update walsift.state set version = version + 1").await;
     }
