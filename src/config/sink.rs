@@ -75,7 +75,7 @@ pub struct HttpSink {
     pub requests: Requests,
 }
 
-/// Elasticsearch or OpenSearch.
+/// A cluster that documents are indexed in.
 #[derive(Debug, Clone)]
 pub struct ElasticSink {
     /// Which of them, as `type` has it.

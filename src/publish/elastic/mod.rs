@@ -1,4 +1,4 @@
-//! The sink for Elasticsearch and OpenSearch: `_bulk`, with the version of each document as its external version.
+//! The sink for Elasticsearch and its kin: `_bulk`, with the version of each document as its external version.
 //!
 //! ```text
 //! deliveries ─▶ items: action line, document ─▶ pieces ─▶ POST /INDEX/_bulk ─▶ one result for each ─▶ outcomes

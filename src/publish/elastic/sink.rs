@@ -135,7 +135,7 @@ impl ElasticSink {
                     pieces.extend([second, first]);
                 }
                 Told::All(told) => {
-                    if here.len() > 1 && may_be_one_s_fault(&told) {
+                    if here.len() > 1 && is_uncertain(&told) && may_be_one_s_fault(&told) {
                         self.pieces.part(deliveries());
                     }
                     places[piece].iter().for_each(|place| outcomes[*place] = told.clone());
@@ -189,6 +189,11 @@ impl ElasticSink {
             .excerpt(&String::from_utf8_lossy(&body), end == End::Cut);
         Told::All(answer::by_status(status.as_u16(), after, format!("{status}: {said}")))
     }
+}
+
+/// What is certain, such as a key that is refused, was not one document's doing.
+fn is_uncertain(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Retry { failure, .. } if !failure.certain)
 }
 
 /// Only what cannot be a secret.
