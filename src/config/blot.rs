@@ -49,7 +49,7 @@ const SECTIONS: [&str; 6] = ["source", "state", "engine", "admin", "sinks", "syn
 const OPEN_SECTIONS: [&str; 2] = ["engine", "syncs"];
 
 /// Keys of the other sections, which may be shown because they are not the user's.
-const KEYS: [&str; 36] = [
+const KEYS: [&str; 40] = [
     "url",
     "host",
     "port",
@@ -86,6 +86,10 @@ const KEYS: [&str; 36] = [
     "results",
     "ok",
     "reject",
+    "index",
+    "routing",
+    "pipeline",
+    "mapping",
 ];
 
 fn sounds_secret(line: &str) -> bool {

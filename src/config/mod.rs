@@ -48,4 +48,4 @@ pub use raw::units::{DURATION_WANTED, parse_duration};
 pub use requests::{Batch, BatchFormat, Create, Delete, Requests, StatusRange, Statuses, Template};
 pub use schema::SCHEMA;
 pub use sign::{SignError, signing_key};
-pub use sink::{Breaker, HttpSink, Rate, Retry, Sink, SinkKind, Terms};
+pub use sink::{Breaker, ElasticSink, HttpSink, IndexMapping, Rate, Retry, Sink, SinkKind, Terms};

@@ -55,6 +55,7 @@ pub struct Breaker {
 #[derive(Debug, Clone)]
 pub enum SinkKind {
     Http(Box<HttpSink>),
+    Elastic(Box<ElasticSink>),
     Stdout,
 }
 
@@ -72,4 +73,33 @@ pub struct HttpSink {
     /// Whether bodies are compressed.
     pub gzip: bool,
     pub requests: Requests,
+}
+
+/// A cluster that documents are indexed in.
+#[derive(Debug, Clone)]
+pub struct ElasticSink {
+    /// Which of them, as `type` has it.
+    pub product: &'static str,
+    /// Where it answers, without an index; may carry a secret.
+    pub url: SecretString,
+    pub index: String,
+    /// With `{name}` placeholders; `None` is the key.
+    pub id: Option<String>,
+    pub routing: Option<String>,
+    pub pipeline: Option<String>,
+    pub mapping: Option<IndexMapping>,
+    pub access: Access,
+    pub gzip: bool,
+    /// Most deliveries in one request.
+    pub max: usize,
+    /// Most bytes of their documents together.
+    pub bytes: usize,
+}
+
+/// What an index is made from that is missing.
+#[derive(Debug, Clone)]
+pub struct IndexMapping {
+    pub file: String,
+    /// A JSON object, as it was read at the start.
+    pub text: String,
 }

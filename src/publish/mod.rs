@@ -4,7 +4,9 @@
 //! *certain*, that is, whether we know what the sink holds now.
 
 mod contract;
+mod elastic;
 mod http;
+mod pieces;
 mod retry;
 mod sink;
 mod stdout;
@@ -15,6 +17,7 @@ mod peer;
 
 pub use crate::diff::Operation;
 pub use contract::{Batching, Delivery, Failure, FailureClass, Outcome, Reach, Remote, Wrong};
+pub use elastic::ElasticSink;
 pub use http::HttpSink;
 pub use retry::{NextStep, next_step};
 pub use sink::{Sink, Unusable};

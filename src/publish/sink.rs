@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use super::elastic::ElasticSink;
 use super::http::HttpSink;
 use super::stdout::StdoutSink;
 use super::{Batching, Delivery, Failure, Operation, Outcome, Reach};
@@ -20,6 +21,7 @@ pub struct Sink {
 #[derive(Debug)]
 enum Kind {
     Http(Box<HttpSink>),
+    Elastic(Box<ElasticSink>),
     Stdout(StdoutSink),
 }
 
@@ -36,6 +38,7 @@ impl Sink {
         let (name, terms) = (&config.name, config.terms);
         let kind = match &config.kind {
             SinkKind::Http(http) => Kind::Http(Box::new(HttpSink::new(name, http, &terms)?)),
+            SinkKind::Elastic(elastic) => Kind::Elastic(Box::new(ElasticSink::new(name, elastic, &terms)?)),
             SinkKind::Stdout => Kind::Stdout(StdoutSink::new(name)?),
         };
         Ok(Self { terms, kind })
@@ -46,6 +49,7 @@ impl Sink {
     pub async fn deliver(&self, batch: &[Delivery]) -> Vec<Outcome> {
         match &self.kind {
             Kind::Http(http) => http.deliver(batch).await,
+            Kind::Elastic(elastic) => elastic.deliver(batch).await,
             Kind::Stdout(stdout) => join_all(batch.iter().map(|delivery| stdout.deliver(delivery))).await,
         }
     }
@@ -54,6 +58,7 @@ impl Sink {
     pub async fn reach(&self, time: Duration) -> Reach {
         match &self.kind {
             Kind::Http(http) => http.reach(time).await,
+            Kind::Elastic(elastic) => elastic.reach(time).await,
             Kind::Stdout(_) => Reach::NOTHING_TO_TRY,
         }
     }
@@ -62,6 +67,7 @@ impl Sink {
     pub fn preview(&self, delivery: &Delivery) -> Result<String, Failure> {
         match &self.kind {
             Kind::Http(http) => http.preview(delivery),
+            Kind::Elastic(elastic) => elastic.preview(delivery),
             Kind::Stdout(stdout) => Ok(stdout.preview(delivery)),
         }
     }
@@ -69,6 +75,7 @@ impl Sink {
     pub fn batching(&self) -> Batching {
         match &self.kind {
             Kind::Http(http) => http.batching(),
+            Kind::Elastic(elastic) => elastic.batching(),
             Kind::Stdout(_) => Batching::SINGLE,
         }
     }
@@ -77,6 +84,7 @@ impl Sink {
     pub fn placeholders(&self, operation: Operation) -> Vec<&str> {
         match &self.kind {
             Kind::Http(http) => http.placeholders(operation),
+            Kind::Elastic(elastic) => elastic.placeholders(),
             Kind::Stdout(_) => Vec::new(),
         }
     }
@@ -84,7 +92,7 @@ impl Sink {
     /// Whether requests go to another machine, or may.
     pub fn is_remote(&self) -> bool {
         match &self.kind {
-            Kind::Http(_) => true,
+            Kind::Http(_) | Kind::Elastic(_) => true,
             Kind::Stdout(_) => false,
         }
     }

@@ -1,6 +1,7 @@
 //! One sink: what every kind has, and what its own asks for.
 
 mod access;
+mod elastic;
 mod http;
 mod requests;
 mod sign;
@@ -36,6 +37,7 @@ pub fn sink(raw: RawSink, engine: &Engine, report: &mut Report) -> Option<Sink> 
     let mut terms = terms(raw.terms, engine, report);
     let kind = match raw.kind? {
         RawSinkKind::Http(http) => SinkKind::Http(Box::new(http::sink(*http, &raw.name, report))),
+        RawSinkKind::Elastic(elastic) => SinkKind::Elastic(Box::new(elastic::sink(*elastic, &raw.name, report))),
         RawSinkKind::Stdout => {
             terms.concurrency = STDOUT_CONCURRENCY;
             SinkKind::Stdout

@@ -7,13 +7,14 @@ use super::{number, renewable, secret, table, text};
 use crate::config::mask::Secrecy;
 use crate::config::raw::units::{format_duration, format_rate, format_size, format_status};
 use crate::config::{
-    Access, Auth, BatchFormat, ClientAuth, HttpSink, OAuth2, Pem, Requests, Sink, SinkKind, StatusRange, Template,
-    Terms,
+    Access, Auth, BatchFormat, ClientAuth, ElasticSink, HttpSink, OAuth2, Pem, Requests, Sink, SinkKind, StatusRange,
+    Template, Terms,
 };
 
 pub fn sink(sink: &Sink) -> Table {
     let mut printed = match &sink.kind {
         SinkKind::Http(sink) => http(sink),
+        SinkKind::Elastic(sink) => elastic(sink),
         SinkKind::Stdout => return table([("type", "stdout".into())]),
     };
     printed.extend(terms(&sink.terms));
@@ -58,6 +59,32 @@ fn http(http: &HttpSink) -> Table {
     }
     printed.extend(access(&http.access));
     printed.extend(requests(&http.requests));
+    printed
+}
+
+fn elastic(elastic: &ElasticSink) -> Table {
+    let batch = table([
+        ("max", number(elastic.max)),
+        ("bytes", format_size(elastic.bytes as u64).into()),
+    ]);
+    let mut printed = table([
+        ("type", elastic.product.into()),
+        ("url", secret(&elastic.url, Secrecy::Url)),
+        ("index", text(&elastic.index)),
+        ("gzip", elastic.gzip.into()),
+        ("batch", batch.into()),
+    ]);
+    let given = [
+        ("id", &elastic.id),
+        ("routing", &elastic.routing),
+        ("pipeline", &elastic.pipeline),
+        ("mapping", &elastic.mapping.as_ref().map(|mapping| mapping.file.clone())),
+    ];
+    let given = given
+        .into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), text(value.as_ref()?))));
+    printed.extend(given);
+    printed.extend(access(&elastic.access));
     printed
 }
 

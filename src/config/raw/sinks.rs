@@ -1,12 +1,14 @@
 //! Sinks: what every kind has, and which kinds there are.
 
 mod access;
+mod elastic;
 mod http;
 mod requests;
 
 use std::time::Duration;
 
 pub use access::{RawAccess, RawAuth, RawBasic, RawOAuth2, RawTls};
+pub use elastic::RawElastic;
 pub use http::RawHttp;
 pub use requests::{RawBatch, RawCreate, RawDelete, RawRequests};
 
@@ -24,6 +26,7 @@ pub struct RawSink {
 
 pub enum RawSinkKind {
     Http(Box<RawHttp>),
+    Elastic(Box<RawElastic>),
     Stdout,
 }
 
@@ -50,9 +53,9 @@ pub struct RawBreaker {
 }
 
 /// Those of the language that this version does not have yet.
-const NOT_YET: [&str; 6] = ["elasticsearch", "opensearch", "redis", "postgres", "kafka", "nats"];
+const NOT_YET: [&str; 4] = ["redis", "postgres", "kafka", "nats"];
 
-const AVAILABLE: [&str; 2] = ["http", "stdout"];
+const AVAILABLE: [&str; 4] = ["http", "elasticsearch", "opensearch", "stdout"];
 
 pub fn read_sink(name: At<String>, mut reader: Reader<'_>) -> RawSink {
     let mut terms = RawTerms::default();
@@ -61,6 +64,15 @@ pub fn read_sink(name: At<String>, mut reader: Reader<'_>) -> RawSink {
             "http" => {
                 terms = read_terms(&mut reader);
                 Some(RawSinkKind::Http(Box::new(http::read(reader))))
+            }
+            product @ ("elasticsearch" | "opensearch") => {
+                let product = if product == "opensearch" {
+                    "opensearch"
+                } else {
+                    "elasticsearch"
+                };
+                terms = read_terms(&mut reader);
+                Some(RawSinkKind::Elastic(Box::new(elastic::read(product, reader))))
             }
             "stdout" => {
                 reader.finish();

@@ -41,11 +41,27 @@ url = "https://x"
 type = "http"
 url = "https://x"
 [sinks.http-bulk.batch]
+[sinks.elasticsearch]
+type = "elasticsearch"
+url = "https://x"
+index = "orders"
+retry = {}
+breaker = {}
+tls = {}
+batch = {}
+[sinks.opensearch]
+type = "opensearch"
+url = "https://x"
+index = "orders"
+retry = {}
+breaker = {}
+tls = {}
+batch = {}
 [sinks.stdout]
 type = "stdout"
 [syncs.orders]
 table = "orders"
-sinks = ["http", "http-basic", "http-oauth2", "http-bulk", "stdout"]
+sinks = ["http", "http-basic", "http-oauth2", "http-bulk", "elasticsearch", "opensearch", "stdout"]
 [syncs.orders.document]
 id = "id"
 [syncs.orders.one.customer]
@@ -311,6 +327,7 @@ fn each_default_of_the_schema_is_the_program_s() {
         "token_url",
         "client_id",
         "client_secret",
+        "index",
     ];
     let (mut tables, mut told) = (vec![(String::new(), &printed)], BTreeSet::new());
     while let Some((path, table)) = tables.pop() {

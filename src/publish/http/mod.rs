@@ -18,8 +18,7 @@ mod answer;
 mod envelope;
 mod headers;
 mod json;
-mod pieces;
-mod preview;
+pub(super) mod preview;
 mod remote;
 mod request;
 mod results;
@@ -32,3 +31,4 @@ mod together;
 mod tests;
 
 pub use sink::HttpSink;
+pub(super) use sink::time_allowed;

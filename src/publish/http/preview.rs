@@ -21,7 +21,7 @@ use super::sign;
 use crate::publish::web::{REDACTED, Secrets};
 
 /// `further` are headers that are added when it is sent.
-pub(super) fn text(request: &Request, further: &[(HeaderName, &str)], secrets: &Secrets) -> String {
+pub(in crate::publish) fn text(request: &Request, further: &[(HeaderName, &str)], secrets: &Secrets) -> String {
     let url = &request.url;
     let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
     let target = secrets.redacted(&format!("{}{query}", url.path()));

@@ -11,7 +11,6 @@ use reqwest::{Response, Url};
 use secrecy::ExposeSecret;
 
 use super::answer;
-use super::pieces::Pieces;
 use super::preview;
 use super::remote;
 use super::request::{Purpose, Request, Requests};
@@ -19,6 +18,7 @@ use super::sign::{self, Signer};
 use super::together::Together;
 use crate::config::{self, Pointer, Statuses, Terms};
 use crate::diff::Operation;
+use crate::publish::pieces::Pieces;
 use crate::publish::web::{End, REDACTED, Secrets, Server, start_of, wanted_pause};
 use crate::publish::{Batching, Delivery, Failure, FailureClass, Outcome, Reach, Unusable};
 
@@ -274,7 +274,7 @@ pub(super) fn is_harmless(name: &HeaderName) -> bool {
 }
 
 /// How long a request may take, or `None` if too little is left of the lease.
-pub(super) fn time_allowed(timeout: Duration, deadline: Instant, now: Instant) -> Option<Duration> {
+pub(in crate::publish) fn time_allowed(timeout: Duration, deadline: Instant, now: Instant) -> Option<Duration> {
     let left = deadline.saturating_duration_since(now).saturating_sub(LEASE_MARGIN);
     (left >= REQUEST_TIME_MIN.min(timeout) && !left.is_zero()).then(|| left.min(timeout))
 }

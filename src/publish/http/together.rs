@@ -1,15 +1,14 @@
-//! Many deliveries in one request, as [`pieces`](super::pieces) cuts them.
+//! Many deliveries in one request, as [`pieces`](crate::publish::pieces) cuts them.
 
-use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use super::answer::{self, Meaning};
 use super::envelope::Item;
-use super::pieces::Pieces;
 use super::results;
 use super::sink::{Answered, HttpSink, time_allowed};
 use crate::config::{self, Statuses};
-use crate::publish::{Delivery, FailureClass, Outcome};
+use crate::publish::pieces::{Pieces, halves, may_be_one_s_fault};
+use crate::publish::{Delivery, Outcome};
 
 /// Too large, as a status.
 const TOO_LARGE: u16 = 413;
@@ -45,7 +44,9 @@ impl Together {
                 }
             }
         }
-        let mut pieces = self.pieces.cut(&items);
+        let mut pieces = self
+            .pieces
+            .cut(items.iter().map(|(delivery, item)| (*delivery, item.text.len())));
         pieces.reverse();
         let (begun, mut refused) = (Instant::now(), false);
         while let Some(piece) = pieces.pop() {
@@ -135,23 +136,6 @@ fn time_left(timeout: Duration, items: &[(&Delivery, Item)], begun: Instant) -> 
     let deadline = items.iter().map(|(delivery, _)| delivery.deadline).min()?;
     let in_time = now.saturating_duration_since(begun) < timeout;
     time_allowed(timeout, deadline, now).filter(|_| in_time)
-}
-
-fn halves(piece: Range<usize>) -> [Range<usize>; 2] {
-    let middle = usize::midpoint(piece.start, piece.end);
-    [piece.start..middle, middle..piece.end]
-}
-
-/// Whether one item may have made the whole request fail; a sink that is away or busy is nobody's fault.
-fn may_be_one_s_fault(outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Retry { failure, .. } => {
-            let busy = failure.class == FailureClass::RateLimited || failure.status == Some(425);
-            let away = failure.class == FailureClass::Connection && failure.certain;
-            !busy && !away
-        }
-        _ => false,
-    }
 }
 
 /// Most bytes of an answer that are read: so many for each of its results.

@@ -11,8 +11,7 @@ use std::sync::Mutex;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::envelope::Item;
-use crate::publish::Delivery;
+use super::{Delivery, FailureClass, Outcome};
 
 /// Most subjects that are remembered to go alone. With more than that the other side is down, not one of them at fault.
 const ALONE_MAX: usize = 100_000;
@@ -45,19 +44,19 @@ impl Pieces {
         }
     }
 
-    /// Cuts a batch: ranges of what goes together, in order.
-    pub fn cut(&self, batch: &[(&Delivery, Item)]) -> Vec<Range<usize>> {
+    /// Cuts a batch of deliveries, each with the bytes of its item: ranges of what goes together, in order.
+    pub fn cut<'a>(&self, batch: impl IntoIterator<Item = (&'a Delivery, usize)>) -> Vec<Range<usize>> {
         let learned = self.learned.lock().expect("no holder panics");
         let mut pieces: Vec<Range<usize>> = Vec::new();
         let (mut bytes, mut open) = (0_usize, false);
-        for (at, (delivery, item)) in batch.iter().enumerate() {
+        for (at, (delivery, length)) in batch.into_iter().enumerate() {
             let alone = learned.alone.contains(&name(delivery));
-            bytes = bytes.saturating_add(item.text.len());
+            bytes = bytes.saturating_add(length);
             match pieces.last_mut() {
                 Some(piece) if open && !alone && bytes <= learned.bytes_max => piece.end = at + 1,
                 _ => {
                     pieces.push(at..at + 1);
-                    bytes = item.text.len();
+                    bytes = length;
                 }
             }
             open = !alone;
@@ -101,6 +100,24 @@ fn name(delivery: &Delivery) -> u64 {
     xxh3_64(format!("{}\n{}", delivery.sync, delivery.key.as_str()).as_bytes())
 }
 
+/// A range in two.
+pub(super) fn halves(piece: Range<usize>) -> [Range<usize>; 2] {
+    let middle = usize::midpoint(piece.start, piece.end);
+    [piece.start..middle, middle..piece.end]
+}
+
+/// Whether one item may have made the whole request fail; a sink that is away or busy is nobody's fault.
+pub(super) fn may_be_one_s_fault(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Retry { failure, .. } => {
+            let busy = failure.class == FailureClass::RateLimited || failure.status == Some(425);
+            let away = failure.class == FailureClass::Connection && failure.certain;
+            !busy && !away
+        }
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,14 +126,10 @@ mod tests {
     #[test]
     fn what_is_large_or_suspected_goes_by_itself() {
         let deliveries: Vec<_> = ["1", "2", "3", "4", "5"].map(|id| delivery(&[("id", id)], "{}")).into();
-        let batch: Vec<_> = deliveries
-            .iter()
-            .map(|it| (it, Item::new(it, Some("12345678".to_owned()))))
-            .collect();
         let pieces = Pieces::new();
         let sizes = || {
             pieces
-                .cut(&batch)
+                .cut(deliveries.iter().map(|it| (it, 8)))
                 .into_iter()
                 .map(|piece| piece.len())
                 .collect::<Vec<_>>()

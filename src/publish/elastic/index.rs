@@ -1,0 +1,137 @@
+//! Which index is written to, and how it is made. The only place that knows its name.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Method, Response, Url};
+
+use super::answer;
+use crate::config;
+use crate::publish::Outcome;
+use crate::publish::web::{Request, Server, start_of, wanted_pause};
+
+/// Most bytes that are read of an answer about an index.
+const ANSWER_BYTES_MAX: usize = 16 << 10;
+
+const EXISTS: &str = "resource_already_exists_exception";
+
+pub(super) struct Index {
+    /// The server's url with the name of the index.
+    url: Url,
+    pipeline: Option<String>,
+    /// What the index is made from. `None`: that is left to the server.
+    mapping: Option<Bytes>,
+    /// Whether it was there when we last looked.
+    is_there: AtomicBool,
+}
+
+impl Index {
+    /// Says why not, without secrets.
+    pub fn new(base: &Url, config: &config::ElasticSink) -> Result<Self, String> {
+        let mut url = base.clone();
+        url.path_segments_mut()
+            .map_err(|()| "the url can't have a path".to_owned())?
+            .pop_if_empty()
+            .push(&config.index);
+        Ok(Self {
+            url,
+            pipeline: config.pipeline.clone(),
+            mapping: config.mapping.as_ref().map(|mapping| mapping.text.clone().into()),
+            is_there: AtomicBool::new(false),
+        })
+    }
+
+    pub fn url(&self) -> Url {
+        self.url.clone()
+    }
+
+    /// A request that writes these lines.
+    pub fn bulk(&self, lines: Bytes) -> Request {
+        let mut url = self.url.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.push("_bulk");
+        }
+        url.query_pairs_mut().append_pair("filter_path", answer::FILTER);
+        if let Some(pipeline) = &self.pipeline {
+            url.query_pairs_mut().append_pair("pipeline", pipeline);
+        }
+        request(Method::POST, url, "application/x-ndjson", lines)
+    }
+
+    /// Takes note that it was found missing.
+    pub fn is_missing(&self) {
+        self.is_there.store(false, Ordering::Relaxed);
+    }
+
+    /// Sees to it that the index is there, if it is ours to make; or says what it means for what was to be delivered.
+    /// Several processes may do so at a time.
+    pub async fn prepare(&self, server: &Server, time: Duration) -> Result<(), Outcome> {
+        let Some(mapping) = &self.mapping else {
+            return Ok(());
+        };
+        if self.is_there.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let until = Instant::now() + time;
+        let look = request(Method::HEAD, self.url(), "application/json", Bytes::new());
+        let found = server.send(look, time).await?;
+        match found.status().as_u16() {
+            200..300 => {}
+            404 => {
+                let make = request(Method::PUT, self.url(), "application/json", mapping.clone());
+                let left = until.saturating_duration_since(Instant::now());
+                made(server, server.send(make, left).await?).await?;
+            }
+            _ => return Err(self.refused(server, found, "looking for the index").await),
+        }
+        self.is_there.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn refused(&self, server: &Server, response: Response, doing: &str) -> Outcome {
+        let (outcome, _) = told(server, response, doing).await;
+        outcome
+    }
+}
+
+async fn made(server: &Server, response: Response) -> Result<(), Outcome> {
+    if response.status().is_success() {
+        return Ok(());
+    }
+    let (outcome, said) = told(server, response, "making the index").await;
+    if said.contains(EXISTS) { Ok(()) } else { Err(outcome) }
+}
+
+/// The outcome for the documents, of which none was sent: whatever the status, they are not to blame.
+async fn told(server: &Server, mut response: Response, doing: &str) -> (Outcome, String) {
+    let (status, after) = (response.status(), wanted_pause(&response));
+    let (body, _) = start_of(&mut response, ANSWER_BYTES_MAX).await;
+    let said = String::from_utf8_lossy(&body).into_owned();
+    let message = format!("{doing}: {status}: {}", server.secrets().excerpt(&said, false));
+    let outcome = match answer::by_status(status.as_u16(), after, message) {
+        Outcome::Rejected { failure } | Outcome::Retry { failure, .. } => {
+            let failure = crate::publish::Failure {
+                certain: true,
+                ..failure
+            };
+            Outcome::Retry { failure, after }
+        }
+        other => other,
+    };
+    (outcome, said)
+}
+
+fn request(method: Method, url: Url, content: &'static str, body: Bytes) -> Request {
+    let mut headers = HeaderMap::new();
+    if !body.is_empty() {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content));
+    }
+    Request {
+        method,
+        url,
+        headers,
+        body,
+    }
+}

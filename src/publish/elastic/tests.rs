@@ -1,0 +1,217 @@
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::ElasticSink;
+use crate::config::{self, IndexMapping};
+use crate::publish::peer::{Answer, Peer, TERMS, delivery};
+use crate::publish::{Delivery, FailureClass, Outcome};
+
+fn config(peer: &Peer) -> config::ElasticSink {
+    config::ElasticSink {
+        product: "elasticsearch",
+        url: format!("http://{}", peer.address).into(),
+        index: "orders".to_owned(),
+        id: None,
+        routing: None,
+        pipeline: None,
+        mapping: None,
+        access: config::Access::default(),
+        gzip: false,
+        max: 1_000,
+        bytes: 8 << 20,
+    }
+}
+
+fn sink(config: &config::ElasticSink) -> ElasticSink {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    ElasticSink::new("search", config, &TERMS).unwrap()
+}
+
+fn documents(ids: &[&str]) -> Vec<Delivery> {
+    ids.iter().map(|id| delivery(&[("id", id)], "{}")).collect()
+}
+
+/// What matters of an outcome, in a line.
+fn line(outcome: &Outcome) -> String {
+    let (what, failure) = match outcome {
+        Outcome::Delivered { .. } => return "delivered".to_owned(),
+        Outcome::NotTried => return "not tried".to_owned(),
+        Outcome::Retry { failure, .. } => ("retry", failure),
+        Outcome::Rejected { failure } => ("rejected", failure),
+    };
+    let certain = if failure.certain { "certain" } else { "uncertain" };
+    format!("{what} {} {certain}", failure.class.as_str())
+}
+
+fn lines(outcomes: &[Outcome]) -> Vec<String> {
+    outcomes.iter().map(line).collect()
+}
+
+fn ok(body: &str) -> Answer {
+    Answer::status("200 OK", "", body)
+}
+
+#[tokio::test]
+async fn a_batch_is_one_request_with_external_versions() {
+    let mut peer = Peer::answering([ok(r#"{"items":[{"index":{"status":201}},{"delete":{"status":404}}]}"#)]).await;
+    let mut config = config(&peer);
+    config.id = Some("o-{id}".to_owned());
+    config.routing = Some("{shop}".to_owned());
+    config.pipeline = Some("enrich".to_owned());
+    let batch = [
+        delivery(&[("shop", "a:b"), ("id", "ü\"1")], "{\"n\":1.50,\r\n \"t\":\"x\\ny\"}"),
+        delivery(&[("shop", "a"), ("id", "2")], ""),
+    ];
+    assert_eq!(lines(&sink(&config).deliver(&batch).await), ["delivered"; 2]);
+    let request = peer.received();
+    assert!(
+        request.line.starts_with("POST /orders/_bulk?filter_path="),
+        "{}",
+        request.line
+    );
+    assert!(request.line.contains("&pipeline=enrich "), "{}", request.line);
+    assert_eq!(request.header("content-type"), Some("application/x-ndjson"));
+    let sent: Vec<_> = request.body.split('\n').collect();
+    assert_eq!(sent[1], "{\"n\":1.50,   \"t\":\"x\\ny\"}");
+    let about = |at: usize| serde_json::from_str::<serde_json::Value>(sent[at]).unwrap();
+    let named = |id: &str, shop: &str| serde_json::json!({"_id": id, "routing": shop, "version": 7, "version_type": "external"});
+    assert_eq!(about(0), serde_json::json!({"index": named("o-ü\"1", "a:b")}));
+    assert_eq!(about(2), serde_json::json!({"delete": named("o-2", "a")}));
+    assert_eq!(sent[3..], [""]);
+}
+
+#[tokio::test]
+async fn each_item_is_answered_for_itself() {
+    let error = |status: u16, kind: &str| {
+        format!(r#"{{"index":{{"status":{status},"error":{{"type":"{kind}","reason":"why"}}}}}}"#)
+    };
+    let items = [
+        (r#"{"index":{"status":200}}"#.to_owned(), "delivered"),
+        (error(409, "version_conflict_engine_exception"), "delivered"),
+        (
+            error(429, "es_rejected_execution_exception"),
+            "retry rate_limited certain",
+        ),
+        (
+            error(503, "unavailable_shards_exception"),
+            "retry server_error uncertain",
+        ),
+        (error(400, "mapper_parsing_exception"), "rejected refused certain"),
+        (error(404, "index_not_found_exception"), "retry not_found certain"),
+        (error(403, "security_exception"), "retry refused certain"),
+    ];
+    let told: Vec<_> = items.iter().map(|(item, _)| item.as_str()).collect();
+    let peer = Peer::answering([ok(&format!(r#"{{"items":[{}]}}"#, told.join(",")))]).await;
+    let outcomes = sink(&config(&peer))
+        .deliver(&documents(&["1", "2", "3", "4", "5", "6", "7"]))
+        .await;
+    assert_eq!(lines(&outcomes), items.map(|(_, expected)| expected));
+    let Outcome::Rejected { failure } = &outcomes[4] else {
+        panic!("{outcomes:?}")
+    };
+    assert_eq!(failure.message, "400: mapper_parsing_exception: why");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_none_leaves_all_uncertain() {
+    for body in [
+        r#"{"items":[{"index":{"status":200}}]}"#,
+        "no json",
+        r#"{"items":[{"index":{"status":200}},{"delete":{"status":200}}]}"#,
+    ] {
+        let peer = Peer::answering([ok(body)]).await;
+        let outcomes = sink(&config(&peer)).deliver(&documents(&["1", "2"])).await;
+        assert_eq!(lines(&outcomes), ["retry server_error uncertain"; 2], "{body}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_too_large_goes_in_halves_and_only_the_culprit_is_rejected() {
+    let mut peer = Peer::by(|body| {
+        if body.contains("huge") {
+            return Answer::status("413 Payload Too Large", "", "");
+        }
+        let items = vec![r#"{"index":{"status":200}}"#; body.lines().count() / 2];
+        ok(&format!(r#"{{"items":[{}]}}"#, items.join(",")))
+    })
+    .await;
+    let outcomes = sink(&config(&peer)).deliver(&documents(&["1", "2", "huge", "4"])).await;
+    let expected = ["delivered", "delivered", "rejected refused certain", "delivered"];
+    assert_eq!(lines(&outcomes), expected);
+    assert!(std::iter::from_fn(|| peer.next()).count() >= 4);
+}
+
+#[tokio::test]
+async fn a_refused_key_rejects_nothing_and_a_busy_server_names_its_time() {
+    let peer = Peer::answering([
+        Answer::status("401 Unauthorized", "", ""),
+        Answer::status("429 Too Many Requests", "retry-after: 17\r\n", ""),
+        Answer::CutsAfter(""),
+    ])
+    .await;
+    let sink = sink(&config(&peer));
+    let batch = documents(&["1", "2"]);
+    assert_eq!(lines(&sink.deliver(&batch).await), ["retry refused certain"; 2]);
+    for outcome in sink.deliver(&batch).await {
+        let Outcome::Retry { failure, after } = outcome else {
+            panic!("{outcome:?}")
+        };
+        assert_eq!(after, Some(Duration::from_secs(17)));
+        assert_eq!((failure.class, failure.certain), (FailureClass::RateLimited, true));
+    }
+    assert_eq!(lines(&sink.deliver(&batch).await), ["retry connection uncertain"; 2]);
+}
+
+#[tokio::test]
+async fn a_missing_index_is_made_from_its_mapping_and_again_when_it_is_lost() {
+    let written = || ok(r#"{"items":[{"index":{"status":201}}]}"#);
+    let exists = r#"{"error":{"type":"resource_already_exists_exception"}}"#;
+    let missing = r#"{"items":[{"index":{"status":404,"error":{"type":"index_not_found_exception"}}}]}"#;
+    let mut peer = Peer::answering([
+        Answer::status("404 Not Found", "", ""),
+        ok("{}"),
+        written(),
+        ok(missing),
+        Answer::status("404 Not Found", "", ""),
+        Answer::status("400 Bad Request", "", exists),
+        written(),
+    ])
+    .await;
+    let mut config = config(&peer);
+    config.mapping = Some(IndexMapping {
+        file: "orders.json".to_owned(),
+        text: r#"{"mappings":{}}"#.to_owned(),
+    });
+    let sink = sink(&config);
+    let expected = ["delivered", "retry not_found certain", "delivered"];
+    for expected in expected {
+        assert_eq!(lines(&sink.deliver(&documents(&["1"])).await), [expected]);
+    }
+    assert_eq!(peer.received().line, "HEAD /orders HTTP/1.1");
+    let made = peer.received();
+    assert_eq!(
+        (made.line.as_str(), made.body.as_str()),
+        ("PUT /orders HTTP/1.1", r#"{"mappings":{}}"#)
+    );
+}
+
+#[tokio::test]
+async fn ids_that_no_index_takes_are_rejected_alone() {
+    let peer = Peer::answering([ok(r#"{"items":[{"index":{"status":201}}]}"#)]).await;
+    let outcomes = sink(&config(&peer)).deliver(&documents(&[&"x".repeat(513), "2"])).await;
+    assert_eq!(lines(&outcomes), ["rejected configuration certain", "delivered"]);
+}
+
+#[tokio::test]
+async fn a_request_is_shown_without_its_secrets() {
+    let peer = Peer::answering([]).await;
+    let mut config = config(&peer);
+    config.access.auth = Some(config::Auth::Bearer(SecretString::from("hunter2").into()));
+    let text = sink(&config).preview(&delivery(&[("id", "1")], "{}")).unwrap();
+    assert!(
+        text.contains("authorization: ***") && !text.contains("hunter2"),
+        "{text}"
+    );
+    assert!(text.contains(r#""_id":"1""#), "{text}");
+}
