@@ -5,7 +5,7 @@
 //! | 2xx; 409 `version_conflict_engine_exception`; for deletes 404 without an error | delivered |
 //! | 429 | retry, rate limited, certain |
 //! | 404 `index_not_found_exception` | retry, certain |
-//! | 401, 403 | retry, certain: what is refused is not the document |
+//! | 401, 403; 400 for a pipeline that does not exist | retry, certain: what is refused is not the document |
 //! | 408, 5xx | retry, uncertain |
 //! | other 4xx | rejected, certain |
 //!
@@ -22,6 +22,9 @@ use crate::publish::{Failure, FailureClass, Outcome, Remote};
 
 const CONFLICT: &str = "version_conflict_engine_exception";
 const NO_INDEX: &str = "index_not_found_exception";
+
+/// With `illegal_argument_exception`, in the words of both products.
+const NO_PIPELINE: &str = "pipeline with id [";
 
 /// What of an answer is asked for.
 pub(super) const FILTER: &str = "items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason";
@@ -104,11 +107,25 @@ fn outcome(told: &Told, operation: Operation, after: Option<Duration>, secrets: 
     }
     let said = told.error.as_ref().map(said).unwrap_or_default();
     let message = format!("{}: {}", told.status, secrets.excerpt(&said, false));
-    if kind == Some(NO_INDEX) {
-        let failure = Failure::certain(FailureClass::NotFound, message).with_status(told.status);
-        return Outcome::Retry { failure, after };
+    let lacks = match &told.error {
+        Some(error) if error.kind == NO_INDEX => Some(FailureClass::NotFound),
+        Some(error) if error.lacks_pipeline() => Some(FailureClass::Configuration),
+        _ => None,
+    };
+    match lacks {
+        Some(class) => Outcome::Retry {
+            failure: Failure::certain(class, message).with_status(told.status),
+            after,
+        },
+        None => by_status(told.status, after, message),
     }
-    by_status(told.status, after, message)
+}
+
+impl Error {
+    fn lacks_pipeline(&self) -> bool {
+        let reason = self.reason.as_deref().unwrap_or_default();
+        reason.starts_with(NO_PIPELINE) && reason.ends_with("] does not exist")
+    }
 }
 
 /// What a status means that does not say accepted.
@@ -116,7 +133,7 @@ pub(super) fn by_status(status: u16, after: Option<Duration>, message: String) -
     let (class, certain, again) = match status {
         429 => (FailureClass::RateLimited, true, true),
         408 => (FailureClass::Timeout, false, true),
-        401 | 403 => (FailureClass::Refused, true, true),
+        401 | 403 => (FailureClass::Configuration, true, true),
         404 => (FailureClass::NotFound, true, true),
         409 => (FailureClass::Conflict, true, true),
         400..500 => (FailureClass::Refused, true, false),

@@ -83,9 +83,10 @@ async fn a_batch_is_one_request_with_external_versions() {
 
 #[tokio::test]
 async fn each_item_is_answered_for_itself() {
-    let error = |status: u16, kind: &str| {
-        format!(r#"{{"index":{{"status":{status},"error":{{"type":"{kind}","reason":"why"}}}}}}"#)
+    let because = |status: u16, kind: &str, reason: &str| {
+        format!(r#"{{"index":{{"status":{status},"error":{{"type":"{kind}","reason":"{reason}"}}}}}}"#)
     };
+    let error = |status, kind| because(status, kind, "why");
     let items = [
         (r#"{"index":{"status":200}}"#.to_owned(), "delivered"),
         (error(409, "version_conflict_engine_exception"), "delivered"),
@@ -99,12 +100,21 @@ async fn each_item_is_answered_for_itself() {
         ),
         (error(400, "mapper_parsing_exception"), "rejected refused certain"),
         (error(404, "index_not_found_exception"), "retry not_found certain"),
-        (error(403, "security_exception"), "retry refused certain"),
+        (error(403, "security_exception"), "retry configuration certain"),
+        (
+            because(
+                400,
+                "illegal_argument_exception",
+                "pipeline with id [tidy] does not exist",
+            ),
+            "retry configuration certain",
+        ),
+        (error(400, "illegal_argument_exception"), "rejected refused certain"),
     ];
     let told: Vec<_> = items.iter().map(|(item, _)| item.as_str()).collect();
     let peer = Peer::answering([ok(&format!(r#"{{"items":[{}]}}"#, told.join(",")))]).await;
     let outcomes = sink(&config(&peer))
-        .deliver(&documents(&["1", "2", "3", "4", "5", "6", "7"]))
+        .deliver(&documents(&["1", "2", "3", "4", "5", "6", "7", "8", "9"]))
         .await;
     assert_eq!(lines(&outcomes), items.map(|(_, expected)| expected));
     let Outcome::Rejected { failure } = &outcomes[4] else {
@@ -152,7 +162,7 @@ async fn a_refused_key_rejects_nothing_and_a_busy_server_names_its_time() {
     .await;
     let sink = sink(&config(&peer));
     let batch = documents(&["1", "2"]);
-    assert_eq!(lines(&sink.deliver(&batch).await), ["retry refused certain"; 2]);
+    assert_eq!(lines(&sink.deliver(&batch).await), ["retry configuration certain"; 2]);
     for outcome in sink.deliver(&batch).await {
         let Outcome::Retry { failure, after } = outcome else {
             panic!("{outcome:?}")
