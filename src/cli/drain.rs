@@ -11,7 +11,7 @@ use super::{ConfigFile, Exit};
 use crate::config::{Config, parse_duration};
 use crate::operate::{self, Left};
 use crate::pg;
-use crate::pipeline::{self, Databases};
+use crate::pipeline;
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
@@ -55,16 +55,9 @@ fn time(text: &str) -> Result<Duration, &'static str> {
 }
 
 pub(super) async fn drain(options: &Options) -> Exit {
-    let loaded = match options.file.load() {
-        Ok(loaded) => loaded,
+    let (loaded, databases) = match options.file.open() {
+        Ok(opened) => opened,
         Err(exit) => return exit,
-    };
-    let databases = match Databases::open(&loaded.config) {
-        Ok(databases) => databases,
-        Err(problem) => {
-            eprintln!("{}", problem.summary);
-            return Exit::Refused;
-        }
     };
     let drain = Drain {
         state: &databases.state,

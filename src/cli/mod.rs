@@ -22,6 +22,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, LoadError, Loaded};
 use crate::pg;
+use crate::pipeline::Databases;
 
 /// Keeps external systems in step with a Postgres database and sends them only real differences.
 #[derive(Debug, Parser)]
@@ -152,6 +153,18 @@ impl ConfigFile {
             }
             Exit::Refused
         })
+    }
+
+    /// The configuration and its databases, to none of which there is a connection yet, or what is wrong on standard error.
+    fn open(&self) -> Result<(Loaded, Databases), Exit> {
+        let loaded = self.load()?;
+        match Databases::open(&loaded.config) {
+            Ok(databases) => Ok((loaded, databases)),
+            Err(problem) => {
+                eprintln!("{}", problem.summary);
+                Err(Exit::Refused)
+            }
+        }
     }
 }
 

@@ -71,16 +71,9 @@ enum Wanted {
 }
 
 async fn change(options: &Options, wanted: Wanted) -> Exit {
-    let loaded = match options.file.load() {
-        Ok(loaded) => loaded,
+    let (loaded, databases) = match options.file.open() {
+        Ok(opened) => opened,
         Err(exit) => return exit,
-    };
-    let databases = match Databases::open(&loaded.config) {
-        Ok(databases) => databases,
-        Err(problem) => {
-            eprintln!("{}", problem.summary);
-            return Exit::Refused;
-        }
     };
     let scope = options.scope.scope();
     let done = match wanted {

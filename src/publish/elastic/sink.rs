@@ -4,7 +4,6 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use reqwest::Url;
-use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING};
 use secrecy::ExposeSecret;
 
 use super::answer;
@@ -13,7 +12,7 @@ use super::item::{Name, Names};
 use crate::config::{self, Terms};
 use crate::publish::http::{preview, time_allowed};
 use crate::publish::pieces::{Pieces, halves, may_be_one_s_fault};
-use crate::publish::web::{End, REDACTED, Secrets, Server, start_of, wanted_pause};
+use crate::publish::web::{End, Secrets, Server, start_of, wanted_pause};
 use crate::publish::{Batching, Delivery, Failure, Outcome, Reach, Unusable};
 
 /// Too large, as a status.
@@ -83,14 +82,11 @@ impl ElasticSink {
     /// The request as it would be sent for this delivery alone, without secrets.
     pub fn preview(&self, delivery: &Delivery) -> Result<String, Failure> {
         let request = self.index.bulk(self.names.lines(delivery)?.into());
-        let mut further = Vec::new();
-        if self.server.has_credentials() {
-            further.push((AUTHORIZATION, REDACTED));
-        }
-        if self.server.compresses(&request) {
-            further.push((CONTENT_ENCODING, "gzip"));
-        }
-        Ok(preview::text(&request, &further, self.server.secrets()))
+        Ok(preview::text(
+            &request,
+            &self.server.further_headers(&request),
+            self.server.secrets(),
+        ))
     }
 
     /// An outcome for each, in the same order. What there is no time for is not tried.

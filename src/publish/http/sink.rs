@@ -4,9 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::future::join_all;
-use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, USER_AGENT,
-};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, USER_AGENT};
 use reqwest::{Response, Url};
 use secrecy::ExposeSecret;
 
@@ -19,7 +17,7 @@ use super::together::Together;
 use crate::config::{self, Pointer, Statuses, Terms};
 use crate::diff::Operation;
 use crate::publish::pieces::Pieces;
-use crate::publish::web::{End, REDACTED, Secrets, Server, start_of, wanted_pause};
+use crate::publish::web::{End, Secrets, Server, start_of, wanted_pause};
 use crate::publish::{Batching, Delivery, Failure, FailureClass, Outcome, Reach, Unusable};
 
 /// What is left of a lease when a request has to be over: the outcome must still be recorded under it.
@@ -191,14 +189,11 @@ impl HttpSink {
         };
         let mut request = request.map_err(|unmakable| unmakable.failure())?;
         self.sign(&mut request)?;
-        let mut further = Vec::new();
-        if self.server.has_credentials() {
-            further.push((AUTHORIZATION, REDACTED));
-        }
-        if self.server.compresses(&request) {
-            further.push((CONTENT_ENCODING, "gzip"));
-        }
-        Ok(preview::text(&request, &further, self.server.secrets()))
+        Ok(preview::text(
+            &request,
+            &self.server.further_headers(&request),
+            self.server.secrets(),
+        ))
     }
 
     async fn read(&self, mut response: Response, bytes_max: usize) -> Answered {

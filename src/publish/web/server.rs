@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use reqwest::header::AUTHORIZATION;
+use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, HeaderName};
 use reqwest::{Client, Method, Response, StatusCode, Url};
 use secrecy::ExposeSecret;
 
@@ -11,7 +11,7 @@ use super::auth::{Auth, Pass};
 use super::client::client;
 use super::oauth2::Tokens;
 use super::silence::{Silence, words};
-use super::{Request, Secrets, start_of};
+use super::{REDACTED, Request, Secrets, start_of};
 use crate::config::{self, Access, Terms};
 use crate::publish::{Failure, FailureClass, Outcome, Reach, Wrong};
 
@@ -43,13 +43,20 @@ impl Server {
         &self.secrets
     }
 
+    /// The headers that a request gets on its way, for showing it: without their secrets.
+    pub fn further_headers(&self, request: &Request) -> Vec<(HeaderName, &'static str)> {
+        let credentials = self.has_credentials().then_some((AUTHORIZATION, REDACTED));
+        let encoding = self.compresses(request).then_some((CONTENT_ENCODING, "gzip"));
+        credentials.into_iter().chain(encoding).collect()
+    }
+
     /// Whether requests carry credentials, which are not among their headers before they are sent.
-    pub fn has_credentials(&self) -> bool {
+    fn has_credentials(&self) -> bool {
         !matches!(self.auth, Auth::Nobody)
     }
 
     /// Whether bodies may be compressed on their way.
-    pub fn compresses(&self, request: &Request) -> bool {
+    fn compresses(&self, request: &Request) -> bool {
         self.gzip && super::body::is_worth_compressing(&request.body)
     }
 
