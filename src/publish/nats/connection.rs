@@ -90,7 +90,9 @@ impl Connection {
     }
 
     /// Whether nothing speaks against using it again.
-    pub fn is_open(&mut self) -> bool {
+    pub async fn is_open(&mut self) -> bool {
+        // For the runtime to take note of what has come meanwhile.
+        tokio::task::yield_now().await;
         loop {
             match self.stream.read_buf(&mut self.read).now_or_never() {
                 None => break,

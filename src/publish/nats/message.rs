@@ -29,7 +29,7 @@ impl Message {
         // A stream knows its messages by this, whatever their subjects are; two sinks may feed one.
         add(
             "Nats-Msg-Id",
-            &visible(&format!("{}@{subject}", idempotency_key(delivery))),
+            &format!("{}@{subject}", visible(&idempotency_key(delivery))),
         );
         if let Some(stream) = stream {
             add("Nats-Expected-Stream", stream);
@@ -91,8 +91,16 @@ mod tests {
         insta::assert_snapshot!(text("shop.orders.{id}", Some("ORDERS"), "4 2", r#"{"id":  "4 2"}"#), @r#"
         PUB shop.orders.4%202
         NATS/1.0
-        Nats-Msg-Id: walsift-orders-f3a2-7@shop.orders.4%25202
+        Nats-Msg-Id: walsift-orders-3360845dd53fada1b606ed6f0788ae02-7@shop.orders.4%202
         Nats-Expected-Stream: ORDERS
+        Idempotency-Key: walsift-orders-3360845dd53fada1b606ed6f0788ae02-7
+        X-Correlation-ID: 0123456789abcdef0123456789abcdef
+        Walsift-Sync: orders
+        Walsift-Key: 4%202
+        Walsift-Version: 7
+        Walsift-Operation: upsert
+
+        {"id":  "4 2"}
         "#);
     }
 

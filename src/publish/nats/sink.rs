@@ -175,8 +175,8 @@ impl NatsSink {
 
     /// One that is not in use, or a new one.
     async fn connection(&self, until: Instant) -> Result<Connection, Trouble> {
-        while let Some(mut connection) = self.idle.lock().expect("no holder panics").pop() {
-            if connection.idle() < IDLE_MAX && connection.is_open() {
+        while let Some(mut connection) = self.take() {
+            if connection.idle() < IDLE_MAX && connection.is_open().await {
                 return Ok(connection);
             }
         }
@@ -196,6 +196,10 @@ impl NatsSink {
             }
         }
         Err(trouble)
+    }
+
+    fn take(&self) -> Option<Connection> {
+        self.idle.lock().expect("no holder panics").pop()
     }
 
     fn keep(&self, connection: Connection) {

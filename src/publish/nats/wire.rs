@@ -159,7 +159,7 @@ mod tests {
         let text = b"INFO {\"version\":\"2.9.10\",\"max_payload\":64,\"nonce\":\"abc\",\"ldm\":true,\"port\":4222} \r\n\
             PING\r\nPONG\r\n+OK\r\n-ERR 'Authorization Violation'\r\nping\r\n\
             MSG _INBOX.a.1 1 4\r\n{\r\n}\r\nMSG _INBOX.a.1 1 reply 0\r\n\r\n\
-            HMSG _INBOX.a.2 1 16 16\r\nNATS/1.0 503\r\n\r\n\r\nHMSG _INBOX.a.3 1 22 24\r\nNATS/1.0\r\nName: x\r\n\r\n{}\r\n";
+            HMSG _INBOX.a.2 1 16 16\r\nNATS/1.0 503\r\n\r\n\r\nHMSG _INBOX.a.3 1 21 23\r\nNATS/1.0\r\nName: x\r\n\r\n{}\r\n";
         let info = Info {
             version: "2.9.10".to_owned(),
             max_payload: 64,
