@@ -12,7 +12,7 @@ use crate::world::{DEADLINE, SHOP, SHOP_ORDERS, World, eventually, field};
 fn config(world: &World, bus: &Bus, keys: &str) -> PathBuf {
     world.config(&format!(
         "{SHOP}\n[sinks.shop_api]\ntype = 'nats'\nurl = '{}'\nsubject = 'shop.orders.{{id}}'
-         retry = {{ attempts = 3, base = '50ms', max = '200ms' }}\nbreaker = {{ failures = 3, cooldown = '200ms' }}\n{keys}",
+         breaker = {{ failures = 3, cooldown = '200ms' }}\n{keys}",
         bus.url()
     ))
 }
@@ -55,7 +55,7 @@ async fn a_stream_follows_the_database_through_kills_of_both_programs() {
     let world = World::with_shop().await;
     world.stock_shop(3, 40).await;
     let mut bus = Bus::new().await;
-    let file = config(&world, &bus, "");
+    let file = config(&world, &bus, "retry = { attempts = 3, base = '50ms', max = '200ms' }");
     let mut engine = world.engine(&file);
     world.settled().await;
     assert_converged(&world, &bus).await;
@@ -96,7 +96,8 @@ async fn a_stream_that_is_missing_and_a_password_that_is_wrong_wait_for_somebody
     let password = world.folder().join("password");
     fs::write(&password, "wr0ng-h0rse").unwrap();
     let auth = format!(
-        "auth = {{ basic = {{ user = 'walsift', password = 'file:{}' }} }}",
+        "auth = {{ basic = {{ user = 'walsift', password = 'file:{}' }} }}
+retry = {{ attempts = 1000, base = '50ms', max = '200ms' }}",
         password.display()
     );
     let file = config(&world, &bus, &auth);

@@ -72,8 +72,12 @@ fn server(url: &At<Secret>, report: &mut Report) -> Option<NatsServer> {
     let problem = |summary: &str| Problem::at(&url.place, summary);
     let parsed = match Url::parse(url.value.text.expose_secret()) {
         Ok(parsed) if matches!(parsed.scheme(), "nats" | "tls") => parsed,
-        _ => {
+        Ok(_) => {
             report.push(problem("the url of a NATS begins with nats:// or tls://"));
+            return None;
+        }
+        Err(error) => {
+            report.push(problem(&format!("the url is malformed: {error}")));
             return None;
         }
     };
