@@ -11,6 +11,7 @@ mod check;
 mod churn;
 mod connections;
 mod delivery;
+mod diff;
 mod documents;
 mod drain;
 mod fan_out;
