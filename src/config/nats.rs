@@ -1,4 +1,4 @@
-//! A NATS with JetStream, and who we are to it.
+//! A NATS with `JetStream`, and who we are to it.
 
 use std::fmt;
 

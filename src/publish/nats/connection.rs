@@ -3,6 +3,7 @@
 //! Nothing goes on behind it: what is not written when its future is dropped is never written, and when it is closed our
 //! system throws away what it has not sent yet.
 
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -153,7 +154,7 @@ impl Connection {
 
     async fn enter(&mut self, server: &NatsServer, access: &Access) -> Result<(), Trouble> {
         let Said::Info(info) = self.next().await? else {
-            return Err(broken(wire::Malformed));
+            return Err(wire::Malformed.into());
         };
         self.info = *info;
         let wants_tls = server.tls || access.tls.roots.is_some() || access.tls.client.is_some();
@@ -198,8 +199,8 @@ impl Connection {
     }
 
     async fn write(&mut self, words: &str) -> Result<(), Trouble> {
-        self.stream.write_all(words.as_bytes()).await.map_err(broken)?;
-        self.stream.flush().await.map_err(broken)
+        self.stream.write_all(words.as_bytes()).await?;
+        Ok(self.stream.flush().await?)
     }
 
     async fn next(&mut self) -> Result<Said, Trouble> {
@@ -264,33 +265,30 @@ impl Inbox<'_> {
                 *answer = Some(Answer::Forbidden(words));
                 Ok(())
             }
-            None => Err(broken(words)),
+            None => Err(Trouble::Broken(words)),
         }
     }
 }
 
 async fn write(writer: impl AsyncWrite + Unpin, messages: &[&Message], inbox: &str, first: u64) -> Result<(), Trouble> {
     let mut writer = BufWriter::with_capacity(WRITE_BYTES, writer);
-    let all = async {
-        for (message, number) in messages.iter().zip(first..) {
-            let reply = format!("{inbox}{number}");
-            let line = wire::announcement(&message.subject, &reply, message.headers.len(), message.bytes());
-            for part in [&line, &message.headers, &*message.payload, "\r\n"] {
-                writer.write_all(part.as_bytes()).await?;
-            }
+    for (message, number) in messages.iter().zip(first..) {
+        let reply = format!("{inbox}{number}");
+        let line = wire::announcement(&message.subject, &reply, message.headers.len(), message.bytes());
+        for part in [&line, &message.headers, &*message.payload, "\r\n"] {
+            writer.write_all(part.as_bytes()).await?;
         }
-        writer.flush().await
-    };
-    all.await.map_err(broken)
+    }
+    Ok(writer.flush().await?)
 }
 
 async fn next(reader: &mut (impl AsyncRead + Unpin + ?Sized), read: &mut BytesMut) -> Result<Said, Trouble> {
     loop {
-        if let Some(said) = wire::take(read).map_err(broken)? {
+        if let Some(said) = wire::take(read)? {
             return Ok(said);
         }
-        if reader.read_buf(read).await.map_err(broken)? == 0 {
-            return Err(broken("the server hung up"));
+        if reader.read_buf(read).await? == 0 {
+            return Err(Trouble::Broken("the server hung up".to_owned()));
         }
     }
 }
@@ -311,6 +309,14 @@ fn refusal(words: String) -> Trouble {
     }
 }
 
-fn broken(reason: impl ToString) -> Trouble {
-    Trouble::Broken(reason.to_string())
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+impl From<wire::Malformed> for Trouble {
+    fn from(malformed: wire::Malformed) -> Self {
+        Self::Broken(malformed.to_string())
+    }
 }

@@ -139,7 +139,9 @@ impl NatsSink {
             Ok(connection) => connection,
             Err(trouble) => {
                 let outcome = answer::unanswered(&trouble, &self.access.secrets);
-                items.iter().for_each(|item| outcomes[item.place] = outcome.clone());
+                for item in items {
+                    outcomes[item.place] = outcome.clone();
+                }
                 return;
             }
         };
@@ -295,7 +297,7 @@ fn secrets(auth: Option<&NatsAuth>) -> Secrets {
         Some(NatsAuth::Creds(creds)) => {
             let lines = creds.text.expose_secret().lines().map(str::trim);
             let long = lines.filter(|line| line.len() > 40 && !line.starts_with('-'));
-            long.fold(secrets, |secrets, line| secrets.with(line))
+            long.fold(secrets, Secrets::with)
         }
     }
 }

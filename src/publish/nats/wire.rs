@@ -32,6 +32,10 @@ pub(super) enum Said {
 /// A server about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "these are the members of an object that others have made"
+)]
 pub(super) struct Info {
     pub version: String,
     /// Most bytes of a message, its headers included.
