@@ -9,6 +9,7 @@ mod access;
 mod against;
 mod check;
 mod churn;
+mod conformance;
 mod connections;
 mod delivery;
 mod diff;
