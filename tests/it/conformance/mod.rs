@@ -10,6 +10,7 @@ mod program;
 
 mod http;
 mod http_batch;
+mod nats;
 mod stdout;
 
 use std::collections::BTreeSet;
