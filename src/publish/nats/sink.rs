@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret;
 use serde::Deserialize;
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 
 use super::answer::{self, Trouble};
 use super::connection::{Access, Connection};
@@ -19,7 +19,7 @@ use crate::publish::pieces::{Pieces, may_be_one_s_fault};
 use crate::publish::web::Secrets;
 use crate::publish::{Batching, Delivery, Failure, FailureClass, Outcome, Reach, Unusable, Wrong};
 
-/// A server that isn't there by then won't be; there may be others.
+/// A server that isn't there by then won't be.
 const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(5);
 
 /// Servers ask idle clients for signs of life after two minutes by default; before that we have left.
@@ -183,11 +183,14 @@ impl NatsSink {
             }
         }
         let mut trouble = Trouble::Unreachable("no server is configured".to_owned());
-        let preferred = self.preferred.load(Ordering::Relaxed);
-        for at in (0..self.servers.len()).map(|at| (at + preferred) % self.servers.len()) {
+        let (preferred, count) = (self.preferred.load(Ordering::Relaxed), self.servers.len());
+        for tried in 0..count {
+            let at = (preferred + tried) % count;
             let server = &self.servers[at];
-            let until = until.min(Instant::now() + CONNECT_TIMEOUT_MAX);
-            match timeout_at(until.into(), Connection::open(server, &self.access)).await {
+            let left = until.saturating_duration_since(Instant::now());
+            // Whoever keeps quiet leaves time for the others.
+            let time = CONNECT_TIMEOUT_MAX.min(left / u32::try_from(count - tried).unwrap_or(u32::MAX));
+            match timeout(time, Connection::open(server, &self.access)).await {
                 Ok(Ok(connection)) => {
                     self.preferred.store(at, Ordering::Relaxed);
                     return Ok(connection);

@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use async_nats::ConnectOptions;
 use async_nats::jetstream::stream;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use nkeys::KeyPair;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::bus::{Bus, delivery, lines, message, sink, stored};
@@ -65,11 +69,11 @@ async fn a_wrong_password_is_a_fault_of_the_configuration_and_mended_without_a_r
 
 #[tokio::test]
 async fn tokens_and_keys_are_let_in() {
-    let key = nkeys::KeyPair::new_user();
+    let key = KeyPair::new_user();
     let bus = guarded(&format!(", {{ nkey: {} }}", key.public_key())).await;
     let sink = bus.sink(&format!("auth = {{ nkey = '{}' }}", key.seed().unwrap()));
     assert_eq!(lines(&sink.deliver(&one()).await), ["delivered"]);
-    let other = nkeys::KeyPair::new_user().seed().unwrap();
+    let other = KeyPair::new_user().seed().unwrap();
     let outcomes = bus
         .sink(&format!("auth = {{ nkey = '{other}' }}"))
         .deliver(&one())
@@ -81,6 +85,66 @@ async fn tokens_and_keys_are_let_in() {
     assert_eq!(lines(&sink.deliver(&one()).await), ["retry not_found certain"]);
     let outcomes = bus.sink("auth = { token = 'wr0ng' }").deliver(&one()).await;
     assert_eq!(lines(&outcomes), ["retry configuration certain"]);
+}
+
+/// An operator who vouches for an account, which vouches for a user: <https://docs.nats.io/running-a-nats-service/configuration/securing_nats/auth_intro/jwt>
+#[tokio::test]
+async fn credentials_files_are_let_in_and_read_again() {
+    let [operator, account, user] = [KeyPair::new_operator(), KeyPair::new_account(), KeyPair::new_user()];
+    let limits = [
+        "subs", "data", "payload", "imports", "exports", "conn", "leaf", "streams", "consumer",
+    ];
+    let mut limits: serde_json::Map<_, _> = limits.map(|name| (name.to_owned(), json!(-1))).into_iter().collect();
+    limits.extend(
+        [
+            ("wildcards", json!(true)),
+            ("mem_storage", json!(-1)),
+            ("disk_storage", json!(-1)),
+        ]
+        .map(|(name, value)| (name.to_owned(), value)),
+    );
+    let vouched = jwt(&operator, &account, json!({ "type": "account", "limits": limits }));
+    let system = KeyPair::new_account();
+    let bus = Bus::bare(&format!(
+        "operator: {}\nsystem_account: {}\nresolver: MEMORY\nresolver_preload {{ {}: {vouched}, {}: {} }}",
+        jwt(&operator, &operator, json!({ "type": "operator" })),
+        system.public_key(),
+        account.public_key(),
+        system.public_key(),
+        jwt(&operator, &system, json!({ "type": "account", "limits": limits })),
+    ))
+    .await;
+    let creds = |key: &KeyPair| {
+        let all = json!({ "type": "user", "pub": {}, "sub": {}, "subs": -1, "data": -1, "payload": -1 });
+        let (jwt, seed) = (jwt(&account, key, all), key.seed().unwrap());
+        format!(
+            "-----BEGIN NATS USER JWT-----\n{jwt}\n------END NATS USER JWT------\n\n-----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
+        )
+    };
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("walsift.creds");
+    // A user of whom the account knows nothing signs for another.
+    let impostor = creds(&user).replace(&user.seed().unwrap(), &KeyPair::new_user().seed().unwrap());
+    fs::write(&file, impostor).unwrap();
+    let sink = bus.sink(&format!("auth = {{ creds = '{}' }}", file.display()));
+    assert_eq!(lines(&sink.deliver(&one()).await), ["retry configuration certain"]);
+    fs::write(&file, creds(&user)).unwrap();
+    assert_eq!(lines(&sink.deliver(&one()).await), ["retry not_found certain"]);
+}
+
+/// `issuer` says of `subject` that these are its claims.
+fn jwt(issuer: &KeyPair, subject: &KeyPair, mut claims: Value) -> String {
+    claims["version"] = 2.into();
+    let claims =
+        json!({ "iss": issuer.public_key(), "sub": subject.public_key(), "iat": 0, "name": "it", "nats": claims });
+    let encoded = |value: Value| BASE64.encode(value.to_string());
+    let said = format!(
+        "{}.{}",
+        encoded(json!({ "typ": "JWT", "alg": "ed25519-nkey" })),
+        encoded(claims)
+    );
+    let signature = BASE64.encode(issuer.sign(said.as_bytes()).unwrap());
+    format!("{said}.{signature}")
 }
 
 #[tokio::test]
@@ -97,6 +161,20 @@ async fn a_subject_that_we_may_not_publish_to_stops_no_other() {
     let words = "Permissions Violation for Publish to \"shop.orders.2\"";
     assert_eq!(message(&outcomes[1]), words);
     assert_eq!(stored(&bus.jetstream_as(admin_options()).await).await.len(), 2);
+}
+
+#[tokio::test]
+async fn publishers_need_no_right_to_ask_for_the_stream() {
+    let limited = "{ user: walsift, password: pssst, permissions: { publish: { allow: \"shop.>\" } } }";
+    let bus = guarded(&format!(", {limited}")).await;
+    let sink = bus.sink("auth = { basic = { user = 'walsift', password = 'pssst' } }");
+    assert_eq!(lines(&sink.deliver(&one()).await), ["delivered"]);
+    let reach = sink.reach(Duration::from_secs(10)).await;
+    assert_eq!(reach.wrong, None);
+    assert!(
+        reach.tried[1].ends_with("no answer; we may not ask, or there is no JetStream"),
+        "{reach:?}"
+    );
 }
 
 #[tokio::test]

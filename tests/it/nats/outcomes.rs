@@ -117,6 +117,23 @@ async fn what_is_too_large_is_refused_alone() {
     assert_eq!(bus.last().await.len(), 2);
 }
 
+/// Servers close the connection over a line that is too long.
+#[tokio::test]
+async fn the_longest_subject_there_may_be_is_taken() {
+    let bus = Bus::new().await;
+    let key = "x".repeat(4_000 - "shop.orders.".len());
+    let batch = [
+        delivery(&key, 7, "{}"),
+        delivery(&format!("{key}x"), 7, "{}"),
+        delivery("1", 7, "{}"),
+    ];
+    let outcomes = bus.sink("").deliver(&batch).await;
+    assert_eq!(
+        lines(&outcomes),
+        ["delivered", "rejected configuration certain", "delivered"]
+    );
+}
+
 #[tokio::test]
 async fn a_stream_that_is_full_takes_no_more_for_now() {
     let bus = Bus::bare("").await;
