@@ -87,48 +87,44 @@ async fn tokens_and_keys_are_let_in() {
     assert_eq!(lines(&outcomes), ["retry configuration certain"]);
 }
 
-/// An operator who vouches for an account, which vouches for a user: <https://docs.nats.io/running-a-nats-service/configuration/securing_nats/auth_intro/jwt>
+/// An operator vouches for an account, which vouches for a user:
+/// <https://docs.nats.io/running-a-nats-service/configuration/securing_nats/auth_intro/jwt>
 #[tokio::test]
 async fn credentials_files_are_let_in_and_read_again() {
-    let [operator, account, user] = [KeyPair::new_operator(), KeyPair::new_account(), KeyPair::new_user()];
-    let limits = [
-        "subs", "data", "payload", "imports", "exports", "conn", "leaf", "streams", "consumer",
-    ];
-    let mut limits: serde_json::Map<_, _> = limits.map(|name| (name.to_owned(), json!(-1))).into_iter().collect();
-    limits.extend(
-        [
-            ("wildcards", json!(true)),
-            ("mem_storage", json!(-1)),
-            ("disk_storage", json!(-1)),
-        ]
-        .map(|(name, value)| (name.to_owned(), value)),
-    );
-    let vouched = jwt(&operator, &account, json!({ "type": "account", "limits": limits }));
-    let system = KeyPair::new_account();
+    let [operator, account, system] = [KeyPair::new_operator(), KeyPair::new_account(), KeyPair::new_account()];
+    let all = json!({
+        "subs": -1, "data": -1, "payload": -1, "imports": -1, "exports": -1, "wildcards": true, "conn": -1, "leaf": -1,
+    });
+    let mut with_jetstream = all.clone();
+    for kind in ["mem_storage", "disk_storage", "streams", "consumer"] {
+        with_jetstream[kind] = (-1).into();
+    }
+    let preloaded = [(&account, with_jetstream), (&system, all)].map(|(key, limits)| {
+        let claims = json!({ "type": "account", "limits": limits });
+        format!("{}: {}", key.public_key(), jwt(&operator, key, claims))
+    });
     let bus = Bus::bare(&format!(
-        "operator: {}\nsystem_account: {}\nresolver: MEMORY\nresolver_preload {{ {}: {vouched}, {}: {} }}",
+        "operator: {}\nsystem_account: {}\nresolver: MEMORY\nresolver_preload {{ {} }}",
         jwt(&operator, &operator, json!({ "type": "operator" })),
         system.public_key(),
-        account.public_key(),
-        system.public_key(),
-        jwt(&operator, &system, json!({ "type": "account", "limits": limits })),
+        preloaded.join(", "),
     ))
     .await;
-    let creds = |key: &KeyPair| {
-        let all = json!({ "type": "user", "pub": {}, "sub": {}, "subs": -1, "data": -1, "payload": -1 });
-        let (jwt, seed) = (jwt(&account, key, all), key.seed().unwrap());
+    let creds = |user: &KeyPair, seed: &str| {
+        let claims = json!({ "type": "user", "pub": {}, "sub": {}, "subs": -1, "data": -1, "payload": -1 });
+        let jwt = jwt(&account, user, claims);
         format!(
-            "-----BEGIN NATS USER JWT-----\n{jwt}\n------END NATS USER JWT------\n\n-----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
+            "-----BEGIN NATS USER JWT-----\n{jwt}\n------END NATS USER JWT------\n\n\
+             -----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
         )
     };
+    let (user, other) = (KeyPair::new_user(), KeyPair::new_user());
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("walsift.creds");
-    // A user of whom the account knows nothing signs for another.
-    let impostor = creds(&user).replace(&user.seed().unwrap(), &KeyPair::new_user().seed().unwrap());
-    fs::write(&file, impostor).unwrap();
+    fs::write(&file, creds(&user, &other.seed().unwrap())).unwrap();
     let sink = bus.sink(&format!("auth = {{ creds = '{}' }}", file.display()));
     assert_eq!(lines(&sink.deliver(&one()).await), ["retry configuration certain"]);
-    fs::write(&file, creds(&user)).unwrap();
+    fs::write(&file, creds(&user, &user.seed().unwrap())).unwrap();
     assert_eq!(lines(&sink.deliver(&one()).await), ["retry not_found certain"]);
 }
 
