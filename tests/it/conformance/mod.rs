@@ -16,6 +16,8 @@ mod stdout;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::world::Engine;
+
 /// Stands in the configuration of every sink that has a place for a secret, and nowhere else.
 pub const SECRET: &str = "hunter2-the-secret";
 
@@ -32,6 +34,9 @@ pub trait Rig: Sized {
     /// The keys of the sink's table in the configuration, with [`SECRET`] where it has credentials, and without `timeout`,
     /// `retry` and `breaker`. Placeholders are [`COLUMNS`].
     fn sink(&self) -> String;
+
+    /// Whether it takes `timeout`, `retry` and `breaker`.
+    const HAS_TERMS: bool = true;
 
     /// The documents held at present, byte for byte: the newest of each subject, without those that are gone.
     async fn held(&self) -> BTreeSet<String>;
@@ -68,6 +73,9 @@ pub trait Rig: Sized {
     async fn lock_out(&self) {
         unreachable!("{} knows no credentials", std::any::type_name::<Self>())
     }
+
+    /// A process of Walsift was started with this sink.
+    fn follow(&self, _engine: &Engine) {}
 
     /// Ends all of the above.
     async fn mend(&self);

@@ -1,7 +1,7 @@
 //! The whole program against each sink: a Postgres, a process that is killed, a server that dies.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -27,11 +27,18 @@ async fn things() -> World {
     world
 }
 
-fn config(world: &World, rig: &impl Rig) -> PathBuf {
+fn config<R: Rig>(world: &World, rig: &R) -> PathBuf {
+    let patience = if R::HAS_TERMS { PATIENCE } else { "" };
     world.config(&format!(
-        "[syncs.things]\ntable = 'things'\nsink = 'shop_api'\n[sinks.shop_api]\n{PATIENCE}\n{}",
+        "[syncs.things]\ntable = 'things'\nsink = 'shop_api'\n[sinks.shop_api]\n{patience}\n{}",
         rig.sink()
     ))
+}
+
+fn start(world: &World, config: &Path, rig: &impl Rig) -> Engine {
+    let engine = world.engine(config);
+    rig.follow(&engine);
+    engine
 }
 
 /// What the sink should hold.
@@ -84,7 +91,7 @@ const CHANGES: &str = "update things set name = 'changed' where id::int % 7 = 0;
 /// A first load, changes, deletes, and what is deleted and comes back; nothing is said of the secret.
 pub async fn converges<R: Rig>() {
     let (world, rig) = (things().await, R::start().await);
-    let engine = world.engine(&config(&world, &rig));
+    let engine = start(&world, &config(&world, &rig), &rig);
     assert_converged(&world, &rig).await;
     world.sql(CHANGES).await;
     assert_converged(&world, &rig).await;
@@ -99,7 +106,7 @@ pub async fn converges<R: Rig>() {
 /// In the middle of a load. Nothing is given up, and nobody has to do anything.
 pub async fn converges_though_the_server_dies<R: Rig>() {
     let (world, mut rig) = (things().await, R::start().await);
-    let engine = world.engine(&config(&world, &rig));
+    let engine = start(&world, &config(&world, &rig), &rig);
     delivered(&engine, 1).await;
     rig.down().await;
     world.sql(CHANGES).await;
@@ -117,14 +124,14 @@ pub async fn converges_though_the_server_dies<R: Rig>() {
 pub async fn converges_though_walsift_is_killed<R: Rig>() {
     let (world, rig) = (things().await, R::start().await);
     let config = config(&world, &rig);
-    let mut engine = world.engine(&config);
+    let mut engine = start(&world, &config, &rig);
     delivered(&engine, 1).await;
     engine.kill9();
-    let mut engine = world.engine(&config);
+    let mut engine = start(&world, &config, &rig);
     world.sql(CHANGES).await;
     delivered(&engine, 1).await;
     engine.kill9();
-    let _engine = world.engine(&config);
+    let _engine = start(&world, &config, &rig);
     assert_converged(&world, &rig).await;
     no_job_was_given_up(&world).await;
 }
@@ -134,7 +141,7 @@ pub async fn gives_up_what_is_refused<R: Rig>() {
     let (world, rig) = (things().await, R::start().await);
     rig.refuse("42").await;
     let config = config(&world, &rig);
-    let _engine = world.engine(&config);
+    let _engine = start(&world, &config, &rig);
     world.settled().await;
     assert_eq!(rig.held().await.len(), THINGS as usize - 1);
     let job = "select f.key || ' ' || f.state || ' ' || a.outcome || ' ' || a.certain
