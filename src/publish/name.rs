@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::value::RawValue;
 
 use super::Delivery;
@@ -46,6 +47,40 @@ impl Name {
     /// Of the subject of a delivery. Says why not.
     pub fn fill(&self, delivery: &Delivery) -> Result<String, String> {
         self.fill_with(delivery, str::to_owned)
+    }
+
+    /// The same, so that no two subjects come to the same: characters of the text between placeholders are percent-encoded in values,
+    /// and `%` with them. Where there is one placeholder only, its value is as it is.
+    pub fn fill_apart(&self, delivery: &Delivery) -> Result<String, String> {
+        let between = self.between();
+        self.fill_with(delivery, |value| {
+            if between.is_empty() {
+                return value.to_owned();
+            }
+            let is_special = |c: char| c == '%' || between.contains(c);
+            let encoded = value.chars().map(|c| match is_special(c) {
+                true => utf8_percent_encode(c.encode_utf8(&mut [0; 4]), NON_ALPHANUMERIC).to_string(),
+                false => c.to_string(),
+            });
+            encoded.collect()
+        })
+    }
+
+    /// What stands between placeholders.
+    fn between(&self) -> String {
+        let literals: Vec<&str> = self
+            .parts
+            .iter()
+            .filter_map(|part| match part {
+                Part::Literal(literal) => Some(literal.as_str()),
+                Part::Placeholder(_) => None,
+            })
+            .collect();
+        // There is a literal, perhaps an empty one, before and behind each placeholder.
+        literals
+            .get(1..literals.len().saturating_sub(1))
+            .unwrap_or_default()
+            .concat()
     }
 
     /// The same, with each value as `encode` makes it.
