@@ -25,6 +25,9 @@ use crate::publish::web::Secrets;
 /// Most bytes that are gathered before they are written.
 const WRITE_BYTES: usize = 64 << 10;
 
+/// Room for what is read at once: some hundred answers.
+const READ_BYTES: usize = 16 << 10;
+
 /// The status of a message that found nobody.
 const NOBODY: u16 = 503;
 
@@ -95,6 +98,7 @@ impl Connection {
         // For the runtime to take note of what has come meanwhile.
         tokio::task::yield_now().await;
         loop {
+            self.read.reserve(READ_BYTES);
             match self.stream.read_buf(&mut self.read).now_or_never() {
                 None => break,
                 Some(Ok(0) | Err(_)) => return false,
@@ -287,6 +291,7 @@ async fn next(reader: &mut (impl AsyncRead + Unpin + ?Sized), read: &mut BytesMu
         if let Some(said) = wire::take(read)? {
             return Ok(said);
         }
+        read.reserve(READ_BYTES);
         if reader.read_buf(read).await? == 0 {
             return Err(Trouble::Broken("the server hung up".to_owned()));
         }
