@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::value::RawValue;
 
 use super::Delivery;
@@ -57,12 +56,16 @@ impl Name {
             if between.is_empty() {
                 return value.to_owned();
             }
-            let is_special = |c: char| c == '%' || between.contains(c);
-            let encoded = value.chars().map(|c| match is_special(c) {
-                true => utf8_percent_encode(c.encode_utf8(&mut [0; 4]), NON_ALPHANUMERIC).to_string(),
-                false => c.to_string(),
-            });
-            encoded.collect()
+            let mut encoded = String::with_capacity(value.len());
+            for c in value.chars() {
+                if c == '%' || between.contains(c) {
+                    let bytes = c.to_string().into_bytes();
+                    encoded.extend(bytes.iter().map(|byte| format!("%{byte:02X}")));
+                } else {
+                    encoded.push(c);
+                }
+            }
+            encoded
         })
     }
 

@@ -108,7 +108,7 @@ impl Sink {
     /// Whether requests go to another machine, or may.
     pub fn is_remote(&self) -> bool {
         match &self.kind {
-            Kind::Http(_) | Kind::Elastic(_) | Kind::Nats(_) => true,
+            Kind::Http(_) | Kind::Elastic(_) | Kind::Nats(_) | Kind::Redis(_) => true,
             Kind::Stdout(_) => false,
         }
     }

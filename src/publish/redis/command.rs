@@ -1,5 +1,6 @@
 //! A delivery as a command.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::answer::Kind;
@@ -95,7 +96,7 @@ impl Commands {
                 let head: Vec<String> = words.by_ref().take_while(|word| word != "*").collect();
                 let mut text = format!("{} *", head.join(" "));
                 while let (Some(name), Some(value)) = (words.next(), words.next()) {
-                    text.push_str(&format!("\n  {name}: {value}"));
+                    let _ = write!(text, "\n  {name}: {value}");
                 }
                 text
             }
@@ -182,7 +183,7 @@ mod tests {
                 "3600000"
             ]
         );
-        let expire = Some(Duration::from_secs(60));
+        let expire = Some(Duration::from_mins(1));
         let found = words(&place("{{x}}{id}", expire), &delivery(&[("id", "4")], ""));
         assert_eq!(found[1..3], ["{x}4", "walsift:{x}4"]);
         assert_eq!(found[3..], ["7", "delete", "", "60000", "3660000"]);

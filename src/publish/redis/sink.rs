@@ -142,13 +142,8 @@ impl RedisSink {
         answer::unanswered(trouble, self.commands.kind(), &self.secrets)
     }
 
-    /// What became of those that were answered, and of the others.
-    fn outcomes(&self, replies: &[Option<Reply>], unanswered: &Outcome) -> Vec<Outcome> {
-        let outcome = |reply: &Option<Reply>| match reply {
-            Some(reply) => answer::outcome(reply, self.commands.kind(), &self.secrets),
-            None => unanswered.clone(),
-        };
-        replies.iter().map(outcome).collect()
+    fn answered(&self, reply: &Reply) -> Outcome {
+        answer::outcome(reply, self.commands.kind(), &self.secrets)
     }
 }
 
@@ -165,48 +160,40 @@ impl Together for RedisSink {
 
     async fn send(&self, items: &[(&Delivery, Command)], time: Duration) -> Told {
         let until = Instant::now() + time;
-        let mut outcomes = Vec::with_capacity(items.len());
-        while outcomes.len() < items.len() {
-            let rest = &items[outcomes.len()..];
+        let mut told = Vec::with_capacity(items.len());
+        loop {
+            let rest = &items[told.len()..];
             let mut connection = match self.connection(until).await {
                 Ok(connection) => connection,
-                Err(trouble) if outcomes.is_empty() => return Told::All(self.unanswered(&trouble)),
-                Err(trouble) => {
-                    outcomes.resize(items.len(), self.unanswered(&trouble));
-                    break;
-                }
+                Err(trouble) => return so_far(told, items.len(), self.unanswered(&trouble)),
             };
             let commands: Vec<&Command> = rest.iter().map(|(_, command)| command).collect();
             let mut replies = vec![None; rest.len()];
             let ran = timeout_at(until.into(), connection.run(&commands, &mut replies)).await;
-            let answered = replies.iter().take_while(|reply| reply.is_some()).count();
+            let replies: Vec<Reply> = replies.into_iter().map_while(|reply| reply).collect();
+            told.extend(replies.iter().map(|reply| Some(self.answered(reply))));
             let unanswered = match ran {
                 Ok(Ok(())) => {
                     self.keep(connection);
                     Outcome::NotTried
                 }
                 // What came after it was not looked at, and goes by another connection.
-                Ok(Err(_))
-                    if replies[..answered]
-                        .last()
-                        .is_some_and(|reply| reply.as_ref().is_some_and(is_too_large)) =>
-                {
-                    outcomes.extend(self.outcomes(&replies[..answered], &Outcome::NotTried));
-                    continue;
-                }
+                Ok(Err(_)) if replies.last().is_some_and(is_too_large) && told.len() < items.len() => continue,
                 Ok(Err(trouble)) => self.unanswered(&trouble),
                 Err(_) => late(time),
             };
-            if answered == 0 && outcomes.is_empty() {
-                return Told::All(unanswered);
-            }
-            if rest.len() - answered > 1 {
-                self.pieces.part(rest[answered..].iter().map(|(delivery, _)| *delivery));
-            }
-            outcomes.extend(self.outcomes(&replies, &unanswered));
+            return so_far(told, items.len(), unanswered);
         }
-        Told::Each(outcomes)
     }
+}
+
+/// What was told of the first of so many items, and of those behind them what became of them all.
+fn so_far(mut told: Vec<Option<Outcome>>, items: usize, unanswered: Outcome) -> Told {
+    if told.is_empty() {
+        return Told::All(unanswered);
+    }
+    told.resize(items, None);
+    Told::Partly(told, unanswered)
 }
 
 fn late(time: Duration) -> Outcome {

@@ -11,6 +11,7 @@ mod program;
 mod http;
 mod http_batch;
 mod nats;
+mod redis;
 mod stdout;
 
 use std::collections::BTreeSet;
