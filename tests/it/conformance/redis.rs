@@ -2,6 +2,7 @@
 //! its answers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use redis::streams::StreamRangeReply;
 use redis::{Commands, Connection};
@@ -16,6 +17,8 @@ const ARGUMENT_BYTES_MAX: usize = 1 << 20;
 struct Redis<const STREAM: bool> {
     server: Server,
     proxy: Proxy,
+    /// The sink goes around the proxy, which has no ear for last words.
+    direct: AtomicBool,
 }
 
 impl<const STREAM: bool> Redis<STREAM> {
@@ -42,23 +45,22 @@ impl<const STREAM: bool> Redis<STREAM> {
 
 impl<const STREAM: bool> Rig for Redis<STREAM> {
     async fn start() -> Self {
-        let settings = [
-            "--user",
-            "rig on >rig ~* &* +@all",
-            "--requirepass",
-            SECRET,
-            "--proto-max-bulk-len",
-            "1mb",
-        ];
+        let settings = "--user rig on >rig ~* &* +@all --proto-max-bulk-len 1mb --requirepass";
+        let settings: Vec<&str> = settings.split(' ').chain([SECRET]).collect();
         let server = Server::redis(&settings).await;
         let proxy = Proxy::before(&format!("redis://rig@{}/0", server.address())).await;
-        Self { server, proxy }
+        Self {
+            server,
+            proxy,
+            direct: AtomicBool::new(false),
+        }
     }
 
     fn sink(&self) -> String {
-        let url = self
-            .proxy
-            .url(&format!("redis://:{SECRET}@{}/0", self.server.address()));
+        let mut url = format!("redis://:{SECRET}@{}/0", self.server.address());
+        if !self.direct.load(Ordering::Relaxed) {
+            url = self.proxy.url(&url);
+        }
         let place = if STREAM {
             "stream = 'things'"
         } else {
@@ -105,6 +107,7 @@ impl<const STREAM: bool> Rig for Redis<STREAM> {
     }
 
     async fn limit(&self) -> usize {
+        self.direct.store(true, Ordering::Relaxed);
         ARGUMENT_BYTES_MAX
     }
 
