@@ -97,7 +97,7 @@ async fn a_stream_that_is_missing_and_a_password_that_is_wrong_wait_for_somebody
     fs::write(&password, "wr0ng-h0rse").unwrap();
     let auth = format!(
         "auth = {{ basic = {{ user = 'walsift', password = 'file:{}' }} }}
-retry = {{ attempts = 1000, base = '50ms', max = '200ms' }}",
+retry = {{ attempts = 3, base = '50ms', max = '200ms' }}",
         password.display()
     );
     let file = config(&world, &bus, &auth);
