@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 
 use super::elastic::ElasticSink;
 use super::http::HttpSink;
+use super::kafka::KafkaSink;
 use super::stdout::StdoutSink;
 use super::{Batching, Delivery, Failure, Operation, Outcome, Reach};
 use crate::config::{self, SinkKind, Terms};
@@ -22,6 +23,7 @@ pub struct Sink {
 enum Kind {
     Http(Box<HttpSink>),
     Elastic(Box<ElasticSink>),
+    Kafka(Box<KafkaSink>),
     Stdout(StdoutSink),
 }
 
@@ -39,6 +41,7 @@ impl Sink {
         let kind = match &config.kind {
             SinkKind::Http(http) => Kind::Http(Box::new(HttpSink::new(name, http, &terms)?)),
             SinkKind::Elastic(elastic) => Kind::Elastic(Box::new(ElasticSink::new(name, elastic, &terms)?)),
+            SinkKind::Kafka(kafka) => Kind::Kafka(Box::new(KafkaSink::new(name, kafka, &terms)?)),
             SinkKind::Stdout => Kind::Stdout(StdoutSink::new(name)?),
         };
         Ok(Self { terms, kind })
@@ -50,6 +53,7 @@ impl Sink {
         match &self.kind {
             Kind::Http(http) => http.deliver(batch).await,
             Kind::Elastic(elastic) => elastic.deliver(batch).await,
+            Kind::Kafka(kafka) => kafka.deliver(batch).await,
             Kind::Stdout(stdout) => join_all(batch.iter().map(|delivery| stdout.deliver(delivery))).await,
         }
     }
@@ -59,6 +63,7 @@ impl Sink {
         match &self.kind {
             Kind::Http(http) => http.reach(time).await,
             Kind::Elastic(elastic) => elastic.reach(time).await,
+            Kind::Kafka(kafka) => kafka.reach(time).await,
             Kind::Stdout(_) => Reach::NOTHING_TO_TRY,
         }
     }
@@ -68,6 +73,7 @@ impl Sink {
         match &self.kind {
             Kind::Http(http) => http.preview(delivery),
             Kind::Elastic(elastic) => elastic.preview(delivery),
+            Kind::Kafka(kafka) => kafka.preview(delivery),
             Kind::Stdout(stdout) => Ok(stdout.preview(delivery)),
         }
     }
@@ -76,6 +82,7 @@ impl Sink {
         match &self.kind {
             Kind::Http(http) => http.batching(),
             Kind::Elastic(elastic) => elastic.batching(),
+            Kind::Kafka(kafka) => kafka.batching(),
             Kind::Stdout(_) => Batching::SINGLE,
         }
     }
@@ -85,14 +92,14 @@ impl Sink {
         match &self.kind {
             Kind::Http(http) => http.placeholders(operation),
             Kind::Elastic(elastic) => elastic.placeholders(),
-            Kind::Stdout(_) => Vec::new(),
+            Kind::Kafka(_) | Kind::Stdout(_) => Vec::new(),
         }
     }
 
     /// Whether requests go to another machine, or may.
     pub fn is_remote(&self) -> bool {
         match &self.kind {
-            Kind::Http(_) | Kind::Elastic(_) => true,
+            Kind::Http(_) | Kind::Elastic(_) | Kind::Kafka(_) => true,
             Kind::Stdout(_) => false,
         }
     }

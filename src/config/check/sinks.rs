@@ -3,6 +3,8 @@
 mod access;
 mod elastic;
 mod http;
+mod kafka;
+mod kafka_properties;
 mod requests;
 mod sign;
 mod template;
@@ -38,6 +40,10 @@ pub fn sink(raw: RawSink, engine: &Engine, report: &mut Report) -> Option<Sink> 
     let kind = match raw.kind? {
         RawSinkKind::Http(http) => SinkKind::Http(Box::new(http::sink(*http, &raw.name, report))),
         RawSinkKind::Elastic(elastic) => SinkKind::Elastic(Box::new(elastic::sink(*elastic, &raw.name, report))),
+        RawSinkKind::Kafka(kafka) => {
+            let kafka = kafka::sink(*kafka, &raw.name, &terms, engine, report);
+            SinkKind::Kafka(Box::new(kafka))
+        }
         RawSinkKind::Stdout => {
             terms.concurrency = STDOUT_CONCURRENCY;
             SinkKind::Stdout

@@ -3,6 +3,7 @@
 mod access;
 mod elastic;
 mod http;
+mod kafka;
 mod requests;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use std::time::Duration;
 pub use access::{RawAccess, RawAuth, RawBasic, RawOAuth2, RawTls};
 pub use elastic::RawElastic;
 pub use http::RawHttp;
+pub use kafka::{RawKafka, RawKafkaAuth};
 pub use requests::{RawBatch, RawCreate, RawDelete, RawRequests};
 
 use super::reader::Reader;
@@ -27,6 +29,7 @@ pub struct RawSink {
 pub enum RawSinkKind {
     Http(Box<RawHttp>),
     Elastic(Box<RawElastic>),
+    Kafka(Box<RawKafka>),
     Stdout,
 }
 
@@ -53,9 +56,9 @@ pub struct RawBreaker {
 }
 
 /// Those of the language that this version does not have yet.
-const NOT_YET: [&str; 4] = ["redis", "postgres", "kafka", "nats"];
+const NOT_YET: [&str; 3] = ["redis", "postgres", "nats"];
 
-const AVAILABLE: [&str; 4] = ["http", "elasticsearch", "opensearch", "stdout"];
+const AVAILABLE: [&str; 5] = ["http", "elasticsearch", "opensearch", "kafka", "stdout"];
 
 pub fn read_sink(name: At<String>, mut reader: Reader<'_>) -> RawSink {
     let mut terms = RawTerms::default();
@@ -73,6 +76,11 @@ pub fn read_sink(name: At<String>, mut reader: Reader<'_>) -> RawSink {
                 };
                 terms = read_terms(&mut reader);
                 Some(RawSinkKind::Elastic(Box::new(elastic::read(product, reader))))
+            }
+            "kafka" => {
+                kafka::report_absence(&found.place, &reader);
+                terms = read_terms(&mut reader);
+                Some(RawSinkKind::Kafka(Box::new(kafka::read(reader))))
             }
             "stdout" => {
                 reader.finish();
