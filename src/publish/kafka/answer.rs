@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     const SOON: Duration = Duration::from_millis(10);
-    const SECOND_TRY: Duration = Duration::from_millis(400);
+    const SECOND_TRY: Duration = Duration::from_millis(800);
 
     fn line(outcome: &Outcome) -> String {
         let (what, failure) = match outcome {

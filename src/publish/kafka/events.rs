@@ -51,44 +51,61 @@ impl Events {
 #[derive(Default)]
 pub(super) struct Trouble {
     // Held for a look or a change only.
-    last: Mutex<Option<(Instant, Code, String)>>,
+    last: Mutex<Option<Word>>,
     news: Notify,
+}
+
+struct Word {
+    at: Instant,
+    code: Code,
+    said: String,
+    /// Whether waiting makes no sense.
+    is_last: bool,
 }
 
 impl Trouble {
     /// What was said last, if it was after that.
     pub fn since(&self, then: Instant) -> Option<(Code, String)> {
         let last = self.last.lock().expect("no holder panics");
-        let (at, code, said) = last.as_ref()?;
-        (*at >= then).then(|| (*code, said.clone()))
+        let word = last.as_ref().filter(|word| word.at >= then)?;
+        Some((word.code, word.said.clone()))
     }
 
     /// Ends when it is said that waiting for a connection makes no sense.
     pub async fn hopeless_since(&self, then: Instant) -> (Code, String) {
         loop {
             let news = self.news.notified();
-            if let Some(trouble) = self.since(then).filter(|(code, _)| is_hopeless(*code)) {
+            if let Some(trouble) = self.since(then).filter(|_| self.is_hopeless()) {
                 return trouble;
             }
             news.await;
         }
     }
 
-    /// That all brokers are down says less than why.
+    fn is_hopeless(&self) -> bool {
+        let last = self.last.lock().expect("no holder panics");
+        last.as_ref().is_some_and(|word| word.is_last)
+    }
+
     fn note(&self, code: Code, said: String) {
         let mut last = self.last.lock().expect("no holder panics");
-        let said = match last.take() {
-            Some((.., why)) if code == Code::AllBrokersDown => why,
-            _ => said,
-        };
-        *last = Some((Instant::now(), code, said));
+        let (at, is_last) = (
+            Instant::now(),
+            matches!(code, Code::AllBrokersDown | Code::Authentication),
+        );
+        *last = Some(match last.take() {
+            // That all are down says less than why the last one is.
+            Some(why) if code == Code::AllBrokersDown => Word { at, is_last, ..why },
+            _ => Word {
+                at,
+                code,
+                said,
+                is_last,
+            },
+        });
         drop(last);
         self.news.notify_waiters();
     }
-}
-
-fn is_hopeless(code: Code) -> bool {
-    matches!(code, Code::AllBrokersDown | Code::Authentication)
 }
 
 impl ClientContext for Events {

@@ -12,10 +12,10 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::config::{KafkaSink, Pem};
 
 /// Between two tries of librdkafka's own, by and large.
-const RETRY_BACKOFF: Duration = Duration::from_millis(500);
+const RETRY_BACKOFF: Duration = Duration::from_secs(1);
 
 /// No message is tried twice in less: the back-off has a jitter of a fifth.
-pub(super) const SECOND_TRY_MIN: Duration = Duration::from_millis(400);
+pub(super) const SECOND_TRY_MIN: Duration = Duration::from_millis(800);
 
 /// A broker that is back is found so soon.
 const RECONNECT_BACKOFF_MAX: Duration = Duration::from_secs(1);

@@ -15,6 +15,9 @@ const BATCH_MAX_MAX: u64 = 10_000;
 const BATCH_BYTES: u64 = 8 << 20;
 const BATCH_BYTES_MIN: u64 = 1 << 10;
 
+/// librdkafka looks once in a second for what has expired, and takes half of one to begin.
+const EXPIRY_MIN: Duration = Duration::from_millis(1_500);
+
 /// What Kafka takes for the name of a topic.
 const TOPIC_BYTES_MAX: usize = 249;
 
@@ -47,7 +50,7 @@ pub fn sink(raw: RawKafka, name: &At<String>, terms: &Terms, engine: &Engine, re
 
 /// All messages of a sink have the same: so it must fit into a lease that is not quite new.
 fn expiry(terms: &Terms, engine: &Engine) -> Duration {
-    terms.timeout.min(engine.lease / 3)
+    terms.timeout.max(EXPIRY_MIN).min(engine.lease / 3)
 }
 
 fn brokers(raw: Field<Vec<At<String>>>, name: &At<String>, report: &mut Report) -> Vec<String> {
