@@ -9,6 +9,7 @@ mod http;
 mod kafka;
 mod marks;
 mod name;
+mod nats;
 mod pieces;
 mod retry;
 mod sink;
@@ -23,6 +24,7 @@ pub use contract::{Batching, Delivery, Failure, FailureClass, Outcome, Reach, Re
 pub use elastic::ElasticSink;
 pub use http::HttpSink;
 pub use kafka::KafkaSink;
+pub use nats::NatsSink;
 pub use retry::{NextStep, next_step};
 pub use sink::{Sink, Unusable};
 pub use stdout::StdoutSink;

@@ -5,6 +5,7 @@ mod elastic;
 mod http;
 mod kafka;
 mod kafka_properties;
+mod nats;
 mod requests;
 mod sign;
 mod template;
@@ -44,6 +45,7 @@ pub fn sink(raw: RawSink, engine: &Engine, report: &mut Report) -> Option<Sink> 
             let kafka = kafka::sink(*kafka, &raw.name, &terms, engine, report);
             SinkKind::Kafka(Box::new(kafka))
         }
+        RawSinkKind::Nats(nats) => SinkKind::Nats(Box::new(nats::sink(*nats, &raw.name, report))),
         RawSinkKind::Stdout => {
             terms.concurrency = STDOUT_CONCURRENCY;
             SinkKind::Stdout

@@ -4,6 +4,7 @@ mod access;
 mod elastic;
 mod http;
 mod kafka;
+mod nats;
 mod requests;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ pub use access::{RawAccess, RawAuth, RawBasic, RawOAuth2, RawTls};
 pub use elastic::RawElastic;
 pub use http::RawHttp;
 pub use kafka::{RawKafka, RawKafkaAuth};
+pub use nats::{RawNats, RawNatsAuth};
 pub use requests::{RawBatch, RawCreate, RawDelete, RawRequests};
 
 use super::reader::Reader;
@@ -30,6 +32,7 @@ pub enum RawSinkKind {
     Http(Box<RawHttp>),
     Elastic(Box<RawElastic>),
     Kafka(Box<RawKafka>),
+    Nats(Box<RawNats>),
     Stdout,
 }
 
@@ -56,9 +59,9 @@ pub struct RawBreaker {
 }
 
 /// Those of the language that this version does not have yet.
-const NOT_YET: [&str; 3] = ["redis", "postgres", "nats"];
+const NOT_YET: [&str; 2] = ["redis", "postgres"];
 
-const AVAILABLE: [&str; 5] = ["http", "elasticsearch", "opensearch", "kafka", "stdout"];
+const AVAILABLE: [&str; 6] = ["http", "elasticsearch", "opensearch", "kafka", "nats", "stdout"];
 
 pub fn read_sink(name: At<String>, mut reader: Reader<'_>) -> RawSink {
     let mut terms = RawTerms::default();
@@ -81,6 +84,10 @@ pub fn read_sink(name: At<String>, mut reader: Reader<'_>) -> RawSink {
                 kafka::report_absence(&found.place, &reader);
                 terms = read_terms(&mut reader);
                 Some(RawSinkKind::Kafka(Box::new(kafka::read(reader))))
+            }
+            "nats" => {
+                terms = read_terms(&mut reader);
+                Some(RawSinkKind::Nats(Box::new(nats::read(reader))))
             }
             "stdout" => {
                 reader.finish();

@@ -3,6 +3,7 @@
 mod access;
 mod by_hand_problems;
 mod many_problems;
+mod nats;
 mod pointers;
 mod problems;
 mod request_problems;

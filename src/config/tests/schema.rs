@@ -80,11 +80,24 @@ type = "kafka"
 brokers = ["kafka:9092"]
 topic = "orders"
 auth = { scram_sha_512 = { user = "me", password = "hunter2" } }
+[sinks.nats]
+type = "nats"
+url = "nats://x"
+subject = "orders.{id}"
+retry = {}
+breaker = {}
+tls = {}
+batch = {}
+[sinks.nats-basic]
+type = "nats"
+url = "nats://x"
+subject = "orders.{id}"
+auth = { basic = { user = "me", password = "hunter2" } }
 [sinks.stdout]
 type = "stdout"
 [syncs.orders]
 table = "orders"
-sinks = ["http", "http-basic", "http-oauth2", "http-bulk", "elasticsearch", "opensearch", "kafka", "kafka-plain", "kafka-sha256", "kafka-sha512", "stdout"]
+sinks = ["http", "http-basic", "http-oauth2", "http-bulk", "elasticsearch", "opensearch", "kafka", "kafka-plain", "kafka-sha256", "kafka-sha512", "nats", "nats-basic", "stdout"]
 [syncs.orders.document]
 id = "id"
 [syncs.orders.one.customer]
@@ -353,6 +366,7 @@ fn each_default_of_the_schema_is_the_program_s() {
         "index",
         "brokers",
         "topic",
+        "subject",
     ];
     let (mut tables, mut told) = (vec![(String::new(), &printed)], BTreeSet::new());
     while let Some((path, table)) = tables.pop() {

@@ -12,6 +12,7 @@ mod http;
 mod http_batch;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod nats;
 mod stdout;
 
 use std::collections::BTreeSet;
