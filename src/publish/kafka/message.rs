@@ -9,7 +9,7 @@ use crate::diff::Operation;
 use crate::publish::Delivery;
 use crate::publish::marks::marks;
 
-pub(super) struct Message {
+pub(in crate::publish) struct Message {
     /// The same text as the mark `walsift-key`: no two subjects of a sync share one.
     pub key: String,
     /// Names in lower case, values as they are.

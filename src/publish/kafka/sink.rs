@@ -1,7 +1,8 @@
 //! Sends deliveries as messages, and says what became of each.
 
 use std::fmt;
-use std::ops::Range;
+use std::iter;
+use std::slice;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -9,11 +10,11 @@ use futures_util::future::join_all;
 use super::answer;
 use super::connection::Connection;
 use super::connections::{Away, Connections};
-use super::events::Told;
+use super::events;
 use super::message::Message;
 use super::settings::SECOND_TRY_MIN;
 use crate::config::{self, Terms};
-use crate::publish::pieces::Pieces;
+use crate::publish::pieces::{self, Pieces, Together, Told};
 use crate::publish::{Batching, Delivery, Failure, FailureClass, Outcome, Reach, Remote, Unusable, Wrong};
 
 /// librdkafka looks once in a second for what has expired: so much later, at most, nothing more is sent, and all is told.
@@ -91,61 +92,20 @@ impl KafkaSink {
 
     /// An outcome for each, in the same order. What there is no time for is not tried.
     pub async fn deliver(&self, batch: &[Delivery]) -> Vec<Outcome> {
-        let mut outcomes = vec![Outcome::NotTried; batch.len()];
-        let Some(time) = self.time_left(batch) else {
-            return outcomes;
-        };
-        let connection = match self.connections.get(time.min(self.expiry)).await {
-            Ok(connection) => connection,
-            Err(away) => {
-                let failure = away.failure;
-                return vec![Outcome::Retry { failure, after: None }; batch.len()];
-            }
-        };
-        let mut pieces = self.pieces.cut(batch.iter().map(|it| (it, it.document.len())));
-        pieces.reverse();
-        let begun = Instant::now();
-        while let Some(piece) = pieces.pop() {
-            let here = &batch[piece.clone()];
-            if begun.elapsed() >= self.expiry || self.time_left(here).is_none() {
-                continue;
-            }
-            let sent = self.send(&connection, here).await;
-            let alone = here.len() == 1;
-            let mut suspects: Vec<Range<usize>> = Vec::new();
-            for (place, sent) in piece.zip(sent) {
-                match sent {
-                    Sent::RefusedTogether(_) if !alone => suspects.push(place..place + 1),
-                    Sent::RefusedTogether(outcome) | Sent::Judged(outcome) => outcomes[place] = outcome,
-                }
-            }
-            // For now, and if there is no time for it, for later.
-            self.pieces.part(suspects.iter().map(|one| &batch[one.start]));
-            pieces.extend(suspects.into_iter().rev());
-        }
-        if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Retry { .. })) {
-            connection.doubt();
-        }
-        let known = |outcome: &Outcome| matches!(outcome, Outcome::Delivered { .. } | Outcome::Rejected { .. });
-        let settled = batch.iter().zip(&outcomes).filter(|(_, outcome)| known(outcome));
-        settled.for_each(|(delivery, _)| self.pieces.settle(delivery));
-        outcomes
+        pieces::deliver(self, &self.pieces, self.expiry + LAG, batch).await
     }
 
-    /// So long it may take until their messages are handed over, if these are to be over and done with before any of the
-    /// leases ends.
-    fn time_left(&self, deliveries: &[Delivery]) -> Option<Duration> {
-        let deadline = deliveries.iter().map(|delivery| delivery.deadline).min()?;
+    /// So long it may take until messages are handed over, if they are to be over and done with before any of the leases
+    /// ends.
+    fn time_left<'a>(&self, deliveries: impl Iterator<Item = &'a Delivery>) -> Option<Duration> {
+        let deadline = deliveries.map(|delivery| delivery.deadline).min()?;
         let left = deadline.saturating_duration_since(Instant::now());
         left.checked_sub(self.expiry + LAG + LEASE_MARGIN)
     }
 
-    async fn send(&self, connection: &Connection, deliveries: &[Delivery]) -> Vec<Sent> {
+    async fn hand_over(&self, connection: &Connection, items: &[(&Delivery, Message)]) -> Vec<Sent> {
         let begun = Instant::now();
-        let handed_over: Vec<_> = deliveries
-            .iter()
-            .map(|delivery| connection.send(&Message::new(delivery)))
-            .collect();
+        let handed_over: Vec<_> = items.iter().map(|(_, message)| connection.send(message)).collect();
         let until = tokio::time::Instant::now() + self.expiry + LAG;
         join_all(handed_over.into_iter().map(async |handed_over| match handed_over {
             Ok(told) => match tokio::time::timeout_at(until, told).await {
@@ -161,9 +121,61 @@ impl KafkaSink {
         }))
         .await
     }
+
+    /// What was refused together goes once more, each by itself, as far as there is time for it.
+    async fn told(&self, connection: &Connection, items: &[(&Delivery, Message)]) -> Vec<Option<Outcome>> {
+        let begun = Instant::now();
+        let mut told = Vec::new();
+        for (sent, item) in self.hand_over(connection, items).await.into_iter().zip(items) {
+            let outcome = match sent {
+                Sent::RefusedTogether(_) if items.len() > 1 => {
+                    let has_time = begun.elapsed() < self.expiry && self.time_left(iter::once(item.0)).is_some();
+                    match has_time {
+                        true => self.hand_over(connection, slice::from_ref(item)).await.pop(),
+                        false => None,
+                    }
+                }
+                sent => Some(sent),
+            };
+            told.push(outcome.map(|(Sent::RefusedTogether(outcome) | Sent::Judged(outcome))| outcome));
+        }
+        told
+    }
 }
 
-fn judged(told: Told, connection: &Connection, begun: Instant) -> Sent {
+impl Together for KafkaSink {
+    type Item = Message;
+
+    fn item(&self, delivery: &Delivery) -> Result<Message, Failure> {
+        Ok(Message::new(delivery))
+    }
+
+    fn bytes(message: &Message) -> usize {
+        message.value.as_deref().map_or(0, str::len)
+    }
+
+    async fn send(&self, items: &[(&Delivery, Message)], _: Duration) -> Told {
+        let Some(time) = self.time_left(items.iter().map(|(delivery, _)| *delivery)) else {
+            return Told::All(Outcome::NotTried);
+        };
+        let connection = match self.connections.get(time.min(self.expiry)).await {
+            Ok(connection) => connection,
+            Err(Away { failure, .. }) => return Told::All(Outcome::Retry { failure, after: None }),
+        };
+        let told = self.told(&connection, items).await;
+        if told.iter().any(|told| matches!(told, Some(Outcome::Retry { .. }))) {
+            connection.doubt();
+        }
+        // What is left alone for now goes alone the next time.
+        let failure = Failure::certain(
+            FailureClass::Conflict,
+            "another message of its batch was refused, or this one",
+        );
+        Told::Partly(told, Outcome::Retry { failure, after: None })
+    }
+}
+
+fn judged(told: events::Told, connection: &Connection, begun: Instant) -> Sent {
     match told {
         Ok(()) => Sent::Judged(Outcome::Delivered {
             status: None,
