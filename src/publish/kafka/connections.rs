@@ -8,7 +8,7 @@ use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::ThreadedProducer;
 use secrecy::ExposeSecret;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::answer;
 use super::connection::Connection;
@@ -28,7 +28,6 @@ pub(super) struct Connections {
     sink: String,
     config: KafkaSink,
     secrets: Arc<Secrets>,
-    // Held while one looks for all.
     current: Mutex<Option<Current>>,
 }
 
@@ -70,41 +69,30 @@ impl Connections {
 
     /// A connection that works, or did when it was last used.
     pub async fn get(&self, time: Duration) -> Result<Arc<Connection>, Away> {
-        let until = tokio::time::Instant::now() + time;
-        let mut current = match tokio::time::timeout_at(until, self.current.lock()).await {
-            Ok(current) => current,
-            Err(_) => {
-                return Err(Away::of(Failure::certain(
-                    FailureClass::Timeout,
-                    "no connection in time",
-                )));
-            }
-        };
+        let until = Instant::now() + time;
+        // Held while one looks for all.
+        let mut current = self.current(until).await?;
         let connection = self.renewed(&mut current)?;
         if !connection.is_proven() {
-            let left = until.saturating_duration_since(tokio::time::Instant::now());
-            self.look(&connection, left).await?;
+            self.look(&connection, until).await?;
         }
         Ok(connection)
     }
 
     /// The same, and looks at it in any case: how many partitions the topic has.
     pub async fn reach(&self, time: Duration) -> Result<usize, Away> {
-        let until = tokio::time::Instant::now() + time;
-        let connection = match tokio::time::timeout_at(until, self.current.lock()).await {
-            Ok(mut current) => self.renewed(&mut current)?,
-            Err(_) => {
-                return Err(Away::of(Failure::certain(
-                    FailureClass::Timeout,
-                    "no connection in time",
-                )));
-            }
-        };
-        let left = until.saturating_duration_since(tokio::time::Instant::now());
-        self.look(&connection, left).await
+        let until = Instant::now() + time;
+        let connection = self.renewed(&mut *self.current(until).await?)?;
+        self.look(&connection, until).await
     }
 
-    async fn look(&self, connection: &Connection, time: Duration) -> Result<usize, Away> {
+    async fn current(&self, until: Instant) -> Result<MutexGuard<'_, Option<Current>>, Away> {
+        let current = tokio::time::timeout_at(until.into(), self.current.lock()).await;
+        current.map_err(|_| Away::of(Failure::certain(FailureClass::Timeout, "no connection in time")))
+    }
+
+    async fn look(&self, connection: &Connection, until: Instant) -> Result<usize, Away> {
+        let time = until.saturating_duration_since(Instant::now());
         connection.look(time).await.map_err(|(code, said)| {
             let class = answer::meaning(code).class;
             let said = self.secrets.excerpt(&said, false);
@@ -118,7 +106,7 @@ impl Connections {
         let kept = match kept {
             Some(kept) => self.looked_after(kept)?,
             None => Current {
-                connection: self.connect(self.read()?)?,
+                connection: self.connect(&self.read()?)?,
                 read_at: Instant::now(),
             },
         };
@@ -138,7 +126,7 @@ impl Connections {
             Ok(read) if read.fingerprint == kept.connection.fingerprint => {}
             Ok(read) => {
                 tracing::info!(sink = %self.sink, "the secrets of a sink have changed: it connects with the new ones");
-                kept.connection = self.connect(read)?;
+                kept.connection = self.connect(&read)?;
             }
             // Perhaps one of the files is still to be written.
             Err(away) => {
@@ -157,7 +145,7 @@ impl Connections {
     }
 
     /// Starts a producer, which looks for its brokers in the background.
-    fn connect(&self, settings: Settings) -> Result<Arc<Connection>, Away> {
+    fn connect(&self, settings: &Settings) -> Result<Arc<Connection>, Away> {
         let trouble = Arc::new(Trouble::default());
         let events = Events::new(&self.sink, Arc::clone(&self.secrets), Arc::clone(&trouble));
         let producer = ThreadedProducer::from_config_and_context(&settings.client, events);

@@ -35,7 +35,8 @@ mod settings;
 #[cfg(feature = "kafka")]
 mod sink;
 
-#[cfg(all(test, feature = "kafka"))]
+#[cfg(feature = "kafka")]
+#[cfg(test)]
 mod tests;
 
 #[cfg(not(feature = "kafka"))]

@@ -107,17 +107,18 @@ impl KafkaSink {
         let begun = Instant::now();
         let handed_over: Vec<_> = items.iter().map(|(_, message)| connection.send(message)).collect();
         let until = tokio::time::Instant::now() + self.expiry + LAG;
-        join_all(handed_over.into_iter().map(async |handed_over| match handed_over {
-            Ok(told) => match tokio::time::timeout_at(until, told).await {
-                Ok(Ok(told)) => judged(told, connection, begun),
-                Ok(Err(_)) | Err(_) => {
-                    connection.is_stuck();
-                    let message = format!("no word of it within {:?}", self.expiry + LAG);
-                    let failure = Failure::uncertain(FailureClass::Timeout, message);
-                    Sent::Judged(Outcome::Retry { failure, after: None })
-                }
-            },
-            Err(code) => Sent::Judged(answer::of_unsent(code)),
+        join_all(handed_over.into_iter().map(async |handed_over| {
+            let told = match handed_over {
+                Ok(told) => tokio::time::timeout_at(until, told).await,
+                Err(code) => return Sent::Judged(answer::of_unsent(code)),
+            };
+            if let Ok(Ok(told)) = told {
+                return judged(told, connection, begun);
+            }
+            connection.is_stuck();
+            let message = format!("no word of it within {:?}", self.expiry + LAG);
+            let failure = Failure::uncertain(FailureClass::Timeout, message);
+            Sent::Judged(Outcome::Retry { failure, after: None })
         }))
         .await
     }
@@ -130,9 +131,10 @@ impl KafkaSink {
             let outcome = match sent {
                 Sent::RefusedTogether(_) if items.len() > 1 => {
                     let has_time = begun.elapsed() < self.expiry && self.time_left(iter::once(item.0)).is_some();
-                    match has_time {
-                        true => self.hand_over(connection, slice::from_ref(item)).await.pop(),
-                        false => None,
+                    if has_time {
+                        self.hand_over(connection, slice::from_ref(item)).await.pop()
+                    } else {
+                        None
                     }
                 }
                 sent => Some(sent),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::door::Door;
 use crate::servers::kafka::{Kafka, TOPIC};
@@ -23,7 +23,7 @@ fn config(world: &World, brokers: &str, keys: &str) -> PathBuf {
     ))
 }
 
-async fn said(world: &World, arguments: &[&str], config: &PathBuf) -> (Option<i32>, String) {
+async fn said(world: &World, arguments: &[&str], config: &Path) -> (Option<i32>, String) {
     let output = world
         .walsift(&[arguments, &["--config", config.to_str().unwrap()]].concat())
         .await;
