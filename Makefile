@@ -14,12 +14,12 @@ CARGO ?= cargo
 # Where rustup puts cargo; a shell that was open before does not know it yet.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: test test-matrix torture demo fuzz lint clean rust compiler cxx postgres npm cargo-fuzz servers
+.PHONY: test test-matrix torture demo fuzz lint clean rust compiler cxx postgres npm cargo-fuzz servers librdkafka
 
-test: rust compiler postgres servers
+test: rust compiler postgres servers librdkafka
 	@echo "==> building, then testing against a throwaway Postgres"
-	$(CARGO) build --features failpoints
-	$(CARGO) test --features failpoints
+	$(CARGO) build --features failpoints,kafka
+	$(CARGO) test --features failpoints,kafka
 
 torture: rust compiler postgres
 	@echo "==> building, then torturing; a line for each run"
@@ -104,12 +104,12 @@ demo: rust compiler postgres
 	@echo "==> building, then showing Walsift at work on a throwaway Postgres"
 	$(CARGO) run --release -- demo
 
-lint: rust compiler
+lint: rust compiler librdkafka
 	@echo "==> checking format and lints"
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --all-targets -- -D warnings
-	$(CARGO) clippy --all-targets --features failpoints -- -D warnings
+	$(CARGO) clippy --all-targets --features failpoints,kafka -- -D warnings
 
 clean:
 	$(CARGO) clean
@@ -135,6 +135,12 @@ compiler:
 cxx:
 	@if ! command -v c++ >/dev/null; then
 		$(call install,a C++ compiler,g++)
+	fi
+
+# What it takes to build librdkafka, for the feature `kafka`. Its own Makefile builds the C++ side as well.
+librdkafka: cxx
+	@if ! pkg-config --exists libssl 2>/dev/null; then
+		$(call install,what librdkafka is built with,libssl-dev pkg-config)
 	fi
 
 npm:

@@ -119,7 +119,7 @@ impl Pem {
         }
     }
 
-    fn text(&self) -> Result<SecretString, PemError> {
+    pub fn text(&self) -> Result<SecretString, PemError> {
         match self {
             Self::Text(text) => Ok(text.clone()),
             Self::File(path) => match fs::read_to_string(path) {

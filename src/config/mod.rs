@@ -18,6 +18,7 @@ mod blot;
 mod check;
 mod connection;
 mod file;
+mod kafka;
 mod load;
 mod mask;
 mod model;
@@ -40,6 +41,7 @@ pub use access::{Access, Auth, ClientAuth, OAuth2, Pem, PemError, Tls};
 pub use check::is_label;
 pub use connection::{Connection, Secret};
 pub use file::{File, Position};
+pub use kafka::{Compression, HAS_KAFKA, KafkaAuth, KafkaSink, Mechanism};
 pub use load::{LoadError, Loaded};
 pub use model::{
     Admin, Cardinality, Config, Deletes, Document, Engine, Expression, History, Initial, Member, Node, OnLostSlot,

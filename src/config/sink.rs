@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::{Access, NatsSink, Place, RedisSink, Requests, Secret};
+use super::{Access, KafkaSink, NatsSink, Place, RedisSink, Requests, Secret};
 
 #[derive(Debug, Clone)]
 pub struct Sink {
@@ -56,6 +56,7 @@ pub struct Breaker {
 pub enum SinkKind {
     Http(Box<HttpSink>),
     Elastic(Box<ElasticSink>),
+    Kafka(Box<KafkaSink>),
     Nats(Box<NatsSink>),
     Redis(Box<RedisSink>),
     Stdout,

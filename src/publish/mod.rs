@@ -6,6 +6,7 @@
 mod contract;
 mod elastic;
 mod http;
+mod kafka;
 mod marks;
 mod name;
 mod nats;
@@ -24,6 +25,7 @@ pub use crate::diff::Operation;
 pub use contract::{Batching, Delivery, Failure, FailureClass, Outcome, Reach, Remote, Wrong};
 pub use elastic::ElasticSink;
 pub use http::HttpSink;
+pub use kafka::KafkaSink;
 pub use nats::NatsSink;
 pub use retry::{NextStep, next_step};
 pub use sink::{Sink, Unusable};

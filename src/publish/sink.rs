@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 
 use super::elastic::ElasticSink;
 use super::http::HttpSink;
+use super::kafka::KafkaSink;
 use super::nats::NatsSink;
 use super::redis::RedisSink;
 use super::stdout::StdoutSink;
@@ -24,6 +25,7 @@ pub struct Sink {
 enum Kind {
     Http(Box<HttpSink>),
     Elastic(Box<ElasticSink>),
+    Kafka(Box<KafkaSink>),
     Nats(Box<NatsSink>),
     Redis(Box<RedisSink>),
     Stdout(StdoutSink),
@@ -43,6 +45,7 @@ impl Sink {
         let kind = match &config.kind {
             SinkKind::Http(http) => Kind::Http(Box::new(HttpSink::new(name, http, &terms)?)),
             SinkKind::Elastic(elastic) => Kind::Elastic(Box::new(ElasticSink::new(name, elastic, &terms)?)),
+            SinkKind::Kafka(kafka) => Kind::Kafka(Box::new(KafkaSink::new(name, kafka, &terms)?)),
             SinkKind::Nats(nats) => Kind::Nats(Box::new(NatsSink::new(name, nats, &terms)?)),
             SinkKind::Redis(redis) => Kind::Redis(Box::new(RedisSink::new(name, redis, &terms)?)),
             SinkKind::Stdout => Kind::Stdout(StdoutSink::new(name)?),
@@ -56,6 +59,7 @@ impl Sink {
         match &self.kind {
             Kind::Http(http) => http.deliver(batch).await,
             Kind::Elastic(elastic) => elastic.deliver(batch).await,
+            Kind::Kafka(kafka) => kafka.deliver(batch).await,
             Kind::Nats(nats) => nats.deliver(batch).await,
             Kind::Redis(redis) => redis.deliver(batch).await,
             Kind::Stdout(stdout) => join_all(batch.iter().map(|delivery| stdout.deliver(delivery))).await,
@@ -67,6 +71,7 @@ impl Sink {
         match &self.kind {
             Kind::Http(http) => http.reach(time).await,
             Kind::Elastic(elastic) => elastic.reach(time).await,
+            Kind::Kafka(kafka) => kafka.reach(time).await,
             Kind::Nats(nats) => nats.reach(time).await,
             Kind::Redis(redis) => redis.reach(time).await,
             Kind::Stdout(_) => Reach::NOTHING_TO_TRY,
@@ -78,6 +83,7 @@ impl Sink {
         match &self.kind {
             Kind::Http(http) => http.preview(delivery),
             Kind::Elastic(elastic) => elastic.preview(delivery),
+            Kind::Kafka(kafka) => kafka.preview(delivery),
             Kind::Nats(nats) => nats.preview(delivery),
             Kind::Redis(redis) => redis.preview(delivery),
             Kind::Stdout(stdout) => Ok(stdout.preview(delivery)),
@@ -88,6 +94,7 @@ impl Sink {
         match &self.kind {
             Kind::Http(http) => http.batching(),
             Kind::Elastic(elastic) => elastic.batching(),
+            Kind::Kafka(kafka) => kafka.batching(),
             Kind::Nats(nats) => nats.batching(),
             Kind::Redis(redis) => redis.batching(),
             Kind::Stdout(_) => Batching::SINGLE,
@@ -101,14 +108,14 @@ impl Sink {
             Kind::Elastic(elastic) => elastic.placeholders(),
             Kind::Nats(nats) => nats.placeholders(),
             Kind::Redis(redis) => redis.placeholders(),
-            Kind::Stdout(_) => Vec::new(),
+            Kind::Kafka(_) | Kind::Stdout(_) => Vec::new(),
         }
     }
 
     /// Whether requests go to another machine, or may.
     pub fn is_remote(&self) -> bool {
         match &self.kind {
-            Kind::Http(_) | Kind::Elastic(_) | Kind::Nats(_) | Kind::Redis(_) => true,
+            Kind::Http(_) | Kind::Elastic(_) | Kind::Kafka(_) | Kind::Nats(_) | Kind::Redis(_) => true,
             Kind::Stdout(_) => false,
         }
     }

@@ -23,6 +23,7 @@ mod hot_statements;
 mod http;
 mod init;
 mod jobs;
+mod kafka;
 mod language;
 mod layers;
 mod messages;

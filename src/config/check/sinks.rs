@@ -3,6 +3,8 @@
 mod access;
 mod elastic;
 mod http;
+mod kafka;
+mod kafka_properties;
 mod nats;
 mod redis;
 mod requests;
@@ -40,6 +42,10 @@ pub fn sink(raw: RawSink, engine: &Engine, report: &mut Report) -> Option<Sink> 
     let kind = match raw.kind? {
         RawSinkKind::Http(http) => SinkKind::Http(Box::new(http::sink(*http, &raw.name, report))),
         RawSinkKind::Elastic(elastic) => SinkKind::Elastic(Box::new(elastic::sink(*elastic, &raw.name, report))),
+        RawSinkKind::Kafka(kafka) => {
+            let kafka = kafka::sink(*kafka, &raw.name, &terms, engine, report);
+            SinkKind::Kafka(Box::new(kafka))
+        }
         RawSinkKind::Nats(nats) => SinkKind::Nats(Box::new(nats::sink(*nats, &raw.name, report))),
         RawSinkKind::Redis(redis) => SinkKind::Redis(Box::new(redis::sink(*redis, &raw.name, report))),
         RawSinkKind::Stdout => {

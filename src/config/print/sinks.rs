@@ -1,5 +1,6 @@
 //! The sinks.
 
+mod kafka;
 mod nats;
 mod redis;
 
@@ -18,6 +19,7 @@ pub fn sink(sink: &Sink) -> Table {
     let mut printed = match &sink.kind {
         SinkKind::Http(sink) => http(sink),
         SinkKind::Elastic(sink) => elastic(sink),
+        SinkKind::Kafka(sink) => kafka::kafka(sink),
         SinkKind::Nats(sink) => nats::nats(sink),
         SinkKind::Redis(sink) => redis::redis(sink),
         SinkKind::Stdout => return table([("type", "stdout".into())]),

@@ -3,6 +3,7 @@
 mod access;
 mod elastic;
 mod http;
+mod kafka;
 mod nats;
 mod redis;
 mod requests;
@@ -12,6 +13,7 @@ use std::time::Duration;
 pub use access::{RawAccess, RawAuth, RawBasic, RawOAuth2, RawTls};
 pub use elastic::RawElastic;
 pub use http::RawHttp;
+pub use kafka::{RawKafka, RawKafkaAuth};
 pub use nats::{RawNats, RawNatsAuth};
 pub use redis::RawRedis;
 pub use requests::{RawBatch, RawCreate, RawDelete, RawRequests};
@@ -31,6 +33,7 @@ pub struct RawSink {
 pub enum RawSinkKind {
     Http(Box<RawHttp>),
     Elastic(Box<RawElastic>),
+    Kafka(Box<RawKafka>),
     Nats(Box<RawNats>),
     Redis(Box<RawRedis>),
     Stdout,
@@ -59,9 +62,17 @@ pub struct RawBreaker {
 }
 
 /// Those of the language that this version does not have yet.
-const NOT_YET: [&str; 2] = ["postgres", "kafka"];
+const NOT_YET: [&str; 1] = ["postgres"];
 
-const AVAILABLE: [&str; 6] = ["http", "elasticsearch", "opensearch", "nats", "redis", "stdout"];
+const AVAILABLE: [&str; 7] = [
+    "http",
+    "elasticsearch",
+    "opensearch",
+    "kafka",
+    "nats",
+    "redis",
+    "stdout",
+];
 
 pub fn read_sink(name: At<String>, mut reader: Reader<'_>) -> RawSink {
     let mut terms = RawTerms::default();
@@ -79,6 +90,11 @@ pub fn read_sink(name: At<String>, mut reader: Reader<'_>) -> RawSink {
                 };
                 terms = read_terms(&mut reader);
                 Some(RawSinkKind::Elastic(Box::new(elastic::read(product, reader))))
+            }
+            "kafka" => {
+                kafka::report_absence(&found.place, &reader);
+                terms = read_terms(&mut reader);
+                Some(RawSinkKind::Kafka(Box::new(kafka::read(reader))))
             }
             "nats" => {
                 terms = read_terms(&mut reader);

@@ -57,6 +57,29 @@ retry = {}
 breaker = {}
 tls = {}
 batch = {}
+[sinks.kafka]
+type = "kafka"
+brokers = "kafka:9092"
+topic = "orders"
+retry = {}
+breaker = {}
+tls = {}
+batch = {}
+[sinks.kafka-plain]
+type = "kafka"
+brokers = ["kafka:9092"]
+topic = "orders"
+auth = { plain = { user = "me", password = "hunter2" } }
+[sinks.kafka-sha256]
+type = "kafka"
+brokers = ["kafka:9092"]
+topic = "orders"
+auth = { scram_sha_256 = { user = "me", password = "hunter2" } }
+[sinks.kafka-sha512]
+type = "kafka"
+brokers = ["kafka:9092"]
+topic = "orders"
+auth = { scram_sha_512 = { user = "me", password = "hunter2" } }
 [sinks.nats]
 type = "nats"
 url = "nats://x"
@@ -74,7 +97,7 @@ auth = { basic = { user = "me", password = "hunter2" } }
 type = "stdout"
 [syncs.orders]
 table = "orders"
-sinks = ["http", "http-basic", "http-oauth2", "http-bulk", "elasticsearch", "opensearch", "nats", "nats-basic", "stdout"]
+sinks = ["http", "http-basic", "http-oauth2", "http-bulk", "elasticsearch", "opensearch", "kafka", "kafka-plain", "kafka-sha256", "kafka-sha512", "nats", "nats-basic", "stdout"]
 [syncs.orders.document]
 id = "id"
 [syncs.orders.one.customer]
@@ -341,6 +364,8 @@ fn each_default_of_the_schema_is_the_program_s() {
         "client_id",
         "client_secret",
         "index",
+        "brokers",
+        "topic",
         "subject",
     ];
     let (mut tables, mut told) = (vec![(String::new(), &printed)], BTreeSet::new());
@@ -412,7 +437,10 @@ fn files_with_slips_do_not_pass_the_schema() {
         ("source", "slott", "\"x\""),
         ("engine", "workers", "0"),
         ("sinks", "Bad Name", "{ type = \"stdout\" }"),
-        ("sinks", "kafka", "{ type = \"kafka\" }"),
+        ("sinks", "kafka", "{ type = \"kafka\", topic = \"orders\" }"),
+        ("sinks.kafka", "topic", "\"or ders\""),
+        ("sinks.kafka", "compression", "\"brotli\""),
+        ("sinks.kafka", "auth", "{ gssapi = {} }"),
         ("sinks.stdout", "url", "\"https://x\""),
         ("sinks.http", "url", "\"x\""),
         ("sinks.http", "body", "\" \""),

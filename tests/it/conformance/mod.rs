@@ -10,6 +10,8 @@ mod program;
 
 mod http;
 mod http_batch;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod nats;
 mod redis;
 mod stdout;

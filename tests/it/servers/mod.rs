@@ -2,6 +2,8 @@
 //!
 //! Their programs are those that `make test` unpacks into `servers` in cargo's target folder, or else those of the system.
 
+#[cfg(feature = "kafka")]
+pub mod kafka;
 mod nats;
 mod redis;
 
