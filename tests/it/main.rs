@@ -13,6 +13,7 @@ mod connections;
 mod delivery;
 mod documents;
 mod drain;
+mod elastic;
 mod fan_out;
 mod fix;
 mod guarantees;

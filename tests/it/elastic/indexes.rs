@@ -1,0 +1,76 @@
+//! The index itself: made, found, lost, and named by an alias.
+
+use serde_json::json;
+
+use super::search::{MAPPING, Search, THINGS};
+use super::server::{Behaviour, On};
+
+#[tokio::test]
+async fn several_may_make_it_at_once() {
+    let search = Search::with(20).await;
+    search.elastic.create("things", &serde_json::from_str(MAPPING).unwrap());
+    // Somebody else has made it since.
+    search.elastic.rule_for_next(1, On::Look, Behaviour::answer(404));
+    let _engine = search.synced(&search.config_with_mapping("")).await;
+    assert_eq!(search.given_up().await, [""; 0]);
+    search.changed_once(20);
+    let made = search.elastic.look(|_, journal| {
+        let made = journal
+            .requests()
+            .iter()
+            .filter(|request| request.line == "PUT /things");
+        made.filter_map(|request| request.status).collect::<Vec<_>>()
+    });
+    assert_eq!(made, [400]);
+}
+
+/// No document was sent, so it is known what became of it.
+#[tokio::test]
+async fn an_index_that_is_deleted_behind_our_back_is_made_again() {
+    let search = Search::with(10).await;
+    search.elastic.change(|cluster| cluster.auto_create = false);
+    let _engine = search.synced(&search.config_with_mapping("")).await;
+    search.elastic.change(|cluster| cluster.delete("things"));
+    search.elastic.clear_journal();
+    search
+        .world
+        .sql("update things set name = 'new', amount = '1' where id = 7")
+        .await;
+    search.world.settled().await;
+    assert_eq!(search.given_up().await, [""; 0]);
+    // What was in it is not: as far as is known, the index still holds it.
+    search.assert_holds("things", &format!("{THINGS} where id = 7")).await;
+    search.elastic.look(|_, journal| {
+        let made = journal.requests().iter().any(|request| request.line == "PUT /things");
+        assert!(made);
+    });
+    // It has the mapping again.
+    search
+        .world
+        .sql("update things set amount = 'a lot' where id = 7")
+        .await;
+    search.world.settled().await;
+    assert_eq!(search.given_up().await, ["7 failed refused certain"]);
+}
+
+#[tokio::test]
+async fn an_alias_is_as_good_as_an_index() {
+    let search = Search::with(10).await;
+    search
+        .elastic
+        .create("things_1", &json!({ "aliases": { "things": {} } }));
+    let _engine = {
+        let engine = search.world.engine(&search.config_with_mapping(""));
+        search.world.settled().await;
+        engine
+    };
+    search.assert_holds("things_1", THINGS).await;
+    search.elastic.create(
+        "things_2",
+        &json!({ "aliases": { "things": { "is_write_index": true } } }),
+    );
+    search.world.sql("update things set name = 'new' where id = 3").await;
+    search.world.settled().await;
+    search.assert_holds("things_2", &format!("{THINGS} where id = 3")).await;
+    assert_eq!(search.given_up().await, [""; 0]);
+}
