@@ -14,9 +14,9 @@ CARGO ?= cargo
 # Where rustup puts cargo; a shell that was open before does not know it yet.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: test test-matrix torture demo fuzz lint clean rust compiler cxx postgres npm cargo-fuzz
+.PHONY: test test-matrix torture demo fuzz lint clean rust compiler cxx postgres npm cargo-fuzz servers
 
-test: rust compiler postgres
+test: rust compiler postgres servers
 	@echo "==> building, then testing against a throwaway Postgres"
 	$(CARGO) build --features failpoints
 	$(CARGO) test --features failpoints
@@ -37,7 +37,7 @@ release_18 := 18.4.0-beta.17
 
 TEST ?=
 
-test-matrix: rust compiler $(VERSIONS:%=postgres-%)
+test-matrix: rust compiler servers $(VERSIONS:%=postgres-%)
 	@echo "==> building, then testing against each of Postgres $(VERSIONS)"
 	$(CARGO) build --features failpoints
 	failed=
@@ -71,6 +71,23 @@ postgres-%: npm
 		echo "that they can." >&2
 		exit 3
 	fi
+
+# The programs of the other sides that a test starts. The packages would make and start servers of the system's own, so
+# they are not installed: what is in them is unpacked, and only the libraries that they need are.
+servers: folder := $(target)/servers
+servers:
+	@have() { command -v $$1 >/dev/null || [ -x /usr/sbin/$$1 ] || [ -x $(folder)/usr/bin/$$1 ] || [ -x $(folder)/usr/sbin/$$1 ]; }
+	if have redis-server && have nats-server; then
+		exit 0
+	fi
+	$(call install,libraries that the servers of the tests need,libatomic1 libjemalloc2 liblzf1 libssl3 libsystemd0)
+	echo "==> unpacking the servers of the tests into $(folder)"
+	mkdir -p $(folder)/packages
+	cd $(folder)/packages
+	apt-get download -q redis-server redis-tools nats-server
+	for package in *.deb; do
+		dpkg -x "$$package" $(folder)
+	done
 
 # A fuzzer of the decoder, in fuzz/. What it finds is kept in fuzz/corpus, where it is no error, or in fuzz/artifacts.
 FUZZ_SECONDS ?= 60
@@ -168,5 +185,5 @@ define install
 	$(as_root)
 	echo "==> installing $(1): apt-get install $(2)"
 	$$as_root apt-get update -q
-	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(2)
+	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends --no-upgrade $(2)
 endef

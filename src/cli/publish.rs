@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use clap::Args;
 use serde_json::json;
 
-use super::jobs::{Trouble, open, prepare, print_json, sync};
+use super::jobs::{Trouble, prepare, print_json, sync};
 use super::{ConfigFile, Exit, print};
 use crate::operate;
 use crate::pipeline::{self, PrepareError, Preview, PreviewError};
@@ -50,7 +50,7 @@ pub(super) async fn publish(options: &Options) -> Exit {
 }
 
 async fn look(options: &Options) -> Result<Vec<Preview>, Trouble> {
-    let (loaded, databases) = open(&options.file)?;
+    let (loaded, databases) = options.file.open()?;
     let (sync, sinks) = sync(&loaded.config, &options.sync, options.sink.as_deref())?;
     let prepared = prepare(&loaded, &databases, &sync.name).await?;
     let source = databases.source.get().await.map_err(PrepareError::from)?;

@@ -68,19 +68,15 @@ enum StatusError {
 }
 
 pub(super) async fn status(options: &Options) -> Exit {
-    let loaded = match options.file.load() {
-        Ok(loaded) => loaded,
-        Err(exit) => return exit,
-    };
     if options.live {
-        return live(loaded.config.admin.listen).await;
+        return match options.file.load() {
+            Ok(loaded) => live(loaded.config.admin.listen).await,
+            Err(exit) => exit,
+        };
     }
-    let databases = match Databases::open(&loaded.config) {
-        Ok(databases) => databases,
-        Err(problem) => {
-            eprintln!("{}", problem.summary);
-            return Exit::Refused;
-        }
+    let (loaded, databases) = match options.file.open() {
+        Ok(opened) => opened,
+        Err(exit) => return exit,
     };
     match look(&loaded.config, &databases).await {
         Ok(status) if options.json => {

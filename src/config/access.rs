@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::{ExposeSecret, SecretString};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::Secret;
 
@@ -50,6 +51,30 @@ pub struct Tls {
     pub roots: Option<Pem>,
     /// Shown to a server that asks who we are: certificates, our own first, and the private key.
     pub client: Option<(Pem, Pem)>,
+}
+
+impl Tls {
+    /// Whether what it says may change while we run.
+    pub fn has_files(&self) -> bool {
+        self.parts().any(|pem| pem.file().is_some())
+    }
+
+    /// Of all that is in it at present; `None` if it cannot be read.
+    pub fn fingerprint(&self) -> Option<u64> {
+        let texts: Result<Vec<_>, _> = self.parts().map(Pem::text).collect();
+        let mut hasher = Xxh3::new();
+        for text in texts.ok()? {
+            hasher.update(text.expose_secret().as_bytes());
+            // No PEM has such a byte: nothing moves from one file to the next unseen.
+            hasher.update(&[0]);
+        }
+        Some(hasher.digest())
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &Pem> {
+        let client = self.client.iter().flat_map(|(cert, key)| [cert, key]);
+        self.roots.iter().chain(client)
+    }
 }
 
 /// Certificates or a key: <https://www.rfc-editor.org/rfc/rfc7468>

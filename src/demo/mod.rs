@@ -19,5 +19,6 @@ mod play;
 
 pub use cluster::{Cluster, ClusterError, ClusterSettings, Shutdown};
 pub use play::play;
+pub use port::listen;
 pub use receiver::{Answer, Behaviour, Held, Ledger, Overdue, Paths, Receiver, Request};
 pub use scenes::Failure;

@@ -12,7 +12,7 @@ const PORTS: Range<u16> = 20_000..32_000;
 const TRIES_MAX: usize = 200;
 
 /// Listens on 127.0.0.1, at a port that stays ours to take again after the listener is closed.
-pub(super) fn listen() -> io::Result<TcpListener> {
+pub fn listen() -> io::Result<TcpListener> {
     let mut last = io::Error::from(io::ErrorKind::AddrInUse);
     for _ in 0..TRIES_MAX {
         match TcpListener::bind((Ipv4Addr::LOCALHOST, fastrand::u16(PORTS))) {

@@ -6,6 +6,8 @@
 mod contract;
 mod elastic;
 mod http;
+mod marks;
+mod name;
 mod pieces;
 mod retry;
 mod sink;

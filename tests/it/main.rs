@@ -38,6 +38,8 @@ mod relevance;
 mod replica;
 mod retention;
 mod schema_changes;
+#[allow(dead_code, reason = "a helper may be there before the first test that needs it")]
+mod servers;
 mod shop;
 mod statements;
 mod status;

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::filter::Filter;
-use super::{Trouble, open, print_json, text};
+use super::{Trouble, print_json, text};
 use crate::cli::{ConfigFile, Exit, print};
 use crate::operate::{self, Answer, Outcome, Reference, Verb};
 use crate::pg;
@@ -100,7 +100,7 @@ async fn act(
         ([], false) => to_all(verb, many).await,
         (_, false) => Err(Trouble::Usage("jobs or filters are wanted, not both".to_owned())),
         (jobs, true) => {
-            let (_, databases) = open(&many.file)?;
+            let (_, databases) = many.file.open()?;
             let mut state = databases.state.get().await?;
             let mut found = Vec::new();
             for reference in jobs {
@@ -149,7 +149,7 @@ async fn to_all(verb: Verb, many: &Many) -> Result<Exit, Trouble> {
         );
         return Err(Trouble::Usage(what));
     }
-    let (_, databases) = open(&many.file)?;
+    let (_, databases) = many.file.open()?;
     let mut state = databases.state.get().await?;
     let selection = operate::select(&state, &verb.narrow(&filter)).await?;
     let matched = operate::matched(&state, &selection).await?;

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::filter::duration;
-use super::{Trouble, open, prepare, print_json, sync, text};
+use super::{Trouble, prepare, print_json, sync, text};
 use crate::cli::{ConfigFile, Exit, print};
 use crate::mapping::SubjectKey;
 use crate::operate::{self, Outcome, Timestamp, Wish};
@@ -60,7 +60,7 @@ enum Urgency {
 const SHOWN_MAX: usize = 20;
 
 pub(super) async fn enqueue(options: &Options) -> Result<Exit, Trouble> {
-    let (loaded, databases) = open(&options.file)?;
+    let (loaded, databases) = options.file.open()?;
     let (sync, sinks) = sync(&loaded.config, &options.sync, options.sink.as_deref())?;
     let wish = Wish {
         priority: options.priority.map_or(sync.priority.into(), Priority::from),

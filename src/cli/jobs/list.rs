@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::filter::Filter;
-use super::{Trouble, open, print_json, text};
+use super::{Trouble, print_json, text};
 use crate::cli::{ConfigFile, Exit, print};
 use crate::operate::{self, Order, Page, Reference};
 
@@ -28,7 +28,7 @@ pub(super) struct Options {
 }
 
 pub(super) async fn list(options: &Options) -> Result<Exit, Trouble> {
-    let (_, databases) = open(&options.file)?;
+    let (_, databases) = options.file.open()?;
     let state = databases.state.get().await?;
     let selection = operate::select(&state, &options.filter.wanted()).await?;
     let after = match options.after {

@@ -9,7 +9,7 @@ mod text;
 
 use clap::{Args, Subcommand};
 
-use super::{ConfigFile, Exit, color};
+use super::{Exit, color};
 use crate::config::{Config, Loaded, Report, Sync};
 use crate::operate::{NoKey, NoSuchRoute};
 use crate::pg;
@@ -88,6 +88,12 @@ pub(super) enum Trouble {
     NotReady(String),
 }
 
+impl From<Exit> for Trouble {
+    fn from(told: Exit) -> Self {
+        Self::Told(told)
+    }
+}
+
 impl From<pipeline::PrepareError> for Trouble {
     fn from(error: pipeline::PrepareError) -> Self {
         Self::NotReady(pipeline::chain(&error))
@@ -132,13 +138,6 @@ impl Trouble {
             _ => Exit::NotReady,
         }
     }
-}
-
-/// The configuration, and its databases, to none of which there is a connection yet.
-pub(super) fn open(file: &ConfigFile) -> Result<(Loaded, Databases), Trouble> {
-    let loaded = file.load().map_err(Trouble::Told)?;
-    let databases = Databases::open(&loaded.config).map_err(|problem| Trouble::Usage(problem.summary))?;
-    Ok((loaded, databases))
 }
 
 /// A sync of the configuration, and those of its sinks that are meant.

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Trouble, open, print_json, text};
+use super::{Trouble, print_json, text};
 use crate::cli::{ConfigFile, Exit, print};
 use crate::operate::{self, Reference};
 
@@ -19,7 +19,7 @@ pub(super) struct Options {
 }
 
 pub(super) async fn show(options: &Options) -> Result<Exit, Trouble> {
-    let (_, databases) = open(&options.file)?;
+    let (_, databases) = options.file.open()?;
     let state = databases.state.get().await?;
     let story = match operate::find(&state, options.job).await? {
         Some(job) => operate::show(&state, job).await?,

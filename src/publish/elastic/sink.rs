@@ -8,9 +8,10 @@ use secrecy::ExposeSecret;
 
 use super::answer;
 use super::index::Index;
-use super::item::{Name, Names};
+use super::item::Names;
 use crate::config::{self, Terms};
 use crate::publish::http::{preview, time_allowed};
+use crate::publish::name::Name;
 use crate::publish::pieces::{Pieces, halves, may_be_one_s_fault};
 use crate::publish::web::{End, Secrets, Server, start_of, wanted_pause};
 use crate::publish::{Batching, Delivery, Failure, Outcome, Reach, Unusable};

@@ -3,6 +3,7 @@
 //! | status | by default | class | certain |
 //! | --- | --- | --- | --- |
 //! | 2xx; for deletes 404 and 410 too | delivered | | |
+//! | 401, 407 | retry | configuration | yes |
 //! | 409 | retry | conflict | yes |
 //! | 425 | retry | refused | yes |
 //! | 429 | retry | rate limited | yes |
@@ -43,7 +44,8 @@ pub(super) fn meaning(statuses: &Statuses, operation: Operation, status: u16) ->
         Some(_) if matches!(status, 200..300 | 400..600) => Meaning::Retry,
         Some(_) => Meaning::Rejected,
         None => match status {
-            408 | 409 | 425 | 429 | 200..300 | 500..600 => Meaning::Retry,
+            // Credentials are no document's fault: with a key that was revoked none would pass.
+            401 | 407 | 408 | 409 | 425 | 429 | 200..300 | 500..600 => Meaning::Retry,
             _ => Meaning::Rejected,
         },
     }
@@ -78,6 +80,7 @@ pub(super) fn outcome(meaning: Meaning, status: u16, after: Option<Duration>, me
 /// Of a failure, and whether we know that the sink holds what it held before.
 fn class(status: u16) -> (FailureClass, bool) {
     match status {
+        401 | 407 => (FailureClass::Configuration, true),
         408 => (FailureClass::Timeout, false),
         409 => (FailureClass::Conflict, true),
         429 => (FailureClass::RateLimited, true),
@@ -120,9 +123,10 @@ mod tests {
             (304, "rejected refused uncertain"),
             (308, "rejected refused uncertain"),
             (400, "rejected refused certain"),
-            (401, "rejected refused certain"),
+            (401, "retry configuration certain"),
             (403, "rejected refused certain"),
             (404, "rejected not_found certain"),
+            (407, "retry configuration certain"),
             (408, "retry timeout uncertain"),
             (409, "retry conflict certain"),
             (410, "rejected not_found certain"),
@@ -162,7 +166,7 @@ mod tests {
             (ranges.len() > 0).then(|| ranges.collect())
         };
         #[rustfmt::skip]
-        let cases: [(Ranges, Ranges, u16, &str, &str); 18] = [
+        let cases: [(Ranges, Ranges, u16, &str, &str); 20] = [
             // ok, reject, status, upsert, delete
             (&[(200, 200)], &[], 200, "delivered", "delivered"),
             (&[(200, 200)], &[], 202, "retry refused uncertain", "retry refused uncertain"),
@@ -173,6 +177,8 @@ mod tests {
             (&[(404, 404)], &[], 204, "retry refused uncertain", "retry refused uncertain"),
             (&[], &[(422, 422)], 422, "rejected refused certain", "rejected refused certain"),
             (&[], &[(422, 422)], 400, "retry refused certain", "retry refused certain"),
+            (&[], &[(422, 422)], 401, "retry configuration certain", "retry configuration certain"),
+            (&[], &[(401, 401)], 401, "rejected configuration certain", "rejected configuration certain"),
             (&[], &[(422, 422)], 404, "retry not_found certain", "delivered"),
             (&[], &[(422, 422)], 302, "rejected refused uncertain", "rejected refused uncertain"),
             (&[], &[(422, 422)], 200, "delivered", "delivered"),

@@ -11,10 +11,11 @@
 
 use bytes::Bytes;
 
-use super::{headers, template};
+use super::template;
 use crate::config::BatchFormat;
 use crate::diff::Operation;
 use crate::publish::Delivery;
+use crate::publish::marks::idempotency_key;
 
 /// What stands for a delivery.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ pub(super) struct Item {
 impl Item {
     /// `template`: what one has made of the delivery.
     pub fn new(delivery: &Delivery, template: Option<String>) -> Self {
-        let idempotency_key = headers::idempotency_key(delivery);
+        let idempotency_key = idempotency_key(delivery);
         let text = template.unwrap_or_else(|| envelope(delivery, &idempotency_key));
         Self {
             sync: delivery.sync.clone(),

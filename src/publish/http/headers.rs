@@ -7,6 +7,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::envelope::Item;
 use crate::config::BatchFormat;
 use crate::publish::Delivery;
+use crate::publish::marks::{marks, traceparent};
 
 /// What isn't visible ASCII, and `%` itself, so that the value can be decoded. Beyond ASCII everything is encoded.
 const INVISIBLE: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
@@ -26,16 +27,9 @@ pub(super) fn of(delivery: &Delivery, configured: &HeaderMap, has_body: bool, sp
         // Servers are known to refuse a type that an empty text is not.
         headers.remove(CONTENT_TYPE);
     }
-    let mut set = |name, text: &str| headers.insert(HeaderName::from_static(name), visible(text));
-    set("idempotency-key", &idempotency_key(delivery));
-    set("x-correlation-id", &delivery.correlation);
-    if let Some(traceparent) = traceparent(&delivery.correlation, span) {
-        set("traceparent", &traceparent);
+    for (name, mark) in marks(delivery, span) {
+        headers.insert(HeaderName::from_static(name), visible(&mark));
     }
-    set("walsift-sync", &delivery.sync);
-    set("walsift-key", delivery.key.as_str());
-    set("walsift-version", &delivery.version.to_string());
-    set("walsift-operation", delivery.operation.as_str());
     headers
 }
 
@@ -62,22 +56,6 @@ pub(super) fn of_batch(items: &[&Item], configured: &HeaderMap, format: BatchFor
     set("walsift-sync", sync);
     set("walsift-count", &items.len().to_string());
     headers
-}
-
-/// The same for every try of one version, whoever makes it.
-pub(super) fn idempotency_key(delivery: &Delivery) -> String {
-    let key = xxh3_128(delivery.key.as_str().as_bytes());
-    format!("walsift-{}-{key:032x}-{}", delivery.sync, delivery.version)
-}
-
-/// `None` if the id cannot be a W3C trace id: none is better than one that breaks the other side's traces.
-fn traceparent(correlation: &str, span: u64) -> Option<String> {
-    let hex = correlation
-        .bytes()
-        .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    let zero = correlation.bytes().all(|byte| byte == b'0');
-    // A span id of zero is invalid as well.
-    (correlation.len() == 32 && hex && !zero).then(|| format!("00-{correlation}-{:016x}-01", span.max(1)))
 }
 
 fn visible(text: &str) -> HeaderValue {
@@ -143,51 +121,6 @@ mod tests {
             assert_eq!(text(&headers, "walsift-key"), expected);
             assert_eq!(text(&headers, "walsift-sync"), "b%C3%BCcher");
             assert!(text(&headers, "idempotency-key").starts_with("walsift-b%C3%BCcher-"));
-        }
-    }
-
-    #[test]
-    fn one_version_has_one_idempotency_key() {
-        let first = delivery(&[("id", "42")], "{}");
-        let key = idempotency_key(&first);
-        let again = Delivery {
-            correlation: "another".into(),
-            ..first.clone()
-        };
-        assert_eq!(idempotency_key(&again), key);
-        assert_ne!(
-            idempotency_key(&Delivery {
-                version: 8,
-                ..first.clone()
-            }),
-            key
-        );
-        assert_ne!(
-            idempotency_key(&Delivery {
-                sync: "other".into(),
-                ..first
-            }),
-            key
-        );
-        assert_ne!(idempotency_key(&delivery(&[("id", "43")], "{}")), key);
-    }
-
-    #[test]
-    fn a_trace_is_named_only_if_its_id_is_valid() {
-        let valid = "0123456789abcdef0123456789abcdef";
-        assert_eq!(
-            traceparent(valid, 0).as_deref(),
-            Some("00-0123456789abcdef0123456789abcdef-0000000000000001-01")
-        );
-        for invalid in [
-            "",
-            "0123",
-            &valid.to_uppercase(),
-            &"0".repeat(32),
-            &"g".repeat(32),
-            &"é".repeat(16),
-        ] {
-            assert_eq!(traceparent(invalid, 1), None, "{invalid}");
         }
     }
 

@@ -1,9 +1,13 @@
 //! The client of a sink: its connections. HTTP/2 where the server offers it in the handshake; proxies by the usual variables
 //! of the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`).
+//!
+//! Certificates that live in files are read again, every half minute and after each failure, so that they can be renewed without a
+//! restart. What cannot be used does not replace what can.
 
 use std::error::Error;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use reqwest::{Certificate, Client, ClientBuilder, Identity, Url, redirect};
@@ -22,8 +26,75 @@ const IDLE_CONNECTION_MAX: Duration = Duration::from_secs(30);
 /// A connection that carries many requests at once is found dead in so much time, twice.
 const PING_PERIOD: Duration = Duration::from_secs(15);
 
-/// `samples` are urls of the sink, one of each kind. Says why not, without secrets.
-pub(super) fn client(terms: &Terms, tls: &Tls, samples: &[Url]) -> Result<Client, String> {
+/// Between two looks at the files of the certificates.
+const LOOK_PERIOD: Duration = Duration::from_secs(30);
+
+/// A client with the certificates that are there now.
+#[derive(Debug)]
+pub(super) struct Clients {
+    terms: Terms,
+    tls: Tls,
+    samples: Vec<Url>,
+    // Held for a look at small files at most.
+    current: Mutex<Current>,
+}
+
+#[derive(Debug)]
+struct Current {
+    client: Client,
+    fingerprint: Option<u64>,
+    /// `None`: something failed since.
+    looked_at: Option<Instant>,
+}
+
+impl Clients {
+    /// `samples` are urls of the sink, one of each kind. Says why not, without secrets.
+    pub fn new(terms: &Terms, tls: &Tls, samples: &[Url]) -> Result<Self, String> {
+        let current = Current {
+            // Before they are read for use: what changes in between is noticed.
+            fingerprint: tls.fingerprint(),
+            client: client(terms, tls, samples)?,
+            looked_at: Some(Instant::now()),
+        };
+        Ok(Self {
+            terms: *terms,
+            tls: tls.clone(),
+            samples: samples.to_vec(),
+            current: Mutex::new(current),
+        })
+    }
+
+    pub fn get(&self) -> Client {
+        let mut current = self.current.lock().expect("no holder panics");
+        if self.tls.has_files() && current.looked_at.is_none_or(|at| at.elapsed() >= LOOK_PERIOD) {
+            current.looked_at = Some(Instant::now());
+            self.look(&mut current);
+        }
+        current.client.clone()
+    }
+
+    /// The certificates may be why something failed.
+    pub fn doubt(&self) {
+        self.current.lock().expect("no holder panics").looked_at = None;
+    }
+
+    fn look(&self, current: &mut Current) {
+        let fingerprint = self.tls.fingerprint();
+        if fingerprint.is_none() || fingerprint == current.fingerprint {
+            return;
+        }
+        match client(&self.terms, &self.tls, &self.samples) {
+            Ok(client) => {
+                tracing::info!("the certificates of a sink have changed: new connections use the new ones");
+                (current.client, current.fingerprint) = (client, fingerprint);
+            }
+            // Perhaps one of the files is still to be written.
+            Err(error) => tracing::warn!(error, "the new certificates of a sink cannot be used"),
+        }
+    }
+}
+
+fn client(terms: &Terms, tls: &Tls, samples: &[Url]) -> Result<Client, String> {
     // The client would panic.
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         return Err("no cryptography provider is installed in this process".to_owned());

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use reqwest::{Client, RequestBuilder, Response, Url};
+use reqwest::{RequestBuilder, Response, Url};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
 use super::auth::{basic, sensitive, unfit};
-use super::client::client;
+use super::client::Clients;
 use super::silence::{Silence, words};
 use super::{End, Secrets, start_of, wanted_pause};
 use crate::config::{self, ClientAuth, Terms, Tls};
@@ -37,7 +37,7 @@ const ANSWER_BYTES_MAX: usize = 64 << 10;
 const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*');
 
 pub(super) struct Tokens {
-    client: Client,
+    clients: Clients,
     url: Url,
     config: config::OAuth2,
     timeout: Duration,
@@ -67,7 +67,7 @@ impl Tokens {
         let url = Url::parse(config.token_url.expose_secret());
         let url = url.map_err(|error| format!("the url for tokens is not valid: {error}"))?;
         Ok(Self {
-            client: client(terms, tls, std::slice::from_ref(&url))?,
+            clients: Clients::new(terms, tls, std::slice::from_ref(&url))?,
             url,
             config: config.clone(),
             timeout: terms.timeout,
@@ -128,6 +128,7 @@ impl Tokens {
     async fn ask(&self, secrets: &Secrets) -> Result<Token, Outcome> {
         let request = self.request(secrets)?;
         let response = request.timeout(self.timeout).send().await.map_err(|error| {
+            self.clients.doubt();
             let silence = Silence::of(&error);
             let message = words(error, self.timeout, secrets);
             // Whatever became of the request for a token, that of the document was not sent.
@@ -151,7 +152,11 @@ impl Tokens {
         for (name, value) in &config.parameters {
             form.push((name, value.expose_secret()));
         }
-        let mut request = self.client.post(self.url.clone()).header(ACCEPT, "application/json");
+        let mut request = self
+            .clients
+            .get()
+            .post(self.url.clone())
+            .header(ACCEPT, "application/json");
         match config.client_auth {
             ClientAuth::Basic => {
                 let text = basic(&encoded(&config.client_id), &encoded(secret.expose_secret()));

@@ -4,11 +4,11 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, HeaderName};
-use reqwest::{Client, Method, Response, StatusCode, Url};
+use reqwest::{Method, Response, StatusCode, Url};
 use secrecy::ExposeSecret;
 
 use super::auth::{Auth, Pass};
-use super::client::client;
+use super::client::Clients;
 use super::oauth2::Tokens;
 use super::silence::{Silence, words};
 use super::{REDACTED, Request, Secrets, start_of};
@@ -19,7 +19,7 @@ use crate::publish::{Failure, FailureClass, Outcome, Reach, Wrong};
 const UNWANTED_BYTES_MAX: usize = 16 << 10;
 
 pub(in crate::publish) struct Server {
-    client: Client,
+    clients: Clients,
     auth: Auth,
     gzip: bool,
     secrets: Secrets,
@@ -32,7 +32,7 @@ impl Server {
         let secrets = with_credentials(secrets, access.auth.as_ref());
         let tokens = |oauth2: &config::OAuth2| Tokens::new(oauth2, terms, &access.tls);
         Ok(Self {
-            client: client(terms, &access.tls, samples)?,
+            clients: Clients::new(terms, &access.tls, samples)?,
             auth: Auth::new(access.auth.as_ref(), tokens)?,
             gzip,
             secrets,
@@ -115,7 +115,8 @@ impl Server {
         };
         let left = until.saturating_duration_since(Instant::now());
         let mut sent = self
-            .client
+            .clients
+            .get()
             .request(request.method, request.url)
             .headers(request.headers)
             .timeout(left);
@@ -123,7 +124,10 @@ impl Server {
             sent = sent.body(request.body);
         }
         let response = sent.send().await;
-        let response = response.map_err(|error| Silence::of(&error).outcome(words(error, time, &self.secrets)))?;
+        let response = response.map_err(|error| {
+            self.clients.doubt();
+            Silence::of(&error).outcome(words(error, time, &self.secrets))
+        })?;
         if !is_refused(&response) {
             pass.accepted();
         }

@@ -66,6 +66,15 @@ async fn an_outage_of_the_sink_costs_no_job_its_life() {
 }
 
 #[tokio::test]
+async fn a_key_that_was_revoked_costs_no_job_its_life() {
+    survives(
+        async |world| world.receiver().rule(Paths::All, Behaviour::answer(401)),
+        async |world| world.receiver().clear_rules(),
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn a_sink_that_answers_nothing_but_errors_costs_no_job_its_life() {
     survives(
         async |world| world.receiver().rule(Paths::All, Behaviour::answer(503)),

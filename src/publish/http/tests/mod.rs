@@ -339,7 +339,7 @@ async fn redirects_are_named_and_not_followed() {
 #[tokio::test]
 async fn secrets_that_the_peer_repeats_are_not_passed_on() {
     let body = r#"{"error":"bad token sk_live_4711", "url":"/orders/42?key=s3cr3t", "user":"shop", "pw":"hunter2"}"#;
-    let peer = Peer::answering([Answer::status("401 Unauthorized", "", body)]).await;
+    let peer = Peer::answering([Answer::status("403 Forbidden", "", body)]).await;
     let mut config = config(&format!(
         "http://shop:hunter2@{}/orders/{{id}}?key=s3cr3t",
         peer.address
@@ -349,7 +349,7 @@ async fn secrets_that_the_peer_repeats_are_not_passed_on() {
     let failure = rejected(sink.deliver_one(&delivery(&[("id", "42")], "{}")).await);
     assert_eq!(
         failure.message,
-        r#"401 Unauthorized: {"error":"bad token ***", "url":"/orders/42?key=***", "user":"***", "pw":"***"}"#
+        r#"403 Forbidden: {"error":"bad token ***", "url":"/orders/42?key=***", "user":"***", "pw":"***"}"#
     );
     let debug = format!("{sink:?}");
     assert!(

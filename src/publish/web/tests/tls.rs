@@ -170,6 +170,36 @@ async fn a_server_that_asks_is_shown_our_certificate() {
     assert_eq!(failure.class, FailureClass::Connection, "{}", failure.message);
 }
 
+#[tokio::test]
+async fn certificates_are_renewed_without_a_restart() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let url = format!("https://{}/", listen(&authority, true, &[]).await);
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        Pem::File(path)
+    };
+    let renew = |authority: &Authority, roots: &str| {
+        let (cert, key) = authority.sign(&["walsift"]);
+        let client = (file("cert", &cert), file("key", &key));
+        Tls {
+            roots: Some(file("roots", roots)),
+            client: Some(client),
+        }
+    };
+    let tls = renew(&other, &other.0.pem());
+    let server = server(&Access { auth: None, tls }, &url);
+    assert_eq!(failure(&server, &url).await.class, FailureClass::Connection);
+
+    // Half of it is of no use, and does no harm.
+    renew(&authority, "not yet");
+    assert_eq!(failure(&server, &url).await.class, FailureClass::Connection);
+
+    renew(&authority, &authority.0.pem());
+    assert_eq!(status(&server, &url).await, 200);
+}
+
 #[test]
 fn certificates_that_cannot_be_read_are_no_reason_to_trust_everybody() {
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -1,0 +1,82 @@
+//! Names with placeholders, by which a sink knows a subject.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use serde_json::value::RawValue;
+
+use super::Delivery;
+use crate::diff::Operation;
+
+/// Text with `{name}` placeholders: key columns, or else top-level members of the document.
+#[derive(Debug)]
+pub(super) struct Name {
+    parts: Vec<Part>,
+}
+
+#[derive(Debug)]
+enum Part {
+    Literal(String),
+    Placeholder(String),
+}
+
+impl Name {
+    /// Says why not.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (mut parts, mut rest) = (Vec::new(), text);
+        while let Some((literal, behind)) = rest.split_once('{') {
+            let (name, behind) = behind
+                .split_once('}')
+                .ok_or_else(|| format!("`{text}` has a brace without its partner"))?;
+            parts.push(Part::Literal(literal.to_owned()));
+            parts.push(Part::Placeholder(name.to_owned()));
+            rest = behind;
+        }
+        parts.push(Part::Literal(rest.to_owned()));
+        Ok(Self { parts })
+    }
+
+    pub fn placeholders(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Literal(_) => None,
+            Part::Placeholder(name) => Some(name.as_str()),
+        })
+    }
+
+    /// Of the subject of a delivery. Says why not.
+    pub fn fill(&self, delivery: &Delivery) -> Result<String, String> {
+        let mut filled = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Literal(literal) => filled.push_str(literal),
+                Part::Placeholder(name) => filled.push_str(&value(delivery, name)?),
+            }
+        }
+        Ok(filled)
+    }
+}
+
+fn value<'a>(delivery: &'a Delivery, name: &str) -> Result<Cow<'a, str>, String> {
+    let columns = &delivery.shape.columns;
+    if let Some(at) = columns.iter().position(|column| column.name == name) {
+        let found = delivery.key.values(columns.len()).into_iter().nth(at);
+        return found.ok_or_else(|| format!("the key has no value for `{{{name}}}`"));
+    }
+    if delivery.operation == Operation::Delete {
+        return Err(format!(
+            "`{{{name}}}` is not a key column; of a subject that is gone only the key is known"
+        ));
+    }
+    let members: HashMap<String, &RawValue> = serde_json::from_str(&delivery.document)
+        .map_err(|_| format!("`{{{name}}}` is a member of the document, which is not a JSON object"))?;
+    let member = members.get(name).map_or("null", |member| member.get());
+    match member.as_bytes() {
+        [b'"', ..] => serde_json::from_str(member)
+            .map_err(|error| error.to_string())
+            .map(Cow::Owned),
+        [b'{' | b'[' | b'n', ..] | [] => Err(format!(
+            "`{{{name}}}` is neither a key column nor a string, number or boolean in this document"
+        )),
+        _ => Ok(Cow::Owned(member.to_owned())),
+    }
+}
