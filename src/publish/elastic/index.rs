@@ -9,8 +9,8 @@ use reqwest::{Method, Response, Url};
 
 use super::answer;
 use crate::config;
-use crate::publish::Outcome;
 use crate::publish::web::{Request, Server, start_of, wanted_pause};
+use crate::publish::{Failure, FailureClass, Outcome};
 
 /// Most bytes that are read of an answer about an index.
 const ANSWER_BYTES_MAX: usize = 16 << 10;
@@ -74,25 +74,24 @@ impl Index {
         if self.is_there.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let until = Instant::now() + time;
-        let look = request(Method::HEAD, self.url(), "application/json", Bytes::new());
-        let found = server.send(look, time).await?;
-        match found.status().as_u16() {
-            200..300 => {}
-            404 => {
-                let make = request(Method::PUT, self.url(), "application/json", mapping.clone());
-                let left = until.saturating_duration_since(Instant::now());
-                made(server, server.send(make, left).await?).await?;
-            }
-            _ => return Err(self.refused(server, found, "looking for the index").await),
-        }
+        self.look_or_make(mapping, server, time).await.map_err(before_any)?;
         self.is_there.store(true, Ordering::Relaxed);
         Ok(())
     }
 
-    async fn refused(&self, server: &Server, response: Response, doing: &str) -> Outcome {
-        let (outcome, _) = told(server, response, doing).await;
-        outcome
+    async fn look_or_make(&self, mapping: &Bytes, server: &Server, time: Duration) -> Result<(), Outcome> {
+        let until = Instant::now() + time;
+        let look = request(Method::HEAD, self.url(), "application/json", Bytes::new());
+        let found = server.send(look, time).await?;
+        match found.status().as_u16() {
+            200..300 => Ok(()),
+            404 => {
+                let make = request(Method::PUT, self.url(), "application/json", mapping.clone());
+                let left = until.saturating_duration_since(Instant::now());
+                made(server, server.send(make, left).await?).await
+            }
+            _ => Err(told(server, found, "looking for the index").await.0),
+        }
     }
 }
 
@@ -104,23 +103,26 @@ async fn made(server: &Server, response: Response) -> Result<(), Outcome> {
     if said.contains(EXISTS) { Ok(()) } else { Err(outcome) }
 }
 
-/// The outcome for the documents, of which none was sent: whatever the status, they are not to blame.
 async fn told(server: &Server, mut response: Response, doing: &str) -> (Outcome, String) {
     let (status, after) = (response.status(), wanted_pause(&response));
     let (body, _) = start_of(&mut response, ANSWER_BYTES_MAX).await;
     let said = String::from_utf8_lossy(&body).into_owned();
     let message = format!("{doing}: {status}: {}", server.secrets().excerpt(&said, false));
-    let outcome = match answer::by_status(status.as_u16(), after, message) {
-        Outcome::Rejected { failure } | Outcome::Retry { failure, .. } => {
-            let failure = crate::publish::Failure {
-                certain: true,
+    (answer::whole(&body, status.as_u16(), after, message), said)
+}
+
+/// No document was sent: none of them is to blame.
+fn before_any(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Rejected { failure } => Outcome::Retry {
+            failure: Failure {
+                class: FailureClass::Configuration,
                 ..failure
-            };
-            Outcome::Retry { failure, after }
-        }
+            },
+            after: None,
+        },
         other => other,
-    };
-    (outcome, said)
+    }
 }
 
 fn request(method: Method, url: Url, content: &'static str, body: Bytes) -> Request {

@@ -184,7 +184,12 @@ impl ElasticSink {
             .server
             .secrets()
             .excerpt(&String::from_utf8_lossy(&body), end == End::Cut);
-        Told::All(answer::by_status(status.as_u16(), after, format!("{status}: {said}")))
+        Told::All(answer::whole(
+            &body,
+            status.as_u16(),
+            after,
+            format!("{status}: {said}"),
+        ))
     }
 }
 

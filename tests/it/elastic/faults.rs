@@ -1,8 +1,9 @@
 //! Mistakes that are not a document's: nothing is sent in vain, nothing is given up, and once they are mended all arrives.
 
+use serde_json::json;
 
 use super::search::{SHORT_LIVED, Search, open_is};
-use super::server::{Behaviour, Fault, On};
+use super::server::{Behaviour, Block, Fault, On};
 
 /// Begins with a fault; the sink is left alone until it is mended, and says meanwhile what is the matter.
 async fn is_mended(
@@ -62,4 +63,96 @@ async fn a_privilege_that_is_missing() {
     let breaks = |search: &Search| search.elastic.rule(On::Bulk, Behaviour::fault(&Fault::unauthorized()));
     let search = Search::with(10).await;
     is_mended(&search, "", "is unauthorized for API key id", breaks, mends).await;
+}
+
+#[tokio::test]
+async fn an_index_that_nobody_makes() {
+    let search = Search::with(10).await;
+    let breaks = |search: &Search| search.elastic.change(|cluster| cluster.auto_create = false);
+    let mends = |search: &Search| search.elastic.create("things", &json!({}));
+    is_mended(&search, "", "no such index [things]", breaks, mends).await;
+}
+
+#[tokio::test]
+async fn an_index_that_is_closed_or_read_only() {
+    for (block, reason) in [
+        (Block::Closed, "index_closed_exception"),
+        (Block::Write, "FORBIDDEN/8/index write (api)"),
+    ] {
+        let search = Search::with(10).await;
+        let breaks = |search: &Search| {
+            search.elastic.create("things", &json!({}));
+            search.elastic.block("things", Some(block));
+        };
+        let mends = |search: &Search| search.elastic.block("things", None);
+        is_mended(&search, "", reason, breaks, mends).await;
+    }
+}
+
+#[tokio::test]
+async fn an_alias_that_is_not_written_to() {
+    let search = Search::with(10).await;
+    let breaks = |search: &Search| {
+        search
+            .elastic
+            .create("things_1", &json!({ "aliases": { "things": {} } }));
+        search
+            .elastic
+            .create("things_2", &json!({ "aliases": { "things": {} } }));
+    };
+    // Somebody makes the alias into what it was to be in the first place.
+    let mends = |search: &Search| {
+        search.elastic.change(|cluster| {
+            cluster.delete("things_1");
+            cluster.delete("things_2");
+        });
+    };
+    is_mended(
+        &search,
+        "",
+        "no write index is defined for alias [things]",
+        breaks,
+        mends,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_data_stream() {
+    let search = Search::with(10).await;
+    let breaks = |search: &Search| {
+        search
+            .elastic
+            .change(|cluster| cluster.data_streams.insert("things".to_owned()));
+    };
+    let mends = |search: &Search| {
+        search.elastic.change(|cluster| cluster.data_streams.remove("things"));
+    };
+    let reason = "only write ops with an op_type of create are allowed in data streams";
+    is_mended(&search, "", reason, breaks, mends).await;
+}
+
+#[tokio::test]
+async fn routing_that_the_index_asks_for() {
+    let search = Search::with(10).await;
+    let breaks = |search: &Search| {
+        let mapping = json!({ "mappings": { "_routing": { "required": true } } });
+        search.elastic.create("things", &mapping);
+    };
+    let mends = |search: &Search| search.elastic.change(|cluster| cluster.delete("things"));
+    is_mended(&search, "", "routing is required for [things]/[1]", breaks, mends).await;
+}
+
+#[tokio::test]
+async fn a_server_of_another_kind() {
+    for (status, reason) in [
+        (404, "404 Not Found"),
+        (405, "405 Method Not Allowed"),
+        (301, "301 Moved Permanently"),
+    ] {
+        let search = Search::with(10).await;
+        let breaks = |search: &Search| search.elastic.rule(On::Bulk, Behaviour::answer(status));
+        let mends = |search: &Search| search.elastic.clear_rules();
+        is_mended(&search, "", reason, breaks, mends).await;
+    }
 }

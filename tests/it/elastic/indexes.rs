@@ -2,8 +2,33 @@
 
 use serde_json::json;
 
-use super::search::{MAPPING, Search, THINGS};
+use super::search::{MAPPING, SHORT_LIVED, Search, THINGS, open_is};
 use super::server::{Behaviour, On};
+
+#[tokio::test]
+async fn a_mapping_that_is_wrong_is_said_and_gives_up_nothing() {
+    let search = Search::with(10).await;
+    let wrong = r#"{ "mappings": { "properties": { "name": { "type": "strange" } } } }"#;
+    let wrong = search.file("wrong.json", wrong);
+    let sink = |file: &std::path::Path| format!("mapping = '{}'\n{SHORT_LIVED}", file.display());
+    let mut engine = search.world.engine(&search.config(&sink(&wrong)));
+    open_is(&engine, 1).await;
+    let tries = "select count(*) > 50 and max(number) > 4 from walsift.attempt";
+    search.world.wait_until_true(tries).await;
+    assert_eq!(search.given_up().await, [""; 0]);
+    let reason = search.reason("1").await;
+    assert!(reason.starts_with("making the index: 400 Bad Request"), "{reason}");
+    assert!(
+        reason.contains("The mapper type [strange] declared on field [name] does not exist"),
+        "{reason}"
+    );
+    search.elastic.look(|_, journal| assert_eq!(journal.bulks().count(), 0));
+
+    engine.kill9();
+    let right = search.file("right.json", MAPPING);
+    let _engine = search.synced(&search.config(&sink(&right))).await;
+    assert_eq!(search.given_up().await, [""; 0]);
+}
 
 #[tokio::test]
 async fn several_may_make_it_at_once() {
@@ -24,7 +49,6 @@ async fn several_may_make_it_at_once() {
     assert_eq!(made, [400]);
 }
 
-/// No document was sent, so it is known what became of it.
 #[tokio::test]
 async fn an_index_that_is_deleted_behind_our_back_is_made_again() {
     let search = Search::with(10).await;
