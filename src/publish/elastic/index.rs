@@ -111,14 +111,22 @@ async fn told(server: &Server, mut response: Response, doing: &str) -> (Outcome,
     (answer::whole(&body, status.as_u16(), after, message), said)
 }
 
-/// No document was sent: none of them is to blame.
+/// No document was sent: none of them is to blame, and what the index holds of them is known.
 fn before_any(outcome: Outcome) -> Outcome {
+    let certain = |failure| Failure {
+        certain: true,
+        ..failure
+    };
     match outcome {
+        Outcome::Retry { failure, after } => Outcome::Retry {
+            failure: certain(failure),
+            after,
+        },
         Outcome::Rejected { failure } => Outcome::Retry {
-            failure: Failure {
+            failure: certain(Failure {
                 class: FailureClass::Configuration,
                 ..failure
-            },
+            }),
             after: None,
         },
         other => other,

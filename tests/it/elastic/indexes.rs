@@ -49,6 +49,31 @@ async fn several_may_make_it_at_once() {
     assert_eq!(made, [400]);
 }
 
+/// No document was sent, so it is known what became of it.
+#[tokio::test]
+async fn an_answer_that_is_lost_while_the_index_is_made_is_no_uncertain_delivery() {
+    let losses = [
+        (On::Make, Behaviour::ApplyThenCut),
+        (On::Make, Behaviour::ApplyThenHang),
+        (On::Make, Behaviour::Cut),
+        (On::Look, Behaviour::Hang),
+        (On::Look, Behaviour::answer(503)),
+        (On::Make, Behaviour::answer(408)),
+    ];
+    for (on, loss) in losses {
+        let search = Search::with(10).await;
+        search.elastic.rule_for_next(1, on, loss.clone());
+        let _engine = search
+            .synced(&search.config_with_mapping("timeout = '500ms'\nconcurrency = 1"))
+            .await;
+        assert_eq!(search.given_up().await, [""; 0]);
+        let failed = "select count(*) from walsift.attempt where outcome = 'retry'";
+        assert!(search.world.value::<i64>(failed).await > 0, "{loss:?}");
+        let uncertain = "select count(*) from walsift.attempt where not certain";
+        assert_eq!(search.world.value::<i64>(uncertain).await, 0, "{loss:?}");
+    }
+}
+
 #[tokio::test]
 async fn an_index_that_is_deleted_behind_our_back_is_made_again() {
     let search = Search::with(10).await;
