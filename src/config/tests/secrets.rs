@@ -35,6 +35,8 @@ const LEAKY: &[&str] = &[
     "[sinks.a]\ntype = 'http'\ntls = { key = \"-----BEGIN PRIVATE KEY-----hunter2\" }",
     "[sinks.a]\ntype = 'http'\ntls = { key = [\"-----BEGIN PRIVATE KEY-----hunter2\"] }",
     "[sinks.a]\ntype = 'elasticsearch'\nauth = { bearer = \"hunter2\" }",
+    "[sinks.a]\ntype = 'elasticsearch'\nauth = { api_key = \"hunter2\", basic = {} }",
+    "[sinks.a]\ntype = 'opensearch'\nurl = \"https://me:hunter2@x/?key=hunter2\"\nindex = 'A'",
     "sinks.a = { auth = { bearer = \"hunter2\" } }",
     "sinks.a = { type = 'http', headers = { \"ba d\" = \"hunter2\", authorization = \"Bearer hunter2\" } }",
     "[sinks.a]\ntype = 'http'\nheaders = { x-a = \"hunter2\\nx\" }",

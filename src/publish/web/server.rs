@@ -160,9 +160,9 @@ fn is_refused(response: &Response) -> bool {
 fn with_credentials(secrets: Secrets, auth: Option<&config::Auth>) -> Secrets {
     match auth {
         None => secrets,
-        Some(config::Auth::Basic { password: secret, .. } | config::Auth::Bearer(secret)) => {
-            secrets.with(secret.text.expose_secret())
-        }
+        Some(
+            config::Auth::Basic { password: secret, .. } | config::Auth::Bearer(secret) | config::Auth::ApiKey(secret),
+        ) => secrets.with(secret.text.expose_secret()),
         Some(config::Auth::OAuth2(oauth2)) => {
             let own = std::iter::once(&oauth2.client_secret.text);
             let further = oauth2.parameters.iter().map(|(_, value)| value);

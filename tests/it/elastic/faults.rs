@@ -55,6 +55,16 @@ async fn a_password_that_is_refused() {
 }
 
 #[tokio::test]
+async fn a_key_that_was_revoked() {
+    let search = Search::with(10).await;
+    let sink = "auth = { api_key = 'd2Fsc2lmdDp4' }";
+    let breaks = |search: &Search| search.elastic.let_in(&[]);
+    let mends = |search: &Search| search.elastic.let_in(&["ApiKey d2Fsc2lmdDp4"]);
+    let reason = "unable to authenticate with provided credentials";
+    is_mended(&search, sink, reason, breaks, mends).await;
+}
+
+#[tokio::test]
 async fn a_privilege_that_is_missing() {
     let search = Search::with(10).await;
     let breaks = |search: &Search| search.elastic.fail_items(usize::MAX, None, Fault::unauthorized());
