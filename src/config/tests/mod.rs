@@ -2,6 +2,7 @@
 
 mod access;
 mod by_hand_problems;
+mod elastic;
 mod many_problems;
 mod pointers;
 mod problems;
