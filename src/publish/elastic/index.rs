@@ -20,6 +20,7 @@ const EXISTS: &str = "resource_already_exists_exception";
 pub(super) struct Index {
     /// The server's url with the name of the index.
     url: Url,
+    name: String,
     pipeline: Option<String>,
     /// What the index is made from. `None`: that is left to the server.
     mapping: Option<Bytes>,
@@ -37,6 +38,7 @@ impl Index {
             .push(&config.index);
         Ok(Self {
             url,
+            name: config.index.clone(),
             pipeline: config.pipeline.clone(),
             mapping: config.mapping.as_ref().map(|mapping| mapping.text.clone().into()),
             is_there: AtomicBool::new(false),
@@ -62,7 +64,12 @@ impl Index {
 
     /// Takes note that it was found missing.
     pub fn is_missing(&self) {
-        self.is_there.store(false, Ordering::Relaxed);
+        if self.is_there.swap(false, Ordering::Relaxed) {
+            tracing::warn!(
+                index = self.name,
+                "an index is gone, and with it the documents that were in it"
+            );
+        }
     }
 
     /// Sees to it that the index is there, if it is ours to make; or says what it means for what was to be delivered.
@@ -74,17 +81,24 @@ impl Index {
         if self.is_there.load(Ordering::Relaxed) {
             return Ok(());
         }
-        self.look_or_make(mapping, server, time).await.map_err(before_any)?;
+        let is_new = self.look_or_make(mapping, server, time).await.map_err(before_any)?;
+        if is_new {
+            tracing::info!(
+                index = self.name,
+                "an index was missing and has been made from its mapping"
+            );
+        }
         self.is_there.store(true, Ordering::Relaxed);
         Ok(())
     }
 
-    async fn look_or_make(&self, mapping: &Bytes, server: &Server, time: Duration) -> Result<(), Outcome> {
+    /// Answers whether it was made.
+    async fn look_or_make(&self, mapping: &Bytes, server: &Server, time: Duration) -> Result<bool, Outcome> {
         let until = Instant::now() + time;
         let look = request(Method::HEAD, self.url(), "application/json", Bytes::new());
         let found = server.send(look, time).await?;
         match found.status().as_u16() {
-            200..300 => Ok(()),
+            200..300 => Ok(false),
             404 => {
                 let make = request(Method::PUT, self.url(), "application/json", mapping.clone());
                 let left = until.saturating_duration_since(Instant::now());
@@ -95,12 +109,13 @@ impl Index {
     }
 }
 
-async fn made(server: &Server, response: Response) -> Result<(), Outcome> {
+/// Whether it was we who made it.
+async fn made(server: &Server, response: Response) -> Result<bool, Outcome> {
     if response.status().is_success() {
-        return Ok(());
+        return Ok(true);
     }
     let (outcome, said) = told(server, response, "making the index").await;
-    if said.contains(EXISTS) { Ok(()) } else { Err(outcome) }
+    if said.contains(EXISTS) { Ok(false) } else { Err(outcome) }
 }
 
 async fn told(server: &Server, mut response: Response, doing: &str) -> (Outcome, String) {

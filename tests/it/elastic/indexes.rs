@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::search::{MAPPING, SHORT_LIVED, Search, THINGS, open_is};
 use super::server::{Behaviour, On};
+use crate::world::{DEADLINE, field};
 
 #[tokio::test]
 async fn a_mapping_that_is_wrong_is_said_and_gives_up_nothing() {
@@ -78,7 +79,8 @@ async fn an_answer_that_is_lost_while_the_index_is_made_is_no_uncertain_delivery
 async fn an_index_that_is_deleted_behind_our_back_is_made_again() {
     let search = Search::with(10).await;
     search.elastic.change(|cluster| cluster.auto_create = false);
-    let _engine = search.synced(&search.config_with_mapping("")).await;
+    let config = search.config_with_mapping("");
+    let engine = search.synced(&config).await;
     search.elastic.change(|cluster| cluster.delete("things"));
     search.elastic.clear_journal();
     search
@@ -93,10 +95,54 @@ async fn an_index_that_is_deleted_behind_our_back_is_made_again() {
         let made = journal.requests().iter().any(|request| request.line == "PUT /things");
         assert!(made);
     });
+    let gone = |line: &serde_json::Value| {
+        field(line, "message").is_some_and(|message| message.starts_with("an index is gone"))
+    };
+    let line = engine.wait_for_log(DEADLINE, "the index is gone", gone).await;
+    assert_eq!(field(&line, "index"), Some("things"));
+    // Until it is asked for.
+    search.world.sql("delete from things where id = 3").await;
+    search.world.settled().await;
+    let keys: Vec<String> = (1..=10).map(|id| format!("{id}\n")).collect();
+    let keys = search.file("keys", &keys.concat());
+    let (config, keys) = (config.to_str().unwrap(), keys.to_str().unwrap());
+    let enqueue = [
+        "jobs", "enqueue", "--sync", "things", "--sink", "search", "--keys", keys, "--force", "--config", config,
+    ];
+    let said = search.world.walsift(&enqueue).await;
+    assert!(said.status.success(), "{said:?}");
+    search.converges().await;
     // It has the mapping again.
     search
         .world
         .sql("update things set amount = 'a lot' where id = 7")
+        .await;
+    search.world.settled().await;
+    assert_eq!(search.given_up().await, ["7 failed refused certain"]);
+}
+
+/// The server is quicker where it may make indexes by itself, and knows nothing of our mapping.
+#[tokio::test]
+async fn an_index_that_the_server_makes_again_is_not_ours() {
+    let search = Search::with(10).await;
+    let config = search.config_with_mapping("");
+    let mut engine = search.synced(&config).await;
+    search.elastic.change(|cluster| cluster.delete("things"));
+    search
+        .world
+        .sql("update things set amount = 'a lot' where id = 7")
+        .await;
+    search.world.settled().await;
+    search.assert_holds("things", &format!("{THINGS} where id = 7")).await;
+    assert_eq!(search.given_up().await, [""; 0]);
+
+    // Somebody takes it away once more, and then makes us look.
+    engine.kill9();
+    search.elastic.change(|cluster| cluster.delete("things"));
+    let _engine = search.world.engine(&config);
+    search
+        .world
+        .sql("update things set amount = 'too much' where id = 7")
         .await;
     search.world.settled().await;
     assert_eq!(search.given_up().await, ["7 failed refused certain"]);

@@ -107,6 +107,29 @@ async fn g4_a_delete_whose_answer_was_lost_is_done() {
     nothing_was_given_up(&search).await;
 }
 
+/// The client has long given up, and what came after has long been done.
+#[tokio::test]
+async fn g5_a_write_that_the_server_gets_to_late_takes_nothing_back() {
+    for change in [
+        "update things set name = 'C' where id = 2",
+        "delete from things where id = 2",
+    ] {
+        let search = Search::with(3).await;
+        let _engine = search.synced(&search.config_with_mapping("timeout = '300ms'")).await;
+        search.elastic.clear_journal();
+        search.elastic.rule_for_next(1, On::Bulk, Behaviour::ApplyLate);
+        search.world.sql("update things set name = 'B' where id = 2").await;
+        search.elastic.wait_for_bulks(1).await;
+        search.world.sql(change).await;
+        search.converges().await;
+        search.elastic.catch_up();
+        search.converges().await;
+        search
+            .elastic
+            .look(|_, journal| assert_eq!(journal.items().last().unwrap().status, 409));
+    }
+}
+
 #[tokio::test]
 async fn shards_that_are_away_leave_their_documents_uncertain() {
     let search = Search::with(20).await;

@@ -13,7 +13,7 @@ use super::fault::Fault;
 use super::index::Block;
 use super::journal::Journal;
 use super::rules::{Behaviour, On};
-use super::serving::{Shared, State, converse};
+use super::serving::{Shared, State, apply, converse};
 use crate::world::DEADLINE;
 
 /// Below those that the kernel hands out by itself, so that it is free again after the server was stopped.
@@ -134,6 +134,14 @@ impl Elastic {
         let mut state = self.state();
         state.rules.clear();
         state.item_rules.clear();
+    }
+
+    /// Does what was put off by [`Behaviour::ApplyLate`].
+    pub fn catch_up(&self) {
+        let late = std::mem::take(&mut self.state().late);
+        for (method, request) in late {
+            apply(&self.shared, &method, &request);
+        }
     }
 
     pub fn clear_journal(&self) {

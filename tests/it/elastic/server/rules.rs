@@ -22,6 +22,8 @@ pub enum Behaviour {
     ApplyThenCut,
     Hang,
     ApplyThenHang,
+    /// Not answered, and done when [`super::Elastic::catch_up`] says so, whoever is still there to hear of it.
+    ApplyLate,
     /// Done and answered after a while.
     Slow(Duration),
 }

@@ -34,6 +34,8 @@ pub struct State {
     pub journal: Journal,
     pub rules: Rules,
     pub item_rules: ItemRules,
+    /// What is still to be done of requests that nobody waits for.
+    pub late: Vec<(Method, Request)>,
     /// Values of `Authorization` that are let in; `None` lets in everybody.
     pub credentials: Option<BTreeSet<String>>,
     pub content_bytes_max: usize,
@@ -55,6 +57,7 @@ impl Shared {
             journal: Journal::default(),
             rules: Rules::default(),
             item_rules: ItemRules::default(),
+            late: Vec::new(),
             credentials: None,
             content_bytes_max: CONTENT_BYTES_MAX,
             hangs_up_on_large: false,
@@ -149,6 +152,10 @@ async fn behave(
             apply();
             return Err(Closed::Cut);
         }
+        Some(Behaviour::ApplyLate) => {
+            shared.state().late.push((method.clone(), request.clone()));
+            never().await
+        }
         Some(Behaviour::ApplyThenHang) => {
             apply();
             never().await
@@ -170,7 +177,8 @@ async fn behave(
     Ok(reply(shared, number, answer))
 }
 
-fn apply(shared: &Shared, method: &Method, request: &Request) -> Answer {
+/// Does what is asked for, if those who ask may.
+pub fn apply(shared: &Shared, method: &Method, request: &Request) -> Answer {
     let mut state = shared.state();
     if let Err(fault) = routes::admitted(&state, request) {
         return Answer::fault(&fault);
