@@ -4,6 +4,7 @@
 
 mod check;
 mod demo;
+mod diff;
 mod drain;
 mod init;
 mod jobs;
@@ -50,6 +51,11 @@ enum Verb {
     ///
     /// Exit status: 0 shown, 1 it cannot be built or sent, 2 bad usage or configuration, 3 a database cannot be reached.
     Publish(publish::Options),
+    /// Shows what would be sent now and why, for one subject or all, without sending anything
+    ///
+    /// Exit status: 0 no subject differs from what its sinks accepted last, 1 some do, 2 bad usage or configuration, 3 a database
+    /// cannot be reached, or nothing has run yet.
+    Diff(diff::Options),
     /// Shows jobs, and does what a person asks of them: again, now, not at all
     ///
     /// Exit status: 0 done; 1 nothing was done for some of the jobs that were named, and the answer says why; 2 bad usage or
@@ -127,6 +133,7 @@ pub fn main() -> ExitCode {
                 Verb::Init(options) => init::init(&options).await,
                 Verb::Status(options) => status::status(&options).await,
                 Verb::Publish(options) => publish::publish(&options).await,
+                Verb::Diff(options) => diff::diff(&options).await,
                 Verb::Jobs(options) => jobs::jobs(&options).await,
                 Verb::Pause(options) => pause::pause(&options).await,
                 Verb::Resume(options) => pause::resume(&options).await,

@@ -113,6 +113,8 @@ pub struct Sync {
     pub after_publish: Option<Expression>,
     pub initial: Initial,
     pub history: History,
+    /// Whether the document that a sink accepted last is kept, and not its digest alone.
+    pub keep_document: bool,
     /// Of a sync by hand nothing but its table.
     pub root: Node,
     /// Takes the place of the tree: yields the key columns and `document` for the keys in `$1`, …, one array for each column.

@@ -168,6 +168,7 @@ fn sync(sync: &Sync) -> Table {
     };
     found.insert("initial".to_owned(), initial.into());
     found.insert("history".to_owned(), history.into());
+    found.insert("keep_document".to_owned(), sync.keep_document.into());
     found
 }
 

@@ -26,6 +26,18 @@ pub enum Change {
     Length,
 }
 
+impl Change {
+    /// For people, after a path.
+    pub fn words(self) -> &'static str {
+        match self {
+            Change::Added => "is added",
+            Change::Removed => "is left out",
+            Change::Changed => "changes",
+            Change::Length => "has another length",
+        }
+    }
+}
+
 /// The places at which two texts of JSON are different values, each once, without those at or below `ignore`. A text that is
 /// no JSON differs as a whole.
 pub fn differences(old: &str, new: &str, ignore: &[Pointer]) -> Vec<Difference> {

@@ -49,6 +49,6 @@ pub use pause::{Paused, Scope, UnknownScope, pause, resume};
 pub use purge::purge;
 pub use selection::{Filter, NoReference, NoSuchRoute, Reference, Selection, State, find, select, stored_key};
 pub use show::{Accepted, Held, Link, Story, Try, show};
-pub use standing::{Standing, standing};
+pub use standing::{Kept, Standing, standing, standings};
 pub use take_up::{replay, retry};
 pub use time::{NoTime, Timestamp};

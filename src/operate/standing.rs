@@ -1,5 +1,6 @@
 //! How a subject stands with one of its sinks.
 
+use std::collections::HashMap;
 use std::time::SystemTime;
 
 use tokio_postgres::Row;
@@ -50,6 +51,46 @@ pub async fn standing(client: &pg::Client, sync: &str, sink: &str, key: &Subject
             .zip(digest(&row, "sent_digest")),
         next_version: row.get("next_version"),
     })
+}
+
+/// What is known of one of many subjects.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// What the sink accepted last, with its version; `None` if it never accepted anything.
+    pub accepted: Option<(diff::Accepted, i64)>,
+    /// That document, [packed](crate::record::pack), where the sync keeps it.
+    pub packed: Option<Vec<u8>>,
+    /// Its active job.
+    pub job: Option<JobId>,
+    /// A worker was lost with the job in hand.
+    pub uncertain: bool,
+}
+
+/// As [`standing`], of many subjects, for each of them.
+pub async fn standings(
+    client: &pg::Client,
+    sync: &str,
+    sink: &str,
+    keys: &[SubjectKey],
+) -> Result<HashMap<SubjectKey, Kept>, pg::Error> {
+    let statement = client
+        .prepare_cached(include_str!("../../sql/operate/standings.sql"))
+        .await?;
+    let texts: Vec<&str> = keys.iter().map(SubjectKey::as_str).collect();
+    let rows = client.query(&statement, &[&sync, &sink, &texts]).await?;
+    let kept = |row: &Row| {
+        let accepted = diff::Accepted {
+            digest: digest(row, "digest").map(Digest::from_bytes),
+        };
+        let kept = Kept {
+            accepted: row.get::<_, Option<i64>>("version").map(|version| (accepted, version)),
+            packed: row.get("document"),
+            job: row.get::<_, Option<i64>>("job").map(JobId),
+            uncertain: row.get("uncertain"),
+        };
+        (SubjectKey::from_stored(row.get("key")), kept)
+    };
+    Ok(rows.iter().map(kept).collect())
 }
 
 fn digest(row: &Row, name: &str) -> Option<DigestBytes> {

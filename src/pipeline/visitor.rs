@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::backoff::Backoff;
 use super::engine::{Engine, RouteAtWork, Routes, chain};
 use super::lookup::{LookupError, Question};
+use super::subjects;
 use crate::failpoint;
 use crate::mapping::SubjectKey;
 use crate::pg::{self, Snapshot};
@@ -186,12 +187,6 @@ impl Visitor<'_> {
     /// The subjects of the next step.
     async fn find(&mut self, source: &pg::Client, state: &pg::Client, visit: &Visit) -> Result<Found, LookupError> {
         let plan = &self.engine.plans[self.route.sync];
-        let all = Question {
-            lookup: &plan.page,
-            shape: &plan.shape,
-            arity: 0,
-            values: &[],
-        };
         let last_key = visit.last_key.as_ref();
         let keys = match &visit.kind {
             Kind::Subjects(keys) => return Ok(Found::all(keys.clone())),
@@ -200,7 +195,7 @@ impl Visitor<'_> {
                 let known = queue::known_page(state, self.route.id, last_key, most).await;
                 known.map_err(LookupError::Connection)?
             }
-            Kind::All => all.page(source, last_key, STEP_SUBJECTS).await?,
+            Kind::All => subjects::page(source, plan, last_key, STEP_SUBJECTS).await?,
             Kind::Lookup { node, values } => {
                 let listener = plan.listeners.iter().find(|listener| listener.node == *node);
                 match listener.map(|listener| (&listener.finder, listener.columns.len())) {
@@ -214,7 +209,7 @@ impl Visitor<'_> {
                         self.cursors.page(visit, &question, STEP_SUBJECTS).await?
                     }
                     Some((Finder::Key, _)) => return Ok(Found::all(values.clone())),
-                    Some((Finder::All, _)) => all.page(source, last_key, STEP_SUBJECTS).await?,
+                    Some((Finder::All, _)) => subjects::page(source, plan, last_key, STEP_SUBJECTS).await?,
                     // The configuration no longer has the node, so no document depends on the change.
                     None => return Ok(Found::all(Vec::new())),
                 }

@@ -5,7 +5,7 @@ use tokio_postgres::Transaction;
 use crate::config::{Config, Problem};
 use crate::pg::{self, identifier};
 
-const MIGRATIONS: [(i32, &str, &str); 3] = [
+const MIGRATIONS: [(i32, &str, &str); 4] = [
     (
         1,
         "foundation",
@@ -13,6 +13,7 @@ const MIGRATIONS: [(i32, &str, &str); 3] = [
     ),
     (2, "timeline", include_str!("../../sql/migrations/0002_timeline.sql")),
     (3, "jobs", include_str!("../../sql/migrations/0003_jobs.sql")),
+    (4, "documents", include_str!("../../sql/migrations/0004_documents.sql")),
 ];
 
 #[derive(Debug, thiserror::Error)]

@@ -48,6 +48,8 @@ pub enum Ending {
     /// The sink holds this document now (`None`: nothing any more).
     Accepted {
         document: Option<Digest>,
+        /// The document itself, [packed](super::pack), where the sync keeps it.
+        packed: Option<Vec<u8>>,
         version: i64,
         keep: bool,
     },

@@ -41,6 +41,7 @@ pub fn sync(raw: RawSync, sink_names: &[At<String>], report: &mut Report) -> Syn
         after_publish: raw.after_publish.into_given().map(|sql| after_publish(sql, report)),
         initial: raw.initial.or(Initial::All),
         history: raw.history.or(History::Failures),
+        keep_document: raw.keep_document.or(false),
         root,
         sql: raw.sql.into_given().map(|sql| tree::statement("sql", sql, report)),
         changes: changes::changes(raw.changes.or(Vec::new()), report),

@@ -23,6 +23,7 @@ pub struct RawSync {
     pub after_publish: Field<String>,
     pub initial: Field<Initial>,
     pub history: Field<History>,
+    pub keep_document: Field<bool>,
     pub root: RawNode,
     pub sql: Field<String>,
     /// `(table, way)`
@@ -87,6 +88,7 @@ pub fn read_sync(name: At<String>, mut reader: Reader<'_>) -> RawSync {
         after_publish: reader.string("after_publish"),
         initial: reader.word("initial", &INITIALS),
         history: reader.word("history", &HISTORIES),
+        keep_document: reader.boolean("keep_document"),
         root: read_node(name, Cardinality::Root, &mut reader),
         sql: reader.string("sql"),
         changes: read_changes(&mut reader),

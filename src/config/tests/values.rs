@@ -94,6 +94,7 @@ table = "customers"
     assert_eq!(sync.sinks, ["shop_api"]);
     assert!(sync.key.is_none() && sync.sql.is_none() && sync.after_publish.is_none());
     assert!(sync.ignore.is_empty() && sync.changes.is_empty() && sync.messages.is_empty());
+    assert!(!sync.keep_document);
     assert!(sync.root.through.is_none() && sync.root.limit.is_none());
 }
 
@@ -108,6 +109,7 @@ ignore = ["/updated_at", "/lines/0/a~1b"]
 debounce = "250ms"
 min_interval = "5s"
 refresh_every = "1d"
+keep_document = true
 priority = "high"
 after_publish = "update orders set sent = $document where id = $1"
 [syncs.orders.changes]
@@ -131,6 +133,7 @@ off = false
             Some(Duration::from_hours(24))
         )
     );
+    assert!(sync.keep_document);
     let after_publish = sync.after_publish.unwrap();
     assert_eq!(after_publish.sql, "update orders set sent = $document where id = $1");
     assert_eq!(after_publish.place.path, "syncs.orders.after_publish");
@@ -466,6 +469,7 @@ changes = {{ invoices = ["id"] }}
     priority = "normal"
     initial = "none"
     history = "all"
+    keep_document = false
 
     [syncs.orders.document]
     id = "id"
@@ -531,6 +535,7 @@ changes = {{ invoices = ["id"] }}
     sql = "select id, document from g($1)"
     initial = "all"
     history = "failures"
+    keep_document = false
 
     [syncs.invoices.changes]
     invoices = ["id"]

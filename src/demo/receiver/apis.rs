@@ -3,7 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hyper::Method;
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::mapping::SubjectKey;
 
 /// What is to be done to what is held, and what is answered.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -75,7 +79,7 @@ impl Apis {
 impl Bulk {
     /// Of envelopes, as the elements of an array or on a line each.
     fn effects(&self, path: &str, body: &str) -> Effects {
-        let items: Vec<Value> = if body.starts_with('[') {
+        let items: Vec<Envelope> = if body.starts_with('[') {
             serde_json::from_str(body).unwrap_or_default()
         } else {
             body.lines()
@@ -94,7 +98,7 @@ impl Bulk {
                 results.push(r#"{"status":422,"error":"refused"}"#);
                 continue;
             }
-            let document = (item["operation"] == "upsert").then(|| item["document"].to_string());
+            let document = item.document.as_ref().map(|document| document.get().to_owned());
             holds.push((format!("{path}/{}", key(&item)), document));
             results.push(r#"{"status":200}"#);
         }
@@ -106,13 +110,21 @@ impl Bulk {
     }
 }
 
-/// The values of the key columns, joined.
-fn key(item: &Value) -> String {
-    let values = item["key"].as_object().into_iter().flat_map(|key| key.values());
-    let texts: Vec<String> = values
+#[derive(Deserialize)]
+struct Envelope {
+    key: Map<String, Value>,
+    /// As it was written. A delete has none.
+    document: Option<Box<RawValue>>,
+}
+
+/// The values of the key columns, joined as in the header that names one.
+fn key(item: &Envelope) -> String {
+    let texts: Vec<String> = item
+        .key
+        .values()
         .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
         .collect();
-    texts.join(":")
+    SubjectKey::new(texts.iter().map(String::as_str)).as_str().to_owned()
 }
 
 #[cfg(test)]

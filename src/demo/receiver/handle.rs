@@ -87,6 +87,11 @@ impl Receiver {
         self.shared.rules().add(paths, behaviour, Some(count));
     }
 
+    /// From now on larger bodies are answered with 413, whatever the rules.
+    pub fn take_at_most(&self, bytes: usize) {
+        self.shared.rules().take_at_most(bytes);
+    }
+
     /// Accepts everything again. What hangs goes on hanging.
     pub fn clear_rules(&self) {
         self.shared.rules().clear();

@@ -70,7 +70,11 @@ impl Paths {
 
 /// The rules in force; the latest that matches decides.
 #[derive(Debug, Default)]
-pub(super) struct Rules(Vec<Rule>);
+pub(super) struct Rules {
+    rules: Vec<Rule>,
+    /// Bodies that are larger are refused, whatever the rules.
+    body_max: Option<usize>,
+}
 
 #[derive(Debug)]
 struct Rule {
@@ -82,17 +86,24 @@ struct Rule {
 
 impl Rules {
     pub(super) fn add(&mut self, paths: Paths, behaviour: Behaviour, left: Option<usize>) {
-        self.0.push(Rule { paths, behaviour, left });
+        self.rules.push(Rule { paths, behaviour, left });
+    }
+
+    pub(super) fn take_at_most(&mut self, bytes: usize) {
+        self.body_max = Some(bytes);
     }
 
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        *self = Self::default();
     }
 
-    /// What becomes of a request for `path`; uses up limited rules.
-    pub(super) fn choose(&mut self, path: &str) -> Behaviour {
+    /// What becomes of a request for `path` with so many bytes; uses up limited rules.
+    pub(super) fn choose(&mut self, path: &str, bytes: usize) -> Behaviour {
+        if self.body_max.is_some_and(|max| bytes > max) {
+            return Behaviour::answer(413);
+        }
         let matching = self
-            .0
+            .rules
             .iter_mut()
             .rev()
             .find(|rule| rule.left != Some(0) && rule.paths.contain(path));
@@ -113,10 +124,13 @@ mod tests {
         let mut rules = Rules::default();
         rules.add(Paths::prefix("/orders/"), Behaviour::Hang, None);
         rules.add(Paths::exact("/orders/1"), Behaviour::Cut, Some(1));
-        assert_eq!(rules.choose("/orders/1"), Behaviour::Cut);
-        assert_eq!(rules.choose("/orders/1"), Behaviour::Hang);
-        assert_eq!(rules.choose("/customers/1"), Behaviour::Accept);
+        assert_eq!(rules.choose("/orders/1", 0), Behaviour::Cut);
+        assert_eq!(rules.choose("/orders/1", 0), Behaviour::Hang);
+        assert_eq!(rules.choose("/customers/1", 0), Behaviour::Accept);
+        rules.take_at_most(10);
+        assert_eq!(rules.choose("/orders/1", 10), Behaviour::Hang);
+        assert_eq!(rules.choose("/orders/1", 11), Behaviour::answer(413));
         rules.clear();
-        assert_eq!(rules.choose("/orders/1"), Behaviour::Accept);
+        assert_eq!(rules.choose("/orders/1", 11), Behaviour::Accept);
     }
 }

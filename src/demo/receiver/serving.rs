@@ -114,11 +114,17 @@ async fn answer(shared: Arc<Shared>, request: hyper::Request<Incoming>) -> Resul
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
     match head.method {
         Method::GET => return Ok(show(&shared, &path)),
+        Method::HEAD => {
+            return Ok(status(match shared.rules().choose(&path, 0) {
+                Behaviour::Answer { status, .. } => status,
+                _ => 405,
+            }));
+        }
         Method::PUT | Method::POST | Method::DELETE => {}
         _ => return Ok(status(405)),
     }
     let body = String::from_utf8_lossy(&body.collect().await?.to_bytes()).into_owned();
-    let behaviour = shared.rules().choose(&path);
+    let behaviour = shared.rules().choose(&path, body.len());
     // From before it can be seen in flight: whoever sees it may release it at once.
     let released = shared.released.subscribe();
     let number = shared.ledger().open(head.method, path, &head.headers, body);

@@ -9,17 +9,12 @@ use super::facts::CompareError;
 use crate::build::{BuildError, Built, Ignored, build};
 use crate::catalog::Catalog;
 use crate::config::{Pointer, Sync};
-use crate::diff::{Change, Difference, differences};
+use crate::diff::{Difference, differences};
 use crate::mapping::SubjectKey;
 use crate::pg;
-use crate::plan::{self, SyncPlan};
+use crate::pipeline::subjects;
+use crate::plan::SyncPlan;
 use crate::queue::Running;
-
-/// A table of so many rows is sampled whole: a block here and there might hold none.
-const SMALL_TABLE_ROWS: f64 = 20_000.0;
-
-/// So many times the keys that are wanted are taken, for blocks are not equally full.
-const SURPLUS: f64 = 4.0;
 
 /// How the subjects of a sample come out.
 #[derive(Debug, Clone, Serialize)]
@@ -102,7 +97,7 @@ impl<'a> Sampler<'a> {
         let client = source.get().await?;
         client.batch_execute("set default_transaction_read_only = on").await?;
         if self.taken.is_none() {
-            let (keys, subjects) = self.keys(&client).await?;
+            let (keys, subjects) = subjects::sample(&client, self.sync, self.plan, self.catalog, self.size).await?;
             match build(&client, self.plan, &Ignored::new(&self.sync.ignore), &keys).await {
                 Ok(built) => {
                     self.taken = Some(Taken { keys, subjects, built });
@@ -127,49 +122,6 @@ impl<'a> Sampler<'a> {
         let sample = self.compare(taken, &before, running);
         self.compared.push((running.cloned(), sample.clone()));
         Ok(Ok(sample))
-    }
-
-    /// Keys from all over the table, and how many there are.
-    async fn keys(&self, client: &pg::Client) -> Result<(Vec<SubjectKey>, Option<u64>), CompareError> {
-        let (Some(statement), Some(table)) = (
-            plan::sample_statement(self.sync, self.catalog),
-            self.catalog.find(&self.sync.root.table),
-        ) else {
-            return Ok((Vec::new(), None));
-        };
-        let rows = self.catalog.rows(table);
-        #[expect(clippy::cast_precision_loss, reason = "at most some thousands")]
-        let wanted = self.size as f64 * SURPLUS;
-        let percentage = if rows <= SMALL_TABLE_ROWS {
-            100.0
-        } else {
-            (wanted / rows * 100.0).min(100.0)
-        };
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a constant, and a size that was given as an integer"
-        )]
-        let limit = SMALL_TABLE_ROWS.max(wanted) as i64;
-        let found = client.query(&statement, &[&percentage, &limit]).await?;
-        let arity = self.plan.shape.columns.len();
-        let key = |row: &tokio_postgres::Row| {
-            let values: Vec<&str> = (0..arity).map(|i| row.get(i)).collect();
-            SubjectKey::new(values.into_iter())
-        };
-        let all_seen = percentage >= 100.0 && i64::try_from(found.len()).is_ok_and(|count| count < limit);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "an estimate of a count"
-        )]
-        let subjects = if all_seen {
-            Some(found.len() as u64)
-        } else {
-            (rows > 0.0).then_some(rows as u64)
-        };
-        // From all over the order of the keys, too.
-        let keys = spread(found.len(), self.size).map(|at| key(&found[at])).collect();
-        Ok((keys, subjects))
     }
 
     fn compare(&self, taken: &Taken, before: &[Built], running: Option<&Running>) -> Sample {
@@ -234,36 +186,6 @@ fn as_plan(plan: &SyncPlan, running: &Running) -> SyncPlan {
     }
 }
 
-/// Positions of `wanted` among `count`, as far apart as possible.
-fn spread(count: usize, wanted: usize) -> impl Iterator<Item = usize> {
-    let taken = wanted.min(count);
-    (0..taken).map(move |i| i * count / taken)
-}
-
 fn cause(error: &BuildError) -> String {
     crate::pipeline::chain(error)
-}
-
-impl Change {
-    /// For people, after a path.
-    pub(super) fn words(self) -> &'static str {
-        match self {
-            Change::Added => "is added",
-            Change::Removed => "is left out",
-            Change::Changed => "changes",
-            Change::Length => "has another length",
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::spread;
-
-    #[test]
-    fn a_sample_is_spread_over_all_there_is() {
-        assert_eq!(spread(10, 3).collect::<Vec<_>>(), [0, 3, 6]);
-        assert_eq!(spread(2, 3).collect::<Vec<_>>(), [0, 1]);
-        assert_eq!(spread(0, 3).count(), 0);
-    }
 }

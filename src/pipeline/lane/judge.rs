@@ -10,7 +10,7 @@ use crate::diff::Operation;
 use crate::failpoint;
 use crate::metrics as names;
 use crate::publish::{Failure, FailureClass, NextStep, Outcome, next_step};
-use crate::record::{Attempt, Ending};
+use crate::record::{self, Attempt, Ending};
 
 impl Parcel {
     /// `spared`: a failure uses up nothing of the job's budget.
@@ -137,8 +137,10 @@ impl Accepted {
         let attempt = keep.then(|| parcel.attempt("delivered", self.started_at, self.status, None));
         let operation = parcel.delivery.operation;
         let document = (operation == Operation::Upsert).then_some(parcel.digest);
+        let keeps = operation == Operation::Upsert && outlet.sync().keep_document;
         let ending = Ending::Accepted {
             document,
+            packed: keeps.then(|| record::pack(&parcel.delivery.document)),
             version: parcel.delivery.version,
             keep,
         };

@@ -20,6 +20,7 @@ pub(super) struct StateWrites {
 struct Rows {
     keys: Vec<String>,
     digests: Vec<Vec<u8>>,
+    documents: Vec<Option<Vec<u8>>>,
     versions: Vec<i64>,
     remote_ids: Vec<Option<String>>,
 }
@@ -28,10 +29,11 @@ struct Rows {
 const NEWS: [bool; 2] = [false, true];
 
 impl StateWrites {
-    pub fn accept(&mut self, job: &Held, digest: Digest, version: i64, remote: &Remote) {
+    pub fn accept(&mut self, job: &Held, digest: Digest, version: i64, packed: Option<Vec<u8>>, remote: &Remote) {
         let rows = Rows::of(&mut self.accept, remote);
         rows.add(job, version, remote);
         rows.digests.push(digest.to_bytes().to_vec());
+        rows.documents.push(packed);
     }
 
     /// Nobody knows what the sink holds. Nor if it has just said that it has never heard of the id, or named another one: what was
@@ -64,6 +66,7 @@ impl StateWrites {
                 note_time,
                 &rows.remote_ids,
                 news,
+                &rows.documents,
             ];
             if !rows.keys.is_empty() {
                 statements.push((include_str!("../../../sql/record/accept.sql"), parameters));

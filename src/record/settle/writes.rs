@@ -102,17 +102,18 @@ impl Writes {
         match &settlement.ending {
             Ending::Accepted {
                 document,
+                packed,
                 version,
                 keep,
             } => {
                 let mut again = again;
                 self.state.is_right(job);
                 match document {
-                    Some(digest) => self.state.accept(job, *digest, *version, remote),
+                    Some(digest) => self.state.accept(job, *digest, *version, packed.clone(), remote),
                     None if !self.note_time => self.state.forget(job),
                     // A subject that comes back must know of its delete, for as long as it has to wait; it has no id then.
                     None => {
-                        self.state.accept(job, Digest::GONE, *version, &Remote::Lost);
+                        self.state.accept(job, Digest::GONE, *version, None, &Remote::Lost);
                         again = if touched { again } else { Again::Look };
                     }
                 }

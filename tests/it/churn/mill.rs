@@ -157,6 +157,7 @@ fn accepted(job: &Job) -> Settlement {
     let digest = Digest::from_bytes(i128::from(job.version).to_be_bytes());
     let ending = Ending::Accepted {
         document: Some(digest),
+        packed: None,
         version: job.version,
         keep: false,
     };

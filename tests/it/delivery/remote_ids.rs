@@ -16,6 +16,7 @@ fn digest() -> Digest {
 fn accepted(job: &Job) -> Ending {
     Ending::Accepted {
         document: Some(digest()),
+        packed: None,
         version: job.version,
         keep: false,
     }
@@ -24,6 +25,7 @@ fn accepted(job: &Job) -> Ending {
 fn deleted(job: &Job) -> Ending {
     Ending::Accepted {
         document: None,
+        packed: None,
         version: job.version,
         keep: false,
     }

@@ -138,6 +138,11 @@ impl Engine {
         self.stderr.0.lock().unwrap().clone()
     }
 
+    /// What it writes to stdout, to be looked at even when it is gone.
+    pub fn printed(&self) -> Printed {
+        Printed(Arc::clone(&self.stdout))
+    }
+
     /// What it has written to stdout so far.
     pub fn output(&self) -> Vec<String> {
         self.stdout.0.lock().unwrap().clone()
@@ -231,6 +236,15 @@ pub fn field<'a>(line: &'a Value, name: &str) -> Option<&'a str> {
 /// Lines so far; told at each new one, `true` once there will be no more.
 #[derive(Default)]
 struct Lines(Mutex<Vec<String>>, watch::Sender<bool>);
+
+/// What a process has written so far.
+pub struct Printed(Arc<Lines>);
+
+impl Printed {
+    pub fn lines(&self) -> Vec<String> {
+        self.0.0.lock().unwrap().clone()
+    }
+}
 
 impl Lines {
     async fn ended(&self) {

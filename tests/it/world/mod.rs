@@ -21,7 +21,7 @@ mod settled;
 mod shop;
 
 pub use database::World;
-pub use engine::{Engine, field};
+pub use engine::{Engine, Printed, field};
 pub use eventually::{DEADLINE, eventually, try_eventually};
 pub use http::http_client;
 pub use proxy::{Proxy, Weather};
