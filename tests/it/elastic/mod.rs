@@ -8,5 +8,5 @@ mod loads;
 mod outages;
 mod refusals;
 mod search;
-mod server;
+pub mod server;
 mod verbs;
