@@ -49,6 +49,11 @@ impl Index {
         self.url.clone()
     }
 
+    /// Whether we see to it that it is there.
+    pub fn is_looked_for(&self) -> bool {
+        self.mapping.is_some()
+    }
+
     /// A request that writes these lines.
     pub fn bulk(&self, lines: Bytes) -> Request {
         let mut url = self.url.clone();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tempfile::NamedTempFile;
 
 use super::{Rig, SECRET, conformance};
-use crate::elastic::server::{Behaviour, Elastic, Fault, On, Product};
+use crate::elastic::server::{Behaviour, Elastic, Fault, Index, On, Product};
 
 /// Of a request that is taken.
 const BODY_MAX: usize = 1 << 20;
@@ -51,7 +51,7 @@ impl<const OPEN: bool> Rig for Search<OPEN> {
     async fn held(&self) -> BTreeSet<String> {
         self.elastic.look(|cluster, journal| {
             assert_eq!(journal.went_back(), [""; 0]);
-            let documents = cluster.index("things").into_iter().flat_map(|index| index.documents());
+            let documents = cluster.index("things").into_iter().flat_map(Index::documents);
             documents.map(|(_, document)| document.source.clone()).collect()
         })
     }

@@ -16,8 +16,8 @@ async fn ask(elastic: &Elastic, method: Method, path: &str, body: &str) -> (u16,
 }
 
 async fn bulk(elastic: &Elastic, lines: &[Value]) -> (u16, Value) {
-    let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
-    ask(elastic, Method::POST, "/orders/_bulk", &lines).await
+    let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+    ask(elastic, Method::POST, "/orders/_bulk", &(lines.join("\n") + "\n")).await
 }
 
 fn about(id: &str, version: i64) -> Value {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::server::Elastic;
+use super::server::{Elastic, Index};
 use crate::world::{DEADLINE, Engine, World, eventually};
 
 /// What the index must hold.
@@ -81,7 +81,7 @@ impl Search {
     /// Id → document.
     pub fn held(&self, index: &str) -> BTreeMap<String, Value> {
         self.elastic.look(|cluster, _| {
-            let documents = cluster.index(index).into_iter().flat_map(|index| index.documents());
+            let documents = cluster.index(index).into_iter().flat_map(Index::documents);
             let mut held = BTreeMap::new();
             for (id, document) in documents {
                 let before = held.insert(id.to_owned(), serde_json::from_str(&document.source).unwrap());

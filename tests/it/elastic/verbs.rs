@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::search::Search;
+use super::server::{Behaviour, On};
 
 async fn said(search: &Search, arguments: &[&str]) -> (i32, String) {
     let output = search.world.walsift(arguments).await;
@@ -33,6 +34,18 @@ async fn check_reaches_the_index_and_sends_nothing() {
         status == 0 && text.contains(warning) && !text.contains("hunter2"),
         "{text}"
     );
+
+    search.elastic.let_in(&["Basic d2Fsc2lmdDpodW50ZXIy"]);
+    search.elastic.rule(On::Look, Behaviour::answer(403));
+    let (_, text) = said(&search, &check).await;
+    assert!(!text.contains("would fail"), "{text}");
+    let auth = "auth = { basic = { user = 'walsift', password = 'hunter2' } }";
+    let config = search.config_with_mapping(auth);
+    let check = ["check", "--config", config.to_str().unwrap()];
+    let (_, text) = said(&search, &check).await;
+    let warning =
+        "warning: deliveries to the sink `search` would fail: the index could not be looked for: 403 Forbidden";
+    assert!(text.contains(warning), "{text}");
 
     search.elastic.stop().await;
     let (status, text) = said(&search, &check).await;

@@ -12,7 +12,7 @@ pub struct Fault {
     reason: String,
     cause: Option<(&'static str, String)>,
     /// Name and id of the index, where it is one's.
-    index: Option<(String, String)>,
+    index: Option<Box<(String, String)>>,
 }
 
 impl Fault {
@@ -40,7 +40,7 @@ impl Fault {
 
     pub fn of_index(self, name: &str, uuid: &str) -> Self {
         Self {
-            index: Some((name.to_owned(), uuid.to_owned())),
+            index: Some(Box::new((name.to_owned(), uuid.to_owned()))),
             ..self
         }
     }
@@ -51,7 +51,7 @@ impl Fault {
         if let Some((kind, reason)) = &self.cause {
             error["caused_by"] = json!({ "type": kind, "reason": reason });
         }
-        if let Some((name, uuid)) = &self.index {
+        if let Some((name, uuid)) = self.index.as_deref() {
             error["index"] = json!(name);
             error["index_uuid"] = json!(uuid);
             error["shard"] = json!("0");

@@ -15,7 +15,7 @@ use super::cluster::Product;
 use super::fault::Fault;
 use super::mapping::Mapping;
 
-const GC_DELETES: Duration = Duration::from_secs(60);
+const GC_DELETES: Duration = Duration::from_mins(1);
 
 /// Why nothing is written to an index at present.
 ///
@@ -196,26 +196,22 @@ impl Shard {
         let sequence = self.sequence;
         self.sequence += 1;
         let (id, version) = (write.id.clone(), write.version);
-        let (status, result) = match &write.source {
-            Some(source) => {
-                let (source, routing) = (source.clone(), write.routing.clone());
-                self.tombstones.remove(&id);
-                let document = Document {
-                    version,
-                    source,
-                    routing,
-                };
-                match self.documents.insert(id, document) {
-                    Some(_) => (200, "updated"),
-                    None => (201, "created"),
-                }
+        let (status, result) = if let Some(source) = &write.source {
+            let document = Document {
+                version,
+                source: source.clone(),
+                routing: write.routing.clone(),
+            };
+            self.tombstones.remove(&id);
+            match self.documents.insert(id, document) {
+                Some(_) => (200, "updated"),
+                None => (201, "created"),
             }
-            None => {
-                self.tombstones.insert(id.clone(), (version, Instant::now()));
-                match self.documents.remove(&id) {
-                    Some(_) => (200, "deleted"),
-                    None => (404, "not_found"),
-                }
+        } else {
+            self.tombstones.insert(id.clone(), (version, Instant::now()));
+            match self.documents.remove(&id) {
+                Some(_) => (200, "deleted"),
+                None => (404, "not_found"),
             }
         };
         Done {

@@ -206,9 +206,8 @@ fn fits(field: &Field, value: &Value) -> bool {
     match (field, value) {
         (Field::Object(_), _) | (_, Value::Object(_) | Value::Array(_)) => false,
         // Numbers are coerced, out of text as well.
-        (Field::Long | Field::Float, Value::Number(_)) | (Field::Text, _) => true,
+        (Field::Long | Field::Float, Value::Number(_)) | (Field::Boolean, Value::Bool(_)) | (Field::Text, _) => true,
         (Field::Long | Field::Float, Value::String(text)) => text.parse::<f64>().is_ok(),
-        (Field::Boolean, Value::Bool(_)) => true,
         (Field::Boolean, Value::String(text)) => ["true", "false", ""].contains(&text.as_str()),
         (Field::Date, Value::Number(number)) => number.is_i64(),
         (Field::Date, Value::String(text)) => is_date(text) || text.parse::<i64>().is_ok(),

@@ -26,5 +26,5 @@ mod serving;
 pub use cluster::Product;
 pub use fault::Fault;
 pub use handle::Elastic;
-pub use index::Block;
+pub use index::{Block, Index};
 pub use rules::{Behaviour, On};

@@ -115,7 +115,7 @@ async fn answer(shared: Arc<Shared>, request: hyper::Request<Incoming>) -> Resul
         return too_large(&shared, request, Some(body)).await;
     }
     let body = body.collect().await?.to_bytes();
-    let body = unpacked(&request, body);
+    let body = unpacked(&request, &body);
     if body.len() > limit {
         return too_large(&shared, request, None).await;
     }
@@ -226,12 +226,12 @@ async fn too_large(shared: &Shared, mut request: Request, body: Option<Incoming>
     Ok(reply)
 }
 
-fn unpacked(request: &Request, body: Bytes) -> Vec<u8> {
+fn unpacked(request: &Request, body: &Bytes) -> Vec<u8> {
     match request.headers.get("content-encoding").map(String::as_str) {
         None => body.to_vec(),
         Some("gzip") => {
             let mut unpacked = Vec::new();
-            GzDecoder::new(&body[..])
+            GzDecoder::new(body.as_ref())
                 .read_to_end(&mut unpacked)
                 .expect("it is gzip");
             unpacked
