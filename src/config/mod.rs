@@ -21,6 +21,7 @@ mod file;
 mod load;
 mod mask;
 mod model;
+mod nats;
 mod print;
 mod problem;
 mod raw;
@@ -43,6 +44,7 @@ pub use model::{
     Admin, Cardinality, Config, Deletes, Document, Engine, Expression, History, Initial, Member, Node, OnLostSlot,
     Pointer, Precedence, Replica, Retention, Source, State, Sync, TableName, Through, Watched, Way,
 };
+pub use nats::{NatsAuth, NatsAuthError, NatsServer, NatsSink, nats_credentials, nats_user_key};
 pub use problem::{Place, Problem, Report};
 pub use raw::units::{DURATION_WANTED, parse_duration};
 pub use requests::{Batch, BatchFormat, Create, Delete, Requests, StatusRange, Statuses, Template};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::{Access, Place, Requests, Secret};
+use super::{Access, NatsSink, Place, Requests, Secret};
 
 #[derive(Debug, Clone)]
 pub struct Sink {
@@ -56,6 +56,7 @@ pub struct Breaker {
 pub enum SinkKind {
     Http(Box<HttpSink>),
     Elastic(Box<ElasticSink>),
+    Nats(Box<NatsSink>),
     Stdout,
 }
 

@@ -1,8 +1,12 @@
 //! What identifies a delivery to whoever receives it: headers of a request, headers or fields of a message.
 
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::Delivery;
+
+/// What isn't visible ASCII, and `%` itself, so that the value can be decoded. Beyond ASCII everything is encoded.
+const INVISIBLE: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
 /// Names in lower case, with the values as they are: whoever sends them encodes what his protocol cannot carry.
 ///
@@ -36,6 +40,11 @@ pub(super) fn traceparent(correlation: &str, span: u64) -> Option<String> {
     let zero = correlation.bytes().all(|byte| byte == b'0');
     // A span id of zero is invalid as well.
     (correlation.len() == 32 && hex && !zero).then(|| format!("00-{correlation}-{:016x}-01", span.max(1)))
+}
+
+/// As it can stand in a header.
+pub(super) fn visible(text: &str) -> String {
+    utf8_percent_encode(text, INVISIBLE).to_string()
 }
 
 #[cfg(test)]

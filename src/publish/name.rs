@@ -45,11 +45,16 @@ impl Name {
 
     /// Of the subject of a delivery. Says why not.
     pub fn fill(&self, delivery: &Delivery) -> Result<String, String> {
+        self.fill_with(delivery, str::to_owned)
+    }
+
+    /// The same, with each value as `encode` makes it.
+    pub fn fill_with(&self, delivery: &Delivery, encode: impl Fn(&str) -> String) -> Result<String, String> {
         let mut filled = String::new();
         for part in &self.parts {
             match part {
                 Part::Literal(literal) => filled.push_str(literal),
-                Part::Placeholder(name) => filled.push_str(&value(delivery, name)?),
+                Part::Placeholder(name) => filled.push_str(&encode(&value(delivery, name)?)),
             }
         }
         Ok(filled)

@@ -8,10 +8,15 @@
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Delivery, FailureClass, Outcome};
+use super::http::time_allowed;
+use super::{Delivery, Failure, FailureClass, Outcome};
+
+/// Too large, as a status.
+const TOO_LARGE: u16 = 413;
 
 /// Most subjects that are remembered to go alone. With more than that the other side is down, not one of them at fault.
 const ALONE_MAX: usize = 100_000;
@@ -45,7 +50,7 @@ impl Pieces {
     }
 
     /// Cuts a batch of deliveries, each with the bytes of its item: ranges of what goes together, in order.
-    pub fn cut<'a>(&self, batch: impl IntoIterator<Item = (&'a Delivery, usize)>) -> Vec<Range<usize>> {
+    fn cut<'a>(&self, batch: impl IntoIterator<Item = (&'a Delivery, usize)>) -> Vec<Range<usize>> {
         let learned = self.learned.lock().expect("no holder panics");
         let mut pieces: Vec<Range<usize>> = Vec::new();
         let (mut bytes, mut open) = (0_usize, false);
@@ -65,7 +70,7 @@ impl Pieces {
     }
 
     /// From now on each of them goes alone.
-    pub fn part<'a>(&self, deliveries: impl Iterator<Item = &'a Delivery>) {
+    fn part<'a>(&self, deliveries: impl Iterator<Item = &'a Delivery>) {
         let mut learned = self.learned.lock().expect("no holder panics");
         learned.alone.extend(deliveries.map(name));
         if learned.alone.len() > ALONE_MAX {
@@ -74,7 +79,7 @@ impl Pieces {
     }
 
     /// What became of it is known: it may go with others again.
-    pub fn settle(&self, delivery: &Delivery) {
+    fn settle(&self, delivery: &Delivery) {
         self.learned
             .lock()
             .expect("no holder panics")
@@ -83,13 +88,13 @@ impl Pieces {
     }
 
     /// A request of several items and so many bytes was too large.
-    pub fn too_large(&self, bytes: usize) {
+    fn too_large(&self, bytes: usize) {
         let mut learned = self.learned.lock().expect("no holder panics");
         learned.bytes_max = learned.bytes_max.min((bytes / 2).max(1));
     }
 
     /// A request was not.
-    pub fn fits(&self) {
+    fn fits(&self) {
         let mut learned = self.learned.lock().expect("no holder panics");
         learned.bytes_max = learned.bytes_max.saturating_add(learned.bytes_max / GROWTH);
     }
@@ -100,20 +105,113 @@ fn name(delivery: &Delivery) -> u64 {
     xxh3_64(format!("{}\n{}", delivery.sync, delivery.key.as_str()).as_bytes())
 }
 
+/// A sink that takes many deliveries in one request.
+pub(super) trait Together: Sync {
+    /// What stands for a delivery in a request.
+    type Item: Send + Sync;
+
+    /// Or why there can be none: then the same delivery never has one.
+    fn item(&self, delivery: &Delivery) -> Result<Self::Item, Failure>;
+
+    fn bytes(item: &Self::Item) -> usize;
+
+    /// Sends these in one request, which is over in that time.
+    fn send(&self, items: &[(&Delivery, Self::Item)], time: Duration) -> impl Future<Output = Told> + Send;
+}
+
+/// A request for several, as answered.
+pub(super) enum Told {
+    Each(Vec<Outcome>),
+    /// The same for all of them, whichever of them is to blame.
+    All(Outcome),
+}
+
+/// An outcome for each, in the same order. What there is no time for is not tried. `timeout`: for one request.
+pub(super) async fn deliver<S: Together>(
+    sink: &S,
+    learned: &Pieces,
+    timeout: Duration,
+    batch: &[Delivery],
+) -> Vec<Outcome> {
+    let mut outcomes = vec![Outcome::NotTried; batch.len()];
+    let (mut places, mut items) = (Vec::new(), Vec::new());
+    for (place, delivery) in batch.iter().enumerate() {
+        match sink.item(delivery) {
+            Ok(item) => {
+                places.push(place);
+                items.push((delivery, item));
+            }
+            Err(failure) => outcomes[place] = Outcome::Rejected { failure },
+        }
+    }
+    let bytes = |items: &[(&Delivery, S::Item)]| items.iter().map(|(_, item)| S::bytes(item)).sum();
+    let mut pieces = learned.cut(items.iter().map(|(delivery, item)| (*delivery, S::bytes(item))));
+    pieces.reverse();
+    let (begun, mut refused) = (Instant::now(), false);
+    while let Some(piece) = pieces.pop() {
+        let here = &items[piece.clone()];
+        let deliveries = || here.iter().map(|(delivery, _)| *delivery);
+        let Some(time) = time_left(timeout, deliveries(), begun) else {
+            // Else the same would be refused together again and again.
+            if refused {
+                learned.part(deliveries());
+            }
+            continue;
+        };
+        match sink.send(here, time).await {
+            Told::Each(told) => {
+                learned.fits();
+                let told = places[piece].iter().zip(told);
+                told.for_each(|(place, told)| outcomes[*place] = told);
+            }
+            Told::All(Outcome::Rejected { failure }) if here.len() > 1 => {
+                if failure.status == Some(TOO_LARGE) {
+                    learned.too_large(bytes(here));
+                }
+                refused = true;
+                let [first, second] = halves(piece);
+                pieces.extend([second, first]);
+            }
+            Told::All(told) => {
+                match told {
+                    Outcome::Delivered { .. } => learned.fits(),
+                    _ if here.len() > 1 && may_be_one_s_fault(&told) => learned.part(deliveries()),
+                    _ => {}
+                }
+                places[piece].iter().for_each(|place| outcomes[*place] = told.clone());
+            }
+        }
+    }
+    let known = |outcome: &Outcome| matches!(outcome, Outcome::Delivered { .. } | Outcome::Rejected { .. });
+    let settled = batch.iter().zip(&outcomes).filter(|(_, outcome)| known(outcome));
+    settled.for_each(|(delivery, _)| learned.settle(delivery));
+    outcomes
+}
+
+/// For one more request, by the lease of each of them. What takes longer than one request may is left for another time:
+/// others wait for the place.
+fn time_left<'a>(
+    timeout: Duration,
+    deliveries: impl Iterator<Item = &'a Delivery>,
+    begun: Instant,
+) -> Option<Duration> {
+    let now = Instant::now();
+    let deadline = deliveries.map(|delivery| delivery.deadline).min()?;
+    let in_time = now.saturating_duration_since(begun) < timeout;
+    time_allowed(timeout, deadline, now).filter(|_| in_time)
+}
+
 /// A range in two.
-pub(super) fn halves(piece: Range<usize>) -> [Range<usize>; 2] {
+fn halves(piece: Range<usize>) -> [Range<usize>; 2] {
     let middle = usize::midpoint(piece.start, piece.end);
     [piece.start..middle, middle..piece.end]
 }
 
-/// Whether one item may have made the whole request fail; a sink that is away or busy is nobody's fault.
-pub(super) fn may_be_one_s_fault(outcome: &Outcome) -> bool {
+/// Whether one item may have made the whole request fail. A sink that is away or busy, and credentials that are not accepted, are
+/// nobody's fault; of those one knows that nothing was done.
+fn may_be_one_s_fault(outcome: &Outcome) -> bool {
     match outcome {
-        Outcome::Retry { failure, .. } => {
-            let busy = failure.class == FailureClass::RateLimited || failure.status == Some(425);
-            let away = failure.class == FailureClass::Connection && failure.certain;
-            !busy && !away
-        }
+        Outcome::Retry { failure, .. } => !failure.certain || failure.class == FailureClass::Conflict,
         _ => false,
     }
 }

@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 
 use super::elastic::ElasticSink;
 use super::http::HttpSink;
+use super::nats::NatsSink;
 use super::stdout::StdoutSink;
 use super::{Batching, Delivery, Failure, Operation, Outcome, Reach};
 use crate::config::{self, SinkKind, Terms};
@@ -22,6 +23,7 @@ pub struct Sink {
 enum Kind {
     Http(Box<HttpSink>),
     Elastic(Box<ElasticSink>),
+    Nats(Box<NatsSink>),
     Stdout(StdoutSink),
 }
 
@@ -39,6 +41,7 @@ impl Sink {
         let kind = match &config.kind {
             SinkKind::Http(http) => Kind::Http(Box::new(HttpSink::new(name, http, &terms)?)),
             SinkKind::Elastic(elastic) => Kind::Elastic(Box::new(ElasticSink::new(name, elastic, &terms)?)),
+            SinkKind::Nats(nats) => Kind::Nats(Box::new(NatsSink::new(name, nats, &terms)?)),
             SinkKind::Stdout => Kind::Stdout(StdoutSink::new(name)?),
         };
         Ok(Self { terms, kind })
@@ -50,6 +53,7 @@ impl Sink {
         match &self.kind {
             Kind::Http(http) => http.deliver(batch).await,
             Kind::Elastic(elastic) => elastic.deliver(batch).await,
+            Kind::Nats(nats) => nats.deliver(batch).await,
             Kind::Stdout(stdout) => join_all(batch.iter().map(|delivery| stdout.deliver(delivery))).await,
         }
     }
@@ -59,6 +63,7 @@ impl Sink {
         match &self.kind {
             Kind::Http(http) => http.reach(time).await,
             Kind::Elastic(elastic) => elastic.reach(time).await,
+            Kind::Nats(nats) => nats.reach(time).await,
             Kind::Stdout(_) => Reach::NOTHING_TO_TRY,
         }
     }
@@ -68,6 +73,7 @@ impl Sink {
         match &self.kind {
             Kind::Http(http) => http.preview(delivery),
             Kind::Elastic(elastic) => elastic.preview(delivery),
+            Kind::Nats(nats) => nats.preview(delivery),
             Kind::Stdout(stdout) => Ok(stdout.preview(delivery)),
         }
     }
@@ -76,6 +82,7 @@ impl Sink {
         match &self.kind {
             Kind::Http(http) => http.batching(),
             Kind::Elastic(elastic) => elastic.batching(),
+            Kind::Nats(nats) => nats.batching(),
             Kind::Stdout(_) => Batching::SINGLE,
         }
     }
@@ -85,6 +92,7 @@ impl Sink {
         match &self.kind {
             Kind::Http(http) => http.placeholders(operation),
             Kind::Elastic(elastic) => elastic.placeholders(),
+            Kind::Nats(nats) => nats.placeholders(),
             Kind::Stdout(_) => Vec::new(),
         }
     }
@@ -92,7 +100,7 @@ impl Sink {
     /// Whether requests go to another machine, or may.
     pub fn is_remote(&self) -> bool {
         match &self.kind {
-            Kind::Http(_) | Kind::Elastic(_) => true,
+            Kind::Http(_) | Kind::Elastic(_) | Kind::Nats(_) => true,
             Kind::Stdout(_) => false,
         }
     }

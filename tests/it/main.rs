@@ -27,6 +27,7 @@ mod jobs;
 mod language;
 mod layers;
 mod messages;
+mod nats;
 mod oracle;
 mod pause;
 mod pgoutput;

@@ -1,5 +1,7 @@
 //! The sinks.
 
+mod nats;
+
 use secrecy::SecretString;
 use toml::{Table, Value};
 
@@ -8,13 +10,14 @@ use crate::config::mask::Secrecy;
 use crate::config::raw::units::{format_duration, format_rate, format_size, format_status};
 use crate::config::{
     Access, Auth, BatchFormat, ClientAuth, ElasticSink, HttpSink, OAuth2, Pem, Requests, Sink, SinkKind, StatusRange,
-    Template, Terms,
+    Template, Terms, Tls,
 };
 
 pub fn sink(sink: &Sink) -> Table {
     let mut printed = match &sink.kind {
         SinkKind::Http(sink) => http(sink),
         SinkKind::Elastic(sink) => elastic(sink),
+        SinkKind::Nats(sink) => nats::nats(sink),
         SinkKind::Stdout => return table([("type", "stdout".into())]),
     };
     printed.extend(terms(&sink.terms));
@@ -90,11 +93,16 @@ fn elastic(elastic: &ElasticSink) -> Table {
 
 /// `auth` and `tls`, as far as they are given.
 fn access(access: &Access) -> Table {
-    let mut printed = Table::new();
+    let mut printed = tls(&access.tls);
     if let Some(auth) = &access.auth {
         printed.insert("auth".to_owned(), self::auth(auth).into());
     }
-    let (roots, client) = (&access.tls.roots, &access.tls.client);
+    printed
+}
+
+/// `tls`, if it is given.
+fn tls(tls: &Tls) -> Table {
+    let (roots, client) = (&tls.roots, &tls.client);
     let files = [
         ("roots", roots.as_ref()),
         ("cert", client.as_ref().map(|(cert, _)| cert)),
@@ -104,10 +112,10 @@ fn access(access: &Access) -> Table {
         .into_iter()
         .filter_map(|(key, found)| Some((key.to_owned(), pem(found?))))
         .collect();
-    if !files.is_empty() {
-        printed.insert("tls".to_owned(), files.into());
+    if files.is_empty() {
+        return Table::new();
     }
-    printed
+    table([("tls", files.into())])
 }
 
 fn auth(auth: &Auth) -> Table {

@@ -17,8 +17,8 @@ pub use expand::Environment;
 pub use reading::{At, Field, Passage, Reading};
 pub use sections::{RawAdmin, RawConfig, RawEngine, RawRetention, RawSource, RawState};
 pub use sinks::{
-    RawAccess, RawAuth, RawBasic, RawBatch, RawBreaker, RawCreate, RawDelete, RawElastic, RawHttp, RawOAuth2,
-    RawRequests, RawRetry, RawSink, RawSinkKind, RawTerms, RawTls,
+    RawAccess, RawAuth, RawBasic, RawBatch, RawBreaker, RawCreate, RawDelete, RawElastic, RawHttp, RawNats,
+    RawNatsAuth, RawOAuth2, RawRequests, RawRetry, RawSink, RawSinkKind, RawTerms, RawTls,
 };
 pub use syntax::parse;
 pub use tree::{RawDocument, RawMember, RawNode, RawSync, RawThrough, RawValue};

@@ -3,6 +3,7 @@
 mod access;
 mod elastic;
 mod http;
+mod nats;
 mod requests;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use std::time::Duration;
 pub use access::{RawAccess, RawAuth, RawBasic, RawOAuth2, RawTls};
 pub use elastic::RawElastic;
 pub use http::RawHttp;
+pub use nats::{RawNats, RawNatsAuth};
 pub use requests::{RawBatch, RawCreate, RawDelete, RawRequests};
 
 use super::reader::Reader;
@@ -27,6 +29,7 @@ pub struct RawSink {
 pub enum RawSinkKind {
     Http(Box<RawHttp>),
     Elastic(Box<RawElastic>),
+    Nats(Box<RawNats>),
     Stdout,
 }
 
@@ -53,9 +56,9 @@ pub struct RawBreaker {
 }
 
 /// Those of the language that this version does not have yet.
-const NOT_YET: [&str; 4] = ["redis", "postgres", "kafka", "nats"];
+const NOT_YET: [&str; 3] = ["redis", "postgres", "kafka"];
 
-const AVAILABLE: [&str; 4] = ["http", "elasticsearch", "opensearch", "stdout"];
+const AVAILABLE: [&str; 5] = ["http", "elasticsearch", "opensearch", "nats", "stdout"];
 
 pub fn read_sink(name: At<String>, mut reader: Reader<'_>) -> RawSink {
     let mut terms = RawTerms::default();
@@ -73,6 +76,10 @@ pub fn read_sink(name: At<String>, mut reader: Reader<'_>) -> RawSink {
                 };
                 terms = read_terms(&mut reader);
                 Some(RawSinkKind::Elastic(Box::new(elastic::read(product, reader))))
+            }
+            "nats" => {
+                terms = read_terms(&mut reader);
+                Some(RawSinkKind::Nats(Box::new(nats::read(reader))))
             }
             "stdout" => {
                 reader.finish();

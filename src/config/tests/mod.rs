@@ -4,6 +4,7 @@ mod access;
 mod by_hand_problems;
 mod elastic;
 mod many_problems;
+mod nats;
 mod pointers;
 mod problems;
 mod request_problems;

@@ -246,7 +246,7 @@ document = "id"
     5 | type = "redis"
       |        ^^^^^^^
       |
-      = help: available: "http", "elasticsearch", "opensearch" or "stdout"
+      = help: available: "http", "elasticsearch", "opensearch", "nats" or "stdout"
 
     error: "smoke" is not a type of sink
      --> config.toml:8:8
@@ -254,7 +254,7 @@ document = "id"
     8 | type = "smoke"
       |        ^^^^^^^
       |
-      = help: available: "http", "elasticsearch", "opensearch" or "stdout"
+      = help: available: "http", "elasticsearch", "opensearch", "nats" or "stdout"
 
     2 errors
     "#);

@@ -57,11 +57,24 @@ retry = {}
 breaker = {}
 tls = {}
 batch = {}
+[sinks.nats]
+type = "nats"
+url = "nats://x"
+subject = "orders.{id}"
+retry = {}
+breaker = {}
+tls = {}
+batch = {}
+[sinks.nats-basic]
+type = "nats"
+url = "nats://x"
+subject = "orders.{id}"
+auth = { basic = { user = "me", password = "hunter2" } }
 [sinks.stdout]
 type = "stdout"
 [syncs.orders]
 table = "orders"
-sinks = ["http", "http-basic", "http-oauth2", "http-bulk", "elasticsearch", "opensearch", "stdout"]
+sinks = ["http", "http-basic", "http-oauth2", "http-bulk", "elasticsearch", "opensearch", "nats", "nats-basic", "stdout"]
 [syncs.orders.document]
 id = "id"
 [syncs.orders.one.customer]
@@ -328,6 +341,7 @@ fn each_default_of_the_schema_is_the_program_s() {
         "client_id",
         "client_secret",
         "index",
+        "subject",
     ];
     let (mut tables, mut told) = (vec![(String::new(), &printed)], BTreeSet::new());
     while let Some((path, table)) = tables.pop() {

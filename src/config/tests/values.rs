@@ -586,7 +586,7 @@ sinks = ["shop", "bulk", "plain", "small"]
     assert!(report.is_empty(), "{report:?}");
     let requests = |at: usize| match &config.sinks[at].kind {
         SinkKind::Http(http) => http.requests.clone(),
-        SinkKind::Elastic(_) | SinkKind::Stdout => panic!("an http sink"),
+        other => panic!("{other:?}"),
     };
     let range = |from, to| StatusRange { from, to };
     let shop = requests(0);

@@ -10,14 +10,11 @@ use super::answer;
 use super::index::Index;
 use super::item::Names;
 use crate::config::{self, Terms};
-use crate::publish::http::{preview, time_allowed};
+use crate::publish::http::preview;
 use crate::publish::name::Name;
-use crate::publish::pieces::{Pieces, halves, may_be_one_s_fault};
+use crate::publish::pieces::{self, Pieces, Together, Told};
 use crate::publish::web::{End, Secrets, Server, start_of, wanted_pause};
 use crate::publish::{Batching, Delivery, Failure, Outcome, Reach, Unusable};
-
-/// Too large, as a status.
-const TOO_LARGE: u16 = 413;
 
 /// Most bytes of an answer that are read for each of its results.
 const RESULT_BYTES_MAX: usize = 8 << 10;
@@ -29,13 +26,6 @@ pub struct ElasticSink {
     pieces: Pieces,
     batching: Batching,
     timeout: Duration,
-}
-
-/// A request for several, as answered.
-enum Told {
-    Each(Vec<Outcome>),
-    /// The same for all of them, whichever of them is to blame.
-    All(Outcome),
 }
 
 impl ElasticSink {
@@ -96,72 +86,25 @@ impl ElasticSink {
         ))
     }
 
-    /// An outcome for each, in the same order. What there is no time for is not tried.
     pub async fn deliver(&self, batch: &[Delivery]) -> Vec<Outcome> {
-        let mut outcomes = vec![Outcome::NotTried; batch.len()];
-        let (mut places, mut items) = (Vec::new(), Vec::new());
-        for (place, delivery) in batch.iter().enumerate() {
-            match self.names.lines(delivery) {
-                Ok(lines) => {
-                    places.push(place);
-                    items.push((delivery, lines));
-                }
-                Err(failure) => outcomes[place] = Outcome::Rejected { failure },
-            }
-        }
-        let mut pieces = self
-            .pieces
-            .cut(items.iter().map(|(delivery, lines)| (*delivery, lines.len())));
-        pieces.reverse();
-        let (begun, mut refused) = (Instant::now(), false);
-        while let Some(piece) = pieces.pop() {
-            let here = &items[piece.clone()];
-            let deliveries = || here.iter().map(|(delivery, _)| *delivery);
-            let Some(until) = self.until(here, begun) else {
-                // Else the same would be refused together again and again.
-                if refused {
-                    self.pieces.part(deliveries());
-                }
-                continue;
-            };
-            match self.send(here, until).await {
-                Told::Each(told) => {
-                    let told = places[piece].iter().zip(told);
-                    told.for_each(|(place, told)| outcomes[*place] = told);
-                }
-                Told::All(Outcome::Rejected { failure }) if here.len() > 1 => {
-                    if failure.status == Some(TOO_LARGE) {
-                        self.pieces.too_large(here.iter().map(|(_, lines)| lines.len()).sum());
-                    }
-                    refused = true;
-                    let [first, second] = halves(piece);
-                    pieces.extend([second, first]);
-                }
-                Told::All(told) => {
-                    if here.len() > 1 && is_uncertain(&told) && may_be_one_s_fault(&told) {
-                        self.pieces.part(deliveries());
-                    }
-                    places[piece].iter().for_each(|place| outcomes[*place] = told.clone());
-                }
-            }
-        }
-        let known = |outcome: &Outcome| matches!(outcome, Outcome::Delivered { .. } | Outcome::Rejected { .. });
-        let settled = batch.iter().zip(&outcomes).filter(|(_, outcome)| known(outcome));
-        settled.for_each(|(delivery, _)| self.pieces.settle(delivery));
-        outcomes
+        pieces::deliver(self, &self.pieces, self.timeout, batch).await
+    }
+}
+
+impl Together for ElasticSink {
+    /// Its lines.
+    type Item = String;
+
+    fn item(&self, delivery: &Delivery) -> Result<String, Failure> {
+        self.names.lines(delivery)
     }
 
-    /// When one more request has to be over, by the lease of each of them. What takes longer than one request may is
-    /// left for another time: others wait for the place.
-    fn until(&self, items: &[(&Delivery, String)], begun: Instant) -> Option<Instant> {
-        let now = Instant::now();
-        let deadline = items.iter().map(|(delivery, _)| delivery.deadline).min()?;
-        let in_time = now.saturating_duration_since(begun) < self.timeout;
-        let time = time_allowed(self.timeout, deadline, now).filter(|_| in_time)?;
-        Some(now + time)
+    fn bytes(lines: &String) -> usize {
+        lines.len()
     }
 
-    async fn send(&self, items: &[(&Delivery, String)], until: Instant) -> Told {
+    async fn send(&self, items: &[(&Delivery, String)], time: Duration) -> Told {
+        let until = Instant::now() + time;
         let left = || until.saturating_duration_since(Instant::now());
         if let Err(outcome) = self.index.prepare(&self.server, left()).await {
             return Told::All(outcome);
@@ -175,7 +118,6 @@ impl ElasticSink {
         let (status, after) = (response.status(), wanted_pause(&response));
         let (body, end) = start_of(&mut response, (items.len() + 1) * RESULT_BYTES_MAX).await;
         if status.is_success() {
-            self.pieces.fits();
             let operations: Vec<_> = items.iter().map(|(delivery, _)| delivery.operation).collect();
             let (outcomes, is_missing) = answer::outcomes(&body, &operations, after, self.server.secrets());
             if is_missing {
@@ -197,11 +139,6 @@ impl ElasticSink {
             format!("{status}: {said}"),
         ))
     }
-}
-
-/// What is certain, such as a key that is refused, was not one document's doing.
-fn is_uncertain(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Retry { failure, .. } if !failure.certain)
 }
 
 /// Only what cannot be a secret.

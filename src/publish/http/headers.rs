@@ -1,16 +1,12 @@
 //! The headers that every request carries.
 
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::envelope::Item;
 use crate::config::BatchFormat;
 use crate::publish::Delivery;
-use crate::publish::marks::{marks, traceparent};
-
-/// What isn't visible ASCII, and `%` itself, so that the value can be decoded. Beyond ASCII everything is encoded.
-const INVISIBLE: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
+use crate::publish::marks::{self, marks, traceparent};
 
 /// The type of bodies where nothing else is configured.
 pub(super) const JSON: &str = "application/json";
@@ -59,8 +55,7 @@ pub(super) fn of_batch(items: &[&Item], configured: &HeaderMap, format: BatchFor
 }
 
 fn visible(text: &str) -> HeaderValue {
-    let encoded = utf8_percent_encode(text, INVISIBLE).to_string();
-    HeaderValue::try_from(encoded).expect("visible ascii is a valid header")
+    HeaderValue::try_from(marks::visible(text)).expect("visible ascii is a valid header")
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod program;
 mod elastic;
 mod http;
 mod http_batch;
+mod nats;
 mod stdout;
 
 use std::collections::BTreeSet;

@@ -43,13 +43,12 @@ impl Rig for Stdout {
                 continue;
             };
             let key = line.key.get().to_owned();
-            match line.document {
-                Some(document) => held.insert(key, document.get().to_owned()),
-                None => {
-                    assert_eq!(line.operation, "delete");
-                    held.remove(&key)
-                }
-            };
+            if let Some(document) = line.document {
+                held.insert(key, document.get().to_owned());
+            } else {
+                assert_eq!(line.operation, "delete");
+                held.remove(&key);
+            }
         }
         held.into_values().collect()
     }

@@ -1,7 +1,7 @@
 //! Connections to Postgres in every way that libpq has: how they are secured, who is let in, and what happens when that
 //! changes.
 
-mod authorities;
+pub mod authorities;
 mod liveness;
 mod logins;
 mod rotation;

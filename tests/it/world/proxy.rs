@@ -45,9 +45,13 @@ struct Shared {
 impl Proxy {
     /// In front of the host and port of a `postgresql://user@host:port/database`.
     pub async fn before(url: &str) -> Proxy {
+        Self::before_address(authority(url).parse().unwrap()).await
+    }
+
+    pub async fn before_address(target: SocketAddr) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let shared = Arc::new(Shared {
-            target: Mutex::new(authority(url).parse().unwrap()),
+            target: Mutex::new(target),
             weather: watch::Sender::default(),
             tear: AtomicBool::new(false),
             connections: Mutex::default(),
@@ -63,6 +67,15 @@ impl Proxy {
             shared,
             _end: end.drop_guard(),
         }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How many connections there are.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.lock().unwrap().len()
     }
 
     /// The same URL through this proxy.

@@ -61,7 +61,7 @@ fn auth(At { value: raw, place }: At<RawAuth>, report: &mut Report) -> Option<Au
         .map(|at| Auth::OAuth2(Box::new(self::oauth2(at, report))))
 }
 
-fn basic(At { value: raw, place }: At<RawBasic>, report: &mut Report) -> Auth {
+pub(super) fn basic(At { value: raw, place }: At<RawBasic>, report: &mut Report) -> Auth {
     if let Some(user) = raw.user.given() {
         let problem = |summary: &str| Problem::at(&user.place, summary);
         if user.value.contains(':') {
@@ -136,7 +136,7 @@ fn check_visible(key: &str, secret: &At<Secret>, report: &mut Report) {
     }
 }
 
-fn tls(raw: RawTls, report: &mut Report) -> Tls {
+pub(super) fn tls(raw: RawTls, report: &mut Report) -> Tls {
     let (cert, key) = (pem_of(raw.cert), pem_of(raw.key));
     for (one, other, missing) in [(&cert, &key, "key"), (&key, &cert, "cert")] {
         if let (Some((_, place)), None) = (one, other) {

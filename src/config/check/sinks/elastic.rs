@@ -89,7 +89,7 @@ fn is_index(name: &str) -> bool {
         && name.to_lowercase() == name
 }
 
-fn check_template(key: &str, template: &At<String>, report: &mut Report) {
+pub(super) fn check_template(key: &str, template: &At<String>, report: &mut Report) {
     let mut rest = template.value.as_str();
     let mut is_whole = !rest.is_empty();
     while let Some(at) = rest.find(['{', '}']) {

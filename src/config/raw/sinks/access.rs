@@ -64,7 +64,7 @@ fn read_auth(mut reader: Reader<'_>) -> RawAuth {
     auth
 }
 
-fn read_basic(mut reader: Reader<'_>) -> RawBasic {
+pub(super) fn read_basic(mut reader: Reader<'_>) -> RawBasic {
     let basic = RawBasic {
         user: reader.string("user"),
         password: reader.renewable("password", Secrecy::Whole),
@@ -86,7 +86,7 @@ fn read_oauth2(mut reader: Reader<'_>) -> RawOAuth2 {
     oauth2
 }
 
-fn read_tls(mut reader: Reader<'_>) -> RawTls {
+pub(super) fn read_tls(mut reader: Reader<'_>) -> RawTls {
     let tls = RawTls {
         roots: reader.renewable("roots", Secrecy::Pem),
         cert: reader.renewable("cert", Secrecy::Pem),

@@ -1,0 +1,7 @@
+//! The sink for NATS, against a real server.
+
+mod bus;
+mod credentials;
+mod order;
+mod outcomes;
+mod program;
