@@ -9,4 +9,5 @@ mod outages;
 mod refusals;
 mod search;
 pub mod server;
+mod storm;
 mod verbs;
