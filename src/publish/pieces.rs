@@ -122,6 +122,8 @@ pub(super) trait Together: Sync {
 /// A request for several, as answered.
 pub(super) enum Told {
     Each(Vec<Outcome>),
+    /// Some were answered before the others could be, of which this became.
+    Partly(Vec<Option<Outcome>>, Outcome),
     /// The same for all of them, whichever of them is to blame.
     All(Outcome),
 }
@@ -163,6 +165,15 @@ pub(super) async fn deliver<S: Together>(
                 learned.fits();
                 let told = places[piece].iter().zip(told);
                 told.for_each(|(place, told)| outcomes[*place] = told);
+            }
+            Told::Partly(told, rest) => {
+                let open = deliveries().zip(&told).filter(|(_, told)| told.is_none());
+                let open: Vec<_> = open.map(|(delivery, _)| delivery).collect();
+                if open.len() > 1 && may_be_one_s_fault(&rest) {
+                    learned.part(open.into_iter());
+                }
+                let told = places[piece].iter().zip(told);
+                told.for_each(|(place, told)| outcomes[*place] = told.unwrap_or_else(|| rest.clone()));
             }
             Told::All(Outcome::Rejected { failure }) if here.len() > 1 => {
                 if failure.status == Some(TOO_LARGE) {

@@ -25,6 +25,9 @@ use crate::publish::web::Secrets;
 /// Most bytes that are gathered before they are written.
 const WRITE_BYTES: usize = 64 << 10;
 
+/// Room for what is read at once: some hundred answers.
+const READ_BYTES: usize = 16 << 10;
+
 /// The status of a message that found nobody.
 const NOBODY: u16 = 503;
 
@@ -95,21 +98,22 @@ impl Connection {
         // For the runtime to take note of what has come meanwhile.
         tokio::task::yield_now().await;
         loop {
+            self.read.reserve(READ_BYTES);
             match self.stream.read_buf(&mut self.read).now_or_never() {
                 None => break,
                 Some(Ok(0) | Err(_)) => return false,
                 Some(Ok(_)) => {}
             }
         }
-        while let Ok(Some(said)) = wire::take(&mut self.read) {
-            match said {
-                Said::Ping => self.pings += 1,
-                Said::Info(info) => self.info = *info,
-                Said::Error(_) => return false,
-                Said::Pong | Said::Ok | Said::Message { .. } => {}
+        loop {
+            match wire::take(&mut self.read) {
+                Ok(None) => return !self.info.leaves,
+                Ok(Some(Said::Ping)) => self.pings += 1,
+                Ok(Some(Said::Info(info))) => self.info = *info,
+                Ok(Some(Said::Pong | Said::Ok | Said::Message { .. })) => {}
+                Ok(Some(Said::Error(_))) | Err(_) => return false,
             }
         }
-        !self.info.leaves
     }
 
     /// Publishes all of them, and notes the answer to each at its place. Returns when all are there, or with the reason why
@@ -165,7 +169,7 @@ impl Connection {
         if !self.info.headers {
             let version = &self.info.version;
             return Err(Trouble::Refused(format!(
-                "the server takes no headers; it is a {version}"
+                "the server, of version `{version}`, takes no headers"
             )));
         }
         let introduction = introduction(access.auth.as_ref(), &self.info, tls, &access.secrets);
@@ -187,6 +191,10 @@ impl Connection {
     async fn secure(&mut self, server: &NatsServer, access: &Access) -> Result<(), Trouble> {
         if !self.info.tls_required && !self.info.tls_available {
             return Err(Trouble::Refused(format!("{server} offers no TLS")));
+        }
+        // Whatever was said in the clear may be somebody else's.
+        if !self.read.is_empty() {
+            return Err(wire::Malformed.into());
         }
         let config = client_config(&access.tls).map_err(Trouble::Refused)?;
         let name = ServerName::try_from(server.host.clone());
@@ -287,6 +295,7 @@ async fn next(reader: &mut (impl AsyncRead + Unpin + ?Sized), read: &mut BytesMu
         if let Some(said) = wire::take(read)? {
             return Ok(said);
         }
+        read.reserve(READ_BYTES);
         if reader.read_buf(read).await? == 0 {
             return Err(Trouble::Broken("the server hung up".to_owned()));
         }

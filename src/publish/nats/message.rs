@@ -11,7 +11,7 @@ use crate::diff::Operation;
 use crate::publish::marks::{idempotency_key, marks, visible};
 use crate::publish::{Delivery, Failure};
 
-pub(super) struct Message {
+pub(in crate::publish) struct Message {
     pub subject: String,
     /// From the version of the format to the empty line.
     pub headers: String,
@@ -20,7 +20,7 @@ pub(super) struct Message {
 
 impl Message {
     /// `stream` is the one that has to store it. Fails if there can be no subject.
-    pub fn new(delivery: &Delivery, subjects: &Subjects, stream: Option<&str>) -> Result<Self, Failure> {
+    pub(super) fn new(delivery: &Delivery, subjects: &Subjects, stream: Option<&str>) -> Result<Self, Failure> {
         let subject = subjects.of(delivery)?;
         let mut headers = "NATS/1.0\r\n".to_owned();
         let mut add = |name: &str, value: &str| {

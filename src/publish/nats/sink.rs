@@ -14,8 +14,7 @@ use super::connection::{Access, Connection};
 use super::message::Message;
 use super::subject::Subjects;
 use crate::config::{self, NatsAuth, NatsServer, Terms};
-use crate::publish::http::time_allowed;
-use crate::publish::pieces::{Pieces, may_be_one_s_fault};
+use crate::publish::pieces::{self, Pieces, Together, Told};
 use crate::publish::web::Secrets;
 use crate::publish::{Batching, Delivery, Failure, FailureClass, Outcome, Reach, Unusable, Wrong};
 
@@ -37,13 +36,6 @@ pub struct NatsSink {
     pieces: Pieces,
     batching: Batching,
     terms: Terms,
-}
-
-/// A message with the place of its delivery in the batch.
-struct Item<'a> {
-    place: usize,
-    delivery: &'a Delivery,
-    message: Message,
 }
 
 impl NatsSink {
@@ -82,35 +74,11 @@ impl NatsSink {
 
     /// The message as it would be published.
     pub fn preview(&self, delivery: &Delivery) -> Result<String, Failure> {
-        Ok(self.message(delivery)?.text())
+        Ok(self.item(delivery)?.text())
     }
 
-    /// An outcome for each, in the same order. What there is no time for is not tried.
     pub async fn deliver(&self, batch: &[Delivery]) -> Vec<Outcome> {
-        let mut outcomes = vec![Outcome::NotTried; batch.len()];
-        let mut items = Vec::new();
-        for (place, delivery) in batch.iter().enumerate() {
-            match self.message(delivery) {
-                Ok(message) => items.push(Item {
-                    place,
-                    delivery,
-                    message,
-                }),
-                Err(failure) => outcomes[place] = Outcome::Rejected { failure },
-            }
-        }
-        let sizes = items.iter().map(|item| (item.delivery, item.message.bytes()));
-        let begun = Instant::now();
-        for piece in self.pieces.cut(sizes) {
-            let Some(until) = self.until(&items[piece.clone()], begun) else {
-                break;
-            };
-            self.send(&items[piece], until, &mut outcomes).await;
-        }
-        let known = |outcome: &Outcome| matches!(outcome, Outcome::Delivered { .. } | Outcome::Rejected { .. });
-        let settled = batch.iter().zip(&outcomes).filter(|(_, outcome)| known(outcome));
-        settled.for_each(|(delivery, _)| self.pieces.settle(delivery));
-        outcomes
+        pieces::deliver(self, &self.pieces, self.terms.timeout, batch).await
     }
 
     /// Tries whether we are let in, and whether there is a stream for the messages.
@@ -119,60 +87,6 @@ impl NatsSink {
         let looked = timeout_at((Instant::now() + time).into(), self.look(time, &mut tried)).await;
         let wrong = looked.unwrap_or_else(|_| Some(wrong(format!("no answer within {time:?}"))));
         Reach { tried, wrong }
-    }
-
-    fn message(&self, delivery: &Delivery) -> Result<Message, Failure> {
-        Message::new(delivery, &self.subjects, self.stream.as_deref())
-    }
-
-    /// When these have to be answered, by the lease of each. What takes longer than one batch may is left for another time.
-    fn until(&self, items: &[Item<'_>], begun: Instant) -> Option<Instant> {
-        let now = Instant::now();
-        let deadline = items.iter().map(|item| item.delivery.deadline).min()?;
-        let in_time = now.saturating_duration_since(begun) < self.terms.timeout;
-        let time = time_allowed(self.terms.timeout, deadline, now).filter(|_| in_time)?;
-        Some(now + time)
-    }
-
-    async fn send(&self, items: &[Item<'_>], until: Instant, outcomes: &mut [Outcome]) {
-        let mut connection = match self.connection(until).await {
-            Ok(connection) => connection,
-            Err(trouble) => {
-                let outcome = answer::unanswered(&trouble, &self.access.secrets);
-                for item in items {
-                    outcomes[item.place] = outcome.clone();
-                }
-                return;
-            }
-        };
-        let bytes_max = connection.info().max_payload;
-        let (fit, too_large): (Vec<_>, Vec<_>) = items.iter().partition(|item| item.message.bytes() <= bytes_max);
-        for item in too_large {
-            outcomes[item.place] = answer::too_large(item.message.bytes(), bytes_max);
-        }
-        let messages: Vec<_> = fit.iter().map(|item| &item.message).collect();
-        let mut answers = vec![None; fit.len()];
-        let begun = Instant::now();
-        let published = timeout_at(until.into(), connection.publish(&messages, &mut answers)).await;
-        let unanswered = match published {
-            Ok(Ok(())) => {
-                self.keep(connection);
-                Outcome::NotTried
-            }
-            Ok(Err(trouble)) => answer::unanswered(&trouble, &self.access.secrets),
-            Err(_) => late(until.saturating_duration_since(begun)),
-        };
-        for (item, answer) in fit.iter().zip(&answers) {
-            outcomes[item.place] = match answer {
-                Some(answer) => answer::outcome(answer, &item.message.subject, &self.access.secrets),
-                None => unanswered.clone(),
-            };
-        }
-        let open = fit.iter().zip(&answers).filter(|(_, answer)| answer.is_none());
-        let open: Vec<_> = open.map(|(item, _)| item.delivery).collect();
-        if open.len() > 1 && may_be_one_s_fault(&unanswered) {
-            self.pieces.part(open.into_iter());
-        }
     }
 
     /// One that is not in use, or a new one.
@@ -235,6 +149,50 @@ impl NatsSink {
         };
         tried.push(format!("asking which stream stores `{pattern}`: {words}"));
         wrong
+    }
+}
+
+impl Together for NatsSink {
+    type Item = Message;
+
+    fn item(&self, delivery: &Delivery) -> Result<Message, Failure> {
+        Message::new(delivery, &self.subjects, self.stream.as_deref())
+    }
+
+    fn bytes(message: &Message) -> usize {
+        message.bytes()
+    }
+
+    async fn send(&self, items: &[(&Delivery, Message)], time: Duration) -> Told {
+        let until = Instant::now() + time;
+        let secrets = &self.access.secrets;
+        let mut connection = match self.connection(until).await {
+            Ok(connection) => connection,
+            Err(trouble) => return Told::All(answer::unanswered(&trouble, secrets)),
+        };
+        let bytes_max = connection.info().max_payload;
+        let messages: Vec<_> = items.iter().map(|(_, message)| message).collect();
+        let fit: Vec<_> = messages.iter().copied().filter(|it| it.bytes() <= bytes_max).collect();
+        let mut answers = vec![None; fit.len()];
+        let published = timeout_at(until.into(), connection.publish(&fit, &mut answers)).await;
+        let mut answers = answers.into_iter();
+        let told = messages.into_iter().map(|message| {
+            if message.bytes() > bytes_max {
+                return Some(answer::too_large(message.bytes(), bytes_max));
+            }
+            let answer = answers.next().flatten()?;
+            Some(answer::outcome(&answer, &message.subject, secrets))
+        });
+        let told = told.collect();
+        let rest = match published {
+            Ok(Ok(())) => {
+                self.keep(connection);
+                Outcome::NotTried
+            }
+            Ok(Err(trouble)) => answer::unanswered(&trouble, secrets),
+            Err(_) => late(time),
+        };
+        Told::Partly(told, rest)
     }
 }
 

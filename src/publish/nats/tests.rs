@@ -182,6 +182,20 @@ async fn answers_find_their_messages_in_any_order_and_others_are_ignored() {
 }
 
 #[tokio::test]
+async fn a_connection_on_which_something_else_is_said_is_not_used_again() {
+    let mut server = Server::new(INFO, |subject| match subject {
+        "o.1" => Does::Says("MSG REPLY 1 22\r\n{\"stream\":\"O\",\"seq\":1}\r\nHello!\r\n"),
+        _ => Does::Says("MSG REPLY 1 22\r\n{\"stream\":\"O\",\"seq\":1}\r\n-ERR 'Stale Connection'\r\n"),
+    })
+    .await;
+    let sink = server.sink();
+    for id in ["1", "2", "3"] {
+        assert_eq!(lines(&sink.deliver(&documents(&[id])).await), ["delivered"]);
+    }
+    assert_eq!(server.connections(), [0, 1, 2]);
+}
+
+#[tokio::test]
 async fn a_server_that_is_about_to_leave_is_not_used_again() {
     let info = r#"{"version":"2.9.10","max_payload":1048576,"headers":true,"ldm":true}"#;
     let mut server = Server::new(info, |_| STORED).await;
@@ -194,13 +208,22 @@ async fn a_server_that_is_about_to_leave_is_not_used_again() {
 
 #[tokio::test]
 async fn whoever_is_no_server_of_ours_is_not_spoken_to() {
-    for (info, expected) in [
-        ("{", "connection certain: could not connect: "),
-        ("{}", "configuration certain: the server takes no headers; it is a"),
+    let stranger = ("connection certain", "what the server says is not the protocol of NATS");
+    for (info, (class, words)) in [
+        ("{", stranger),
+        // What stands behind the first line would be taken for a server's that has shown who it is.
+        ("{\"headers\":true,\"tls_required\":true}\r\nPONG", stranger),
+        (
+            "{}",
+            ("configuration certain", "the server, of version ``, takes no headers"),
+        ),
     ] {
         let server = Server::new(info, |_| STORED).await;
         let outcomes = lines(&server.sink().deliver(&documents(&["1"])).await);
-        assert!(outcomes[0].starts_with(expected), "{outcomes:?}");
+        assert!(
+            outcomes[0].starts_with(class) && outcomes[0].ends_with(words),
+            "{outcomes:?}"
+        );
     }
 }
 

@@ -50,7 +50,7 @@ async fn a_batch_that_was_given_up_on_a_stalled_connection_never_overtakes_what_
     let of_last: Vec<_> = messages.iter().filter(|it| it.subject == "shop.orders.last").collect();
     assert_eq!(of_last.len(), 1);
     assert_eq!(of_last[0].payload, "\"new\"");
-    assert!(messages.len() < DOCUMENTS, "{} messages", messages.len());
+    assert!(messages.len() < DOCUMENTS / 4, "{} messages", messages.len());
 }
 
 #[tokio::test]
