@@ -50,7 +50,7 @@ impl Pieces {
     }
 
     /// Cuts a batch of deliveries, each with the bytes of its item: ranges of what goes together, in order.
-    pub fn cut<'a>(&self, batch: impl IntoIterator<Item = (&'a Delivery, usize)>) -> Vec<Range<usize>> {
+    fn cut<'a>(&self, batch: impl IntoIterator<Item = (&'a Delivery, usize)>) -> Vec<Range<usize>> {
         let learned = self.learned.lock().expect("no holder panics");
         let mut pieces: Vec<Range<usize>> = Vec::new();
         let (mut bytes, mut open) = (0_usize, false);
@@ -70,7 +70,7 @@ impl Pieces {
     }
 
     /// From now on each of them goes alone.
-    pub fn part<'a>(&self, deliveries: impl Iterator<Item = &'a Delivery>) {
+    fn part<'a>(&self, deliveries: impl Iterator<Item = &'a Delivery>) {
         let mut learned = self.learned.lock().expect("no holder panics");
         learned.alone.extend(deliveries.map(name));
         if learned.alone.len() > ALONE_MAX {
@@ -79,7 +79,7 @@ impl Pieces {
     }
 
     /// What became of it is known: it may go with others again.
-    pub fn settle(&self, delivery: &Delivery) {
+    fn settle(&self, delivery: &Delivery) {
         self.learned
             .lock()
             .expect("no holder panics")
@@ -220,7 +220,7 @@ fn halves(piece: Range<usize>) -> [Range<usize>; 2] {
 
 /// Whether one item may have made the whole request fail. A sink that is away or busy, and credentials that are not accepted, are
 /// nobody's fault; of those one knows that nothing was done.
-pub(super) fn may_be_one_s_fault(outcome: &Outcome) -> bool {
+fn may_be_one_s_fault(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Retry { failure, .. } => !failure.certain || failure.class == FailureClass::Conflict,
         _ => false,
