@@ -13,33 +13,54 @@ const ROUNDS: usize = 40;
 /// So many subjects that changes of one meet, and so few that all of them are changed.
 const THINGS: u32 = 60;
 
-fn change(chance: &mut Rng) -> String {
+fn some(chance: &mut Rng) -> String {
     let from = chance.u32(1..=THINGS);
     let to = (from + chance.u32(0..20)).min(THINGS);
-    let these = format!("between {from} and {to}");
-    match chance.u8(0..5) {
+    format!("between {from} and {to}")
+}
+
+async fn change(search: &Search, chance: &mut Rng) {
+    let these = some(chance);
+    let statement = match chance.u8(0..4) {
         0 => format!("delete from things where id {these}"),
-        1 | 2 => format!(
-            "insert into things select n, 'back ' || n, null from generate_series({from}, {to}) n on conflict do nothing"
+        1 => format!("update things set amount = {} where id {these}", chance.u16(..)),
+        2 => format!(
+            "insert into things select n, 'back ' || n, null from generate_series(1, {THINGS}) n where n {these}
+             on conflict do nothing"
         ),
-        3 => format!("update things set amount = {} where id {these}", chance.u16(..)),
-        // To and fro, so that what was lost on the way matters.
-        _ => format!("update things set name = case name when 'A' then 'B' else 'A' end where id {these}"),
+        _ => return to_and_fro(search, &these).await,
+    };
+    search.world.sql(&statement).await;
+}
+
+/// Back as soon as the server has heard of it: what was lost on the way must not stay.
+async fn to_and_fro(search: &Search, these: &str) {
+    let turn = format!(
+        "with changed as (
+             update things set name = case name when 'A' then 'B' else 'A' end where id {these} returning 1)
+         select count(*) from changed"
+    );
+    let heard = search.elastic.look(|_, journal| journal.bulks().count());
+    if search.world.value::<i64>(&turn).await > 0 {
+        search.elastic.wait_for_bulks(heard + 1).await;
     }
+    search.world.value::<i64>(&turn).await;
+    search.converges().await;
 }
 
 fn misbehave(search: &Search, chance: &mut Rng) {
-    let garbage = |body: &str| Behaviour::ApplyThenAnswer {
-        status: 200,
+    let applied = |status, body: &str| Behaviour::ApplyThenAnswer {
+        status,
         body: body.to_owned(),
     };
-    let behaviour = match chance.u8(0..12) {
+    let behaviour = match chance.u8(0..13) {
         0 => Behaviour::Cut,
         1 => Behaviour::ApplyThenCut,
         2 => Behaviour::Hang,
         3 => Behaviour::ApplyThenHang,
         4 => Behaviour::ApplyLate,
-        5 => garbage("{\"took\":"),
+        5 => applied(200, "{\"took\":"),
+        12 => applied(503, ""),
         6 => Behaviour::answer(503),
         7 => Behaviour::fault(&Fault::busy(Product::Elasticsearch)),
         8 => Behaviour::Slow(Duration::from_millis(100)),
@@ -61,7 +82,7 @@ async fn storm(seed: u64) {
     let mut engines = vec![search.world.engine(&config), search.world.engine(&config)];
     for _ in 0..ROUNDS {
         misbehave(&search, &mut chance);
-        search.world.sql(&change(&mut chance)).await;
+        change(&search, &mut chance).await;
         match chance.u8(0..12) {
             0 => {
                 let at = chance.usize(..engines.len());
@@ -70,7 +91,11 @@ async fn storm(seed: u64) {
             }
             1 => {
                 search.elastic.stop().await;
-                search.world.sql(&change(&mut chance)).await;
+                let these = some(&mut chance);
+                search
+                    .world
+                    .sql(&format!("update things set name = 'meanwhile' where id {these}"))
+                    .await;
                 search.elastic.start().await;
             }
             2 => search.elastic.catch_up(),
