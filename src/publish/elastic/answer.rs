@@ -9,6 +9,9 @@
 //! | 400, 413, 422 otherwise | rejected, certain |
 //!
 //! Of a request as a whole 2xx says nothing by itself. An answer that has not one result for each item says nothing of any.
+//!
+//! <https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-bulk>; types and reasons of errors are those of
+//! `org.elasticsearch.action.bulk`, `.cluster.metadata` and `.ingest`, which OpenSearch has kept.
 
 use std::time::Duration;
 

@@ -79,7 +79,7 @@ async fn storm(seed: u64) {
         retry = { attempts = 30, base = '5ms', max = '20ms' }
         breaker = { failures = 3, cooldown = '100ms' }";
     let config = search.config_with_mapping(sink);
-    let mut engines = vec![search.world.engine(&config), search.world.engine(&config)];
+    let mut engines = [search.world.engine(&config), search.world.engine(&config)];
     for _ in 0..ROUNDS {
         misbehave(&search, &mut chance);
         change(&search, &mut chance).await;
