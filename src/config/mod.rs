@@ -25,6 +25,7 @@ mod nats;
 mod print;
 mod problem;
 mod raw;
+mod redis;
 mod render;
 mod requests;
 mod schema;
@@ -47,6 +48,7 @@ pub use model::{
 pub use nats::{NatsAuth, NatsAuthError, NatsServer, NatsSink, nats_credentials, nats_user_key};
 pub use problem::{Place, Problem, Report};
 pub use raw::units::{DURATION_WANTED, parse_duration};
+pub use redis::{RedisPlace, RedisServer, RedisSink};
 pub use requests::{Batch, BatchFormat, Create, Delete, Requests, StatusRange, Statuses, Template};
 pub use schema::SCHEMA;
 pub use sign::{SignError, signing_key};

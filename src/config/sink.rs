@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::{Access, NatsSink, Place, Requests, Secret};
+use super::{Access, NatsSink, Place, RedisSink, Requests, Secret};
 
 #[derive(Debug, Clone)]
 pub struct Sink {
@@ -57,6 +57,7 @@ pub enum SinkKind {
     Http(Box<HttpSink>),
     Elastic(Box<ElasticSink>),
     Nats(Box<NatsSink>),
+    Redis(Box<RedisSink>),
     Stdout,
 }
 

@@ -10,8 +10,10 @@ mod marks;
 mod name;
 mod nats;
 mod pieces;
+mod redis;
 mod retry;
 mod sink;
+mod socket;
 mod stdout;
 mod web;
 

@@ -48,6 +48,44 @@ impl Name {
         self.fill_with(delivery, str::to_owned)
     }
 
+    /// The same, so that no two subjects come to the same: characters of the text between placeholders are percent-encoded in values,
+    /// and `%` with them. Where there is one placeholder only, its value is as it is.
+    pub fn fill_apart(&self, delivery: &Delivery) -> Result<String, String> {
+        let between = self.between();
+        self.fill_with(delivery, |value| {
+            if between.is_empty() {
+                return value.to_owned();
+            }
+            let mut encoded = String::with_capacity(value.len());
+            for c in value.chars() {
+                if c == '%' || between.contains(c) {
+                    let bytes = c.to_string().into_bytes();
+                    encoded.extend(bytes.iter().map(|byte| format!("%{byte:02X}")));
+                } else {
+                    encoded.push(c);
+                }
+            }
+            encoded
+        })
+    }
+
+    /// What stands between placeholders.
+    fn between(&self) -> String {
+        let literals: Vec<&str> = self
+            .parts
+            .iter()
+            .filter_map(|part| match part {
+                Part::Literal(literal) => Some(literal.as_str()),
+                Part::Placeholder(_) => None,
+            })
+            .collect();
+        // There is a literal, perhaps an empty one, before and behind each placeholder.
+        literals
+            .get(1..literals.len().saturating_sub(1))
+            .unwrap_or_default()
+            .concat()
+    }
+
     /// The same, with each value as `encode` makes it.
     pub fn fill_with(&self, delivery: &Delivery, encode: impl Fn(&str) -> String) -> Result<String, String> {
         let mut filled = String::new();

@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use super::elastic::ElasticSink;
 use super::http::HttpSink;
 use super::nats::NatsSink;
+use super::redis::RedisSink;
 use super::stdout::StdoutSink;
 use super::{Batching, Delivery, Failure, Operation, Outcome, Reach};
 use crate::config::{self, SinkKind, Terms};
@@ -24,6 +25,7 @@ enum Kind {
     Http(Box<HttpSink>),
     Elastic(Box<ElasticSink>),
     Nats(Box<NatsSink>),
+    Redis(Box<RedisSink>),
     Stdout(StdoutSink),
 }
 
@@ -42,6 +44,7 @@ impl Sink {
             SinkKind::Http(http) => Kind::Http(Box::new(HttpSink::new(name, http, &terms)?)),
             SinkKind::Elastic(elastic) => Kind::Elastic(Box::new(ElasticSink::new(name, elastic, &terms)?)),
             SinkKind::Nats(nats) => Kind::Nats(Box::new(NatsSink::new(name, nats, &terms)?)),
+            SinkKind::Redis(redis) => Kind::Redis(Box::new(RedisSink::new(name, redis, &terms)?)),
             SinkKind::Stdout => Kind::Stdout(StdoutSink::new(name)?),
         };
         Ok(Self { terms, kind })
@@ -54,6 +57,7 @@ impl Sink {
             Kind::Http(http) => http.deliver(batch).await,
             Kind::Elastic(elastic) => elastic.deliver(batch).await,
             Kind::Nats(nats) => nats.deliver(batch).await,
+            Kind::Redis(redis) => redis.deliver(batch).await,
             Kind::Stdout(stdout) => join_all(batch.iter().map(|delivery| stdout.deliver(delivery))).await,
         }
     }
@@ -64,6 +68,7 @@ impl Sink {
             Kind::Http(http) => http.reach(time).await,
             Kind::Elastic(elastic) => elastic.reach(time).await,
             Kind::Nats(nats) => nats.reach(time).await,
+            Kind::Redis(redis) => redis.reach(time).await,
             Kind::Stdout(_) => Reach::NOTHING_TO_TRY,
         }
     }
@@ -74,6 +79,7 @@ impl Sink {
             Kind::Http(http) => http.preview(delivery),
             Kind::Elastic(elastic) => elastic.preview(delivery),
             Kind::Nats(nats) => nats.preview(delivery),
+            Kind::Redis(redis) => redis.preview(delivery),
             Kind::Stdout(stdout) => Ok(stdout.preview(delivery)),
         }
     }
@@ -83,6 +89,7 @@ impl Sink {
             Kind::Http(http) => http.batching(),
             Kind::Elastic(elastic) => elastic.batching(),
             Kind::Nats(nats) => nats.batching(),
+            Kind::Redis(redis) => redis.batching(),
             Kind::Stdout(_) => Batching::SINGLE,
         }
     }
@@ -93,6 +100,7 @@ impl Sink {
             Kind::Http(http) => http.placeholders(operation),
             Kind::Elastic(elastic) => elastic.placeholders(),
             Kind::Nats(nats) => nats.placeholders(),
+            Kind::Redis(redis) => redis.placeholders(),
             Kind::Stdout(_) => Vec::new(),
         }
     }
@@ -100,7 +108,7 @@ impl Sink {
     /// Whether requests go to another machine, or may.
     pub fn is_remote(&self) -> bool {
         match &self.kind {
-            Kind::Http(_) | Kind::Elastic(_) | Kind::Nats(_) => true,
+            Kind::Http(_) | Kind::Elastic(_) | Kind::Nats(_) | Kind::Redis(_) => true,
             Kind::Stdout(_) => false,
         }
     }

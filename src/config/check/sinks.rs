@@ -4,6 +4,7 @@ mod access;
 mod elastic;
 mod http;
 mod nats;
+mod redis;
 mod requests;
 mod sign;
 mod template;
@@ -40,6 +41,7 @@ pub fn sink(raw: RawSink, engine: &Engine, report: &mut Report) -> Option<Sink> 
         RawSinkKind::Http(http) => SinkKind::Http(Box::new(http::sink(*http, &raw.name, report))),
         RawSinkKind::Elastic(elastic) => SinkKind::Elastic(Box::new(elastic::sink(*elastic, &raw.name, report))),
         RawSinkKind::Nats(nats) => SinkKind::Nats(Box::new(nats::sink(*nats, &raw.name, report))),
+        RawSinkKind::Redis(redis) => SinkKind::Redis(Box::new(redis::sink(*redis, &raw.name, report))),
         RawSinkKind::Stdout => {
             terms.concurrency = STDOUT_CONCURRENCY;
             SinkKind::Stdout

@@ -1,6 +1,7 @@
 //! The sinks.
 
 mod nats;
+mod redis;
 
 use secrecy::SecretString;
 use toml::{Table, Value};
@@ -18,6 +19,7 @@ pub fn sink(sink: &Sink) -> Table {
         SinkKind::Http(sink) => http(sink),
         SinkKind::Elastic(sink) => elastic(sink),
         SinkKind::Nats(sink) => nats::nats(sink),
+        SinkKind::Redis(sink) => redis::redis(sink),
         SinkKind::Stdout => return table([("type", "stdout".into())]),
     };
     printed.extend(terms(&sink.terms));

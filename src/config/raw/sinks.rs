@@ -4,6 +4,7 @@ mod access;
 mod elastic;
 mod http;
 mod nats;
+mod redis;
 mod requests;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ pub use access::{RawAccess, RawAuth, RawBasic, RawOAuth2, RawTls};
 pub use elastic::RawElastic;
 pub use http::RawHttp;
 pub use nats::{RawNats, RawNatsAuth};
+pub use redis::RawRedis;
 pub use requests::{RawBatch, RawCreate, RawDelete, RawRequests};
 
 use super::reader::Reader;
@@ -30,6 +32,7 @@ pub enum RawSinkKind {
     Http(Box<RawHttp>),
     Elastic(Box<RawElastic>),
     Nats(Box<RawNats>),
+    Redis(Box<RawRedis>),
     Stdout,
 }
 
@@ -56,9 +59,9 @@ pub struct RawBreaker {
 }
 
 /// Those of the language that this version does not have yet.
-const NOT_YET: [&str; 3] = ["redis", "postgres", "kafka"];
+const NOT_YET: [&str; 2] = ["postgres", "kafka"];
 
-const AVAILABLE: [&str; 5] = ["http", "elasticsearch", "opensearch", "nats", "stdout"];
+const AVAILABLE: [&str; 6] = ["http", "elasticsearch", "opensearch", "nats", "redis", "stdout"];
 
 pub fn read_sink(name: At<String>, mut reader: Reader<'_>) -> RawSink {
     let mut terms = RawTerms::default();
@@ -80,6 +83,10 @@ pub fn read_sink(name: At<String>, mut reader: Reader<'_>) -> RawSink {
             "nats" => {
                 terms = read_terms(&mut reader);
                 Some(RawSinkKind::Nats(Box::new(nats::read(reader))))
+            }
+            "redis" => {
+                terms = read_terms(&mut reader);
+                Some(RawSinkKind::Redis(Box::new(redis::read(reader))))
             }
             "stdout" => {
                 reader.finish();

@@ -25,7 +25,7 @@ impl Names {
     pub fn lines(&self, delivery: &Delivery) -> Result<String, Failure> {
         let unfit = |reason: String| Failure::certain(FailureClass::Configuration, reason);
         let id = match &self.id {
-            Some(id) => Cow::Owned(id.fill(delivery).map_err(unfit)?),
+            Some(id) => Cow::Owned(id.fill_apart(delivery).map_err(unfit)?),
             None => Cow::Borrowed(delivery.key.as_str()),
         };
         if id.is_empty() || id.len() > ID_BYTES_MAX {

@@ -3,7 +3,8 @@
 //! | answer | outcome |
 //! | --- | --- |
 //! | the stream's acknowledgement, of a duplicate too | delivered |
-//! | nobody is there for the subject; 10059, no such stream | retry, not found, certain |
+//! | nobody is there for the subject: no stream, or one that has no leader at present | retry, server error, certain |
+//! | 10059, no such stream | retry, not found, certain |
 //! | 10054, 10097: larger than the stream takes | rejected, refused, certain |
 //! | 10077, the stream is full and discards what is new; 10002, 10023, 10028, 10047, no room | retry, rate limited, certain |
 //! | 10077, for this subject alone | retry, conflict, certain |
@@ -25,7 +26,7 @@ use crate::publish::{Failure, FailureClass, Outcome, Remote};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Answer {
     Said(Bytes),
-    /// No stream, and nobody else either.
+    /// No stream that has a leader, and nobody else either.
     Nobody,
     /// In the server's words.
     Forbidden(String),
@@ -64,7 +65,8 @@ pub(super) fn outcome(answer: &Answer, subject: &str, secrets: &Secrets) -> Outc
     let said = match answer {
         Answer::Said(said) => said,
         Answer::Nobody => {
-            return retry(FailureClass::NotFound, format!("no stream stores `{subject}`"));
+            let message = format!("no stream stores `{subject}`, or it has no leader at present");
+            return retry(FailureClass::ServerError, message);
         }
         Answer::Forbidden(words) => {
             return retry(FailureClass::Configuration, secrets.excerpt(words, false));
@@ -163,7 +165,10 @@ mod tests {
         let cases = [
             (said(r#"{"stream":"ORDERS","seq":7}"#), "delivered"),
             (said(r#"{"stream":"ORDERS","seq":7,"duplicate":true}"#), "delivered"),
-            (Answer::Nobody, "retry not_found certain: no stream stores `shop.1`"),
+            (
+                Answer::Nobody,
+                "retry server_error certain: no stream stores `shop.1`, or it has no leader at present",
+            ),
             (
                 Answer::Forbidden("Permissions Violation for Publish to \"shop.1\"".to_owned()),
                 "retry configuration certain: Permissions Violation for Publish to \"shop.1\"",

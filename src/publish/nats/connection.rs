@@ -4,22 +4,18 @@
 //! system throws away what it has not sent yet.
 
 use std::io;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use futures_util::FutureExt;
-use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 use super::answer::{Answer, Trouble};
 use super::login::introduction;
 use super::message::Message;
-use super::tls::client_config;
 use super::wire::{self, Info, Said};
 use crate::config::{NatsAuth, NatsServer, Tls};
+use crate::publish::socket::{self, NoTls, Socket};
 use crate::publish::web::Secrets;
 
 /// Most bytes that are gathered before they are written.
@@ -42,7 +38,7 @@ pub(super) struct Access {
 }
 
 pub(super) struct Connection {
-    stream: Box<dyn Stream>,
+    stream: Box<dyn Socket>,
     read: BytesMut,
     info: Info,
     /// What the subjects of answers begin with.
@@ -54,17 +50,11 @@ pub(super) struct Connection {
     used: Instant,
 }
 
-trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for S {}
-
 impl Connection {
     /// With the server's word that we are let in.
     pub async fn open(server: &NatsServer, access: &Access) -> Result<Self, Trouble> {
-        let stream = TcpStream::connect((server.host.as_str(), server.port)).await;
+        let stream = socket::connect(&server.host, server.port).await;
         let stream = stream.map_err(|error| Trouble::Unreachable(format!("{server}: {error}")))?;
-        let prepared = stream.set_nodelay(true).and_then(|()| stream.set_zero_linger());
-        prepared.map_err(|error| Trouble::Unreachable(error.to_string()))?;
         let mut connection = Self {
             stream: Box::new(stream),
             read: BytesMut::new(),
@@ -196,13 +186,12 @@ impl Connection {
         if !self.read.is_empty() {
             return Err(wire::Malformed.into());
         }
-        let config = client_config(&access.tls).map_err(Trouble::Refused)?;
-        let name = ServerName::try_from(server.host.clone());
-        let name = name.map_err(|error| Trouble::Refused(error.to_string()))?;
         let plain = std::mem::replace(&mut self.stream, Box::new(tokio::io::empty()));
-        let secured = TlsConnector::from(Arc::new(config)).connect(name, plain).await;
-        let secured = secured.map_err(|error| Trouble::Unreachable(format!("{server}: {error}")))?;
-        self.stream = Box::new(secured);
+        let secured = socket::secure(plain, &server.host, &access.tls).await;
+        self.stream = secured.map_err(|error| match error {
+            NoTls::Unusable(_) => Trouble::Refused(error.to_string()),
+            NoTls::Failed(_) => Trouble::Unreachable(format!("{server}: {error}")),
+        })?;
         Ok(())
     }
 

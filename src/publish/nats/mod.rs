@@ -21,7 +21,6 @@ mod login;
 mod message;
 mod sink;
 mod subject;
-mod tls;
 mod wire;
 
 #[cfg(test)]

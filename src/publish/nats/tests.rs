@@ -175,7 +175,7 @@ async fn answers_find_their_messages_in_any_order_and_others_are_ignored() {
     let outcomes = server.sink().deliver(&documents(&["1", "2", "3"])).await;
     let expected = [
         "configuration certain: Permissions Violation for Publish to \"o.1\"",
-        "not_found certain: no stream stores `o.2`",
+        "server_error certain: no stream stores `o.2`, or it has no leader at present",
         "delivered",
     ];
     assert_eq!(lines(&outcomes), expected);

@@ -217,7 +217,9 @@ pub async fn is_busy<R: Rig>() {
 pub async fn loses_answers<R: Rig>() {
     let rig = R::start().await;
     let sink = sink(&rig, SHORT);
-    let deliveries = [upsert(["a", "1"], 1, "1"), upsert(["a", "2"], 2, "2")];
+    let deliveries = [upsert(["a", "1"], 2, "1"), upsert(["a", "2"], 3, "2")];
+    // A connection that was good until then.
+    assert_delivered(&sink, &[upsert(["a", "0"], 1, "0")]).await;
     rig.lose_answers().await;
     for outcome in deliver(&sink, &deliveries).await {
         let (failure, _) = retry(&outcome);
@@ -231,6 +233,7 @@ pub async fn loses_answers<R: Rig>() {
     rig.mend().await;
     let sink = self::sink(&rig, TIMEOUT);
     assert_delivered(&sink, &deliveries).await;
+    assert_delivered(&sink, &[delete(["a", "0"], 4)]).await;
     assert_holds(&rig, [document(["a", "1"], "1"), document(["a", "2"], "2")]).await;
 }
 

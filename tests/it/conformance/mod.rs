@@ -12,6 +12,7 @@ mod elastic;
 mod http;
 mod http_batch;
 mod nats;
+mod redis;
 mod stdout;
 
 use std::collections::BTreeSet;

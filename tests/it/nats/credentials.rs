@@ -82,7 +82,7 @@ async fn tokens_and_keys_are_let_in() {
 
     let bus = Bus::bare("authorization { token: \"t0k3n\" }").await;
     let sink = bus.sink("auth = { token = 't0k3n' }");
-    assert_eq!(lines(&sink.deliver(&one()).await), ["retry not_found certain"]);
+    assert_eq!(lines(&sink.deliver(&one()).await), ["retry server_error certain"]);
     let outcomes = bus.sink("auth = { token = 'wr0ng' }").deliver(&one()).await;
     assert_eq!(lines(&outcomes), ["retry configuration certain"]);
 }
@@ -125,7 +125,7 @@ async fn credentials_files_are_let_in_and_read_again() {
     let sink = bus.sink(&format!("auth = {{ creds = '{}' }}", file.display()));
     assert_eq!(lines(&sink.deliver(&one()).await), ["retry configuration certain"]);
     fs::write(&file, creds(&user, &user.seed().unwrap())).unwrap();
-    assert_eq!(lines(&sink.deliver(&one()).await), ["retry not_found certain"]);
+    assert_eq!(lines(&sink.deliver(&one()).await), ["retry server_error certain"]);
 }
 
 /// `issuer` says of `subject` that these are its claims.
@@ -214,7 +214,7 @@ async fn a_server_is_known_by_its_certificate_and_knows_us_by_ours() {
 
     let good = format!("tls = {{ roots = '{roots}', cert = '{cert}', key = '{key}' }}");
     for scheme in ["nats", "tls"] {
-        assert_eq!(try_with(scheme, &good).await.0, "retry not_found certain");
+        assert_eq!(try_with(scheme, &good).await.0, "retry server_error certain");
     }
     let unknown = file("other.pem", &Authority::new("another authority").certificate());
     let distrustful = format!("tls = {{ roots = '{unknown}', cert = '{cert}', key = '{key}' }}");

@@ -1,6 +1,7 @@
 //! The sink for NATS, against a real server.
 
 mod bus;
+mod cluster;
 mod credentials;
 mod order;
 mod outcomes;

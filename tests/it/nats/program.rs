@@ -97,7 +97,7 @@ async fn a_stream_that_is_missing_and_a_password_that_is_wrong_wait_for_somebody
     fs::write(&password, "wr0ng-h0rse").unwrap();
     let auth = format!(
         "auth = {{ basic = {{ user = 'walsift', password = 'file:{}' }} }}
-retry = {{ attempts = 1000, base = '50ms', max = '200ms' }}",
+retry = {{ attempts = 3, base = '50ms', max = '200ms' }}",
         password.display()
     );
     let file = config(&world, &bus, &auth);
@@ -158,4 +158,36 @@ async fn the_message_is_shown_as_it_would_be_published() {
     assert_eq!(status, Some(0), "{printed}");
     assert!(printed.contains("token = \"***\"") && !(printed + &text).contains("pssst"));
     assert!(bus.messages().await.is_empty());
+}
+
+#[tokio::test]
+async fn an_order_that_the_stream_refuses_is_given_up_alone_and_goes_once_it_is_taken() {
+    let world = World::with_shop().await;
+    world.stock_shop(2, 20).await;
+    let long = "update customers set last_name = repeat('x', 5000) where id = 2; \
+                update orders set customer_id = 1; update orders set customer_id = 2 where id = 7";
+    world.sql(long).await;
+    let bus = Bus::bare("").await;
+    let limited = |max_message_size| async_nats::jetstream::stream::Config {
+        name: "ORDERS".to_owned(),
+        subjects: vec!["shop.orders.*".to_owned()],
+        max_message_size,
+        ..Default::default()
+    };
+    bus.make(limited(4_096)).await;
+    let file = config(&world, &bus, "");
+    let _engine = world.engine(&file);
+    world.settled().await;
+    assert_eq!(bus.last().await.len(), 19);
+    let job =
+        "select f.key || ' ' || f.state || ' ' || a.outcome || ' ' || a.class || ' ' || a.certain || ' ' || a.message
+                 from walsift.finished_job f join walsift.attempt a on a.job = f.id";
+    let words = "7 failed rejected refused true message size exceeds maximum allowed (code 10054)";
+    assert_eq!(world.value::<String>(job).await, words);
+
+    bus.jetstream().await.update_stream(limited(-1)).await.unwrap();
+    let (status, text) = walsift(&world, &["jobs", "retry", "--state", "failed", "--yes"], &file).await;
+    assert_eq!(status, Some(0), "{text}");
+    world.settled().await;
+    assert_converged(&world, &bus).await;
 }

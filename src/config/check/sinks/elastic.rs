@@ -104,6 +104,9 @@ pub(super) fn check_template(key: &str, template: &At<String>, report: &mut Repo
     if !is_whole {
         let summary = format!("the value of `{key}` is no template: {}", quoted(&template.value));
         report.push(Problem::at(&template.place, summary).help("a placeholder is written `{name}`"));
+    } else if template.value.contains("}{") {
+        let summary = format!("there is nothing between two placeholders of `{key}`");
+        report.push(Problem::at(&template.place, summary).help("two subjects could come to the same; put a `:` there"));
     }
 }
 
