@@ -19,8 +19,13 @@ pub struct Access {
 /// How requests say who sends them.
 #[derive(Debug, Clone)]
 pub enum Auth {
-    Basic { user: String, password: Secret },
+    Basic {
+        user: String,
+        password: Secret,
+    },
     Bearer(Secret),
+    /// As Elasticsearch hands it out, encoded.
+    ApiKey(Secret),
     OAuth2(Box<OAuth2>),
 }
 

@@ -15,6 +15,7 @@ mod delivery;
 mod diff;
 mod documents;
 mod drain;
+mod elastic;
 mod fan_out;
 mod fix;
 mod guarantees;

@@ -129,6 +129,7 @@ fn auth(auth: &Auth) -> Table {
             table([("basic", basic.into())])
         }
         Auth::Bearer(token) => table([("bearer", renewable(token))]),
+        Auth::ApiKey(key) => table([("api_key", renewable(key))]),
         Auth::OAuth2(found) => table([("oauth2", oauth2(found).into())]),
     }
 }

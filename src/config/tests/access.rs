@@ -172,6 +172,10 @@ fn each_fault_is_told_at_its_place() {
         ),
         ("auth.bearer = ''", &["auth.bearer: `bearer` is empty"]),
         (
+            "auth.api_key = 'id:hunter2 '",
+            &["auth.api_key: the value of `api_key` can't be sent in a header"],
+        ),
+        (
             "auth.bearer = 'hunter2 '",
             &["auth.bearer: the value of `bearer` can't be sent in a header"],
         ),

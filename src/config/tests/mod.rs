@@ -2,6 +2,7 @@
 
 mod access;
 mod by_hand_problems;
+mod elastic;
 mod kafka;
 mod many_problems;
 mod nats;

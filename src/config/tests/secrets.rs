@@ -38,6 +38,8 @@ const LEAKY: &[&str] = &[
     "[sinks.a]\ntype = 'kafka'\nauth = { gssapi = \"hunter2\" }",
     "[sinks.a]\ntype = 'kafka'\nproperties = { acks = \"hunter2\", partitioner = \"hunter2\" }",
     "[sinks.a]\ntype = 'elasticsearch'\nauth = { bearer = \"hunter2\" }",
+    "[sinks.a]\ntype = 'elasticsearch'\nauth = { api_key = \"hunter2\", basic = {} }",
+    "[sinks.a]\ntype = 'opensearch'\nurl = \"https://me:hunter2@x/?key=hunter2\"\nindex = 'A'",
     "[sinks.a]\ntype = 'nats'\nurl = [\"nats://me:hunter2@x\"]",
     "[sinks.a]\ntype = 'nats'\nauth = { token = \"hunter2\", nkey = \"hunter2\" }",
     "[sinks.a]\ntype = 'nats'\nauth = { creds = \"-----BEGIN NATS USER JWT-----hunter2\" }",

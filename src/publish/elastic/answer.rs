@@ -1,16 +1,17 @@
 //! What an answer means.
 //!
-//! | result of an item | outcome |
+//! | result of an item, or answer to a request | outcome |
 //! | --- | --- |
 //! | 2xx; 409 `version_conflict_engine_exception`; for deletes 404 without an error | delivered |
 //! | 429 | retry, rate limited, certain |
-//! | 404 `index_not_found_exception` | retry, certain |
-//! | 401, 403; 400 for a pipeline that does not exist | retry, certain: what is refused is not the document |
+//! | what is wrong with the index, the pipeline or the routing; 401, 403, 404; 3xx and 4xx that no document can cause | retry, configuration, certain |
 //! | 408, 5xx | retry, uncertain |
-//! | other 4xx | rejected, certain |
+//! | 400, 413, 422 otherwise | rejected, certain |
 //!
-//! The same of a request as a whole, but that it says nothing of versions. An answer that has not one result for each
-//! item says nothing of any.
+//! Of a request as a whole 2xx says nothing by itself. An answer that has not one result for each item says nothing of any.
+//!
+//! <https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-bulk>; types and reasons of errors are those of
+//! `org.elasticsearch.action.bulk`, `.cluster.metadata` and `.ingest`, which OpenSearch has kept.
 
 use std::time::Duration;
 
@@ -23,8 +24,28 @@ use crate::publish::{Failure, FailureClass, Outcome, Remote};
 const CONFLICT: &str = "version_conflict_engine_exception";
 const NO_INDEX: &str = "index_not_found_exception";
 
-/// With `illegal_argument_exception`, in the words of both products.
-const NO_PIPELINE: &str = "pipeline with id [";
+/// What every document would meet, with status 400 or 404. `validation_exception`: the index is missing, and the cluster has as many
+/// shards as it may.
+const NOT_OF_A_DOCUMENT: [&str; 5] = [
+    NO_INDEX,
+    "index_closed_exception",
+    "invalid_index_name_exception",
+    "routing_missing_exception",
+    "validation_exception",
+];
+
+/// The same of `illegal_argument_exception`, which is said of documents as well: how the reason begins and ends, in the words of both
+/// products.
+const NOT_ITS_ARGUMENT: [(&str, &str); 5] = [
+    ("pipeline with id [", "] does not exist"),
+    ("no write index is defined for alias [", ""),
+    (
+        "only write ops with an op_type of create are allowed in data streams",
+        "",
+    ),
+    ("Alias [", "rejecting operation"),
+    ("Validation Failed: 1: this action would add [", ""),
+];
 
 /// What of an answer is asked for.
 pub(super) const FILTER: &str = "items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason";
@@ -45,6 +66,12 @@ enum Item {
 struct Told {
     status: u16,
     error: Option<Error>,
+}
+
+/// The answer to a request that failed.
+#[derive(Deserialize)]
+struct Whole {
+    error: Error,
 }
 
 #[derive(Deserialize)]
@@ -107,36 +134,40 @@ fn outcome(told: &Told, operation: Operation, after: Option<Duration>, secrets: 
     }
     let said = told.error.as_ref().map(said).unwrap_or_default();
     let message = format!("{}: {}", told.status, secrets.excerpt(&said, false));
-    let lacks = match &told.error {
-        Some(error) if error.kind == NO_INDEX => Some(FailureClass::NotFound),
-        Some(error) if error.lacks_pipeline() => Some(FailureClass::Configuration),
-        _ => None,
-    };
-    match lacks {
-        Some(class) => Outcome::Retry {
-            failure: Failure::certain(class, message).with_status(told.status),
-            after,
-        },
-        None => by_status(told.status, after, message),
-    }
+    failed(told.error.as_ref(), told.status, after, message)
 }
 
 impl Error {
-    fn lacks_pipeline(&self) -> bool {
+    fn is_of_no_document(&self) -> bool {
         let reason = self.reason.as_deref().unwrap_or_default();
-        reason.starts_with(NO_PIPELINE) && reason.ends_with("] does not exist")
+        let is_said = |(start, end): &(&str, &str)| reason.starts_with(start) && reason.ends_with(end);
+        NOT_OF_A_DOCUMENT.contains(&self.kind.as_str())
+            || self.kind == "illegal_argument_exception" && NOT_ITS_ARGUMENT.iter().any(is_said)
     }
 }
 
-/// What a status means that does not say accepted.
-pub(super) fn by_status(status: u16, after: Option<Duration>, message: String) -> Outcome {
+/// What it means that a request was answered with anything but a 2xx.
+pub(super) fn whole(body: &[u8], status: u16, after: Option<Duration>, message: String) -> Outcome {
+    // Some errors are but a text, and whoever stands before the server has other forms.
+    let said: Option<Whole> = serde_json::from_slice(body).ok();
+    failed(said.map(|said| said.error).as_ref(), status, after, message)
+}
+
+fn failed(error: Option<&Error>, status: u16, after: Option<Duration>, message: String) -> Outcome {
+    if error.is_some_and(Error::is_of_no_document) {
+        let failure = Failure::certain(FailureClass::Configuration, message).with_status(status);
+        return Outcome::Retry { failure, after };
+    }
+    by_status(status, after, message)
+}
+
+fn by_status(status: u16, after: Option<Duration>, message: String) -> Outcome {
     let (class, certain, again) = match status {
         429 => (FailureClass::RateLimited, true, true),
         408 => (FailureClass::Timeout, false, true),
-        401 | 403 => (FailureClass::Configuration, true, true),
-        404 => (FailureClass::NotFound, true, true),
         409 => (FailureClass::Conflict, true, true),
-        400..500 => (FailureClass::Refused, true, false),
+        400 | 413 | 422 => (FailureClass::Refused, true, false),
+        300..500 => (FailureClass::Configuration, true, true),
         _ => (FailureClass::ServerError, false, true),
     };
     let failure = Failure {

@@ -9,8 +9,8 @@ use reqwest::{Method, Response, Url};
 
 use super::answer;
 use crate::config;
-use crate::publish::Outcome;
 use crate::publish::web::{Request, Server, start_of, wanted_pause};
+use crate::publish::{Failure, FailureClass, Outcome};
 
 /// Most bytes that are read of an answer about an index.
 const ANSWER_BYTES_MAX: usize = 16 << 10;
@@ -20,6 +20,7 @@ const EXISTS: &str = "resource_already_exists_exception";
 pub(super) struct Index {
     /// The server's url with the name of the index.
     url: Url,
+    name: String,
     pipeline: Option<String>,
     /// What the index is made from. `None`: that is left to the server.
     mapping: Option<Bytes>,
@@ -37,6 +38,7 @@ impl Index {
             .push(&config.index);
         Ok(Self {
             url,
+            name: config.index.clone(),
             pipeline: config.pipeline.clone(),
             mapping: config.mapping.as_ref().map(|mapping| mapping.text.clone().into()),
             is_there: AtomicBool::new(false),
@@ -45,6 +47,11 @@ impl Index {
 
     pub fn url(&self) -> Url {
         self.url.clone()
+    }
+
+    /// Whether we see to it that it is there.
+    pub fn is_looked_for(&self) -> bool {
+        self.mapping.is_some()
     }
 
     /// A request that writes these lines.
@@ -62,7 +69,12 @@ impl Index {
 
     /// Takes note that it was found missing.
     pub fn is_missing(&self) {
-        self.is_there.store(false, Ordering::Relaxed);
+        if self.is_there.swap(false, Ordering::Relaxed) {
+            tracing::warn!(
+                index = self.name,
+                "an index is gone, and with it the documents that were in it"
+            );
+        }
     }
 
     /// Sees to it that the index is there, if it is ours to make; or says what it means for what was to be delivered.
@@ -74,53 +86,71 @@ impl Index {
         if self.is_there.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let until = Instant::now() + time;
-        let look = request(Method::HEAD, self.url(), "application/json", Bytes::new());
-        let found = server.send(look, time).await?;
-        match found.status().as_u16() {
-            200..300 => {}
-            404 => {
-                let make = request(Method::PUT, self.url(), "application/json", mapping.clone());
-                let left = until.saturating_duration_since(Instant::now());
-                made(server, server.send(make, left).await?).await?;
-            }
-            _ => return Err(self.refused(server, found, "looking for the index").await),
+        let is_new = self.look_or_make(mapping, server, time).await.map_err(before_any)?;
+        if is_new {
+            tracing::info!(
+                index = self.name,
+                "an index was missing and has been made from its mapping"
+            );
         }
         self.is_there.store(true, Ordering::Relaxed);
         Ok(())
     }
 
-    async fn refused(&self, server: &Server, response: Response, doing: &str) -> Outcome {
-        let (outcome, _) = told(server, response, doing).await;
-        outcome
+    /// Answers whether it was made.
+    async fn look_or_make(&self, mapping: &Bytes, server: &Server, time: Duration) -> Result<bool, Outcome> {
+        let until = Instant::now() + time;
+        let look = request(Method::HEAD, self.url(), "application/json", Bytes::new());
+        let found = server.send(look, time).await?;
+        match found.status().as_u16() {
+            200..300 => Ok(false),
+            404 => {
+                let make = request(Method::PUT, self.url(), "application/json", mapping.clone());
+                let left = until.saturating_duration_since(Instant::now());
+                made(server, server.send(make, left).await?).await
+            }
+            _ => Err(told(server, found, "looking for the index").await.0),
+        }
     }
 }
 
-async fn made(server: &Server, response: Response) -> Result<(), Outcome> {
+/// Whether it was we who made it.
+async fn made(server: &Server, response: Response) -> Result<bool, Outcome> {
     if response.status().is_success() {
-        return Ok(());
+        return Ok(true);
     }
     let (outcome, said) = told(server, response, "making the index").await;
-    if said.contains(EXISTS) { Ok(()) } else { Err(outcome) }
+    if said.contains(EXISTS) { Ok(false) } else { Err(outcome) }
 }
 
-/// The outcome for the documents, of which none was sent: whatever the status, they are not to blame.
 async fn told(server: &Server, mut response: Response, doing: &str) -> (Outcome, String) {
     let (status, after) = (response.status(), wanted_pause(&response));
     let (body, _) = start_of(&mut response, ANSWER_BYTES_MAX).await;
     let said = String::from_utf8_lossy(&body).into_owned();
     let message = format!("{doing}: {status}: {}", server.secrets().excerpt(&said, false));
-    let outcome = match answer::by_status(status.as_u16(), after, message) {
-        Outcome::Rejected { failure } | Outcome::Retry { failure, .. } => {
-            let failure = crate::publish::Failure {
-                certain: true,
-                ..failure
-            };
-            Outcome::Retry { failure, after }
-        }
-        other => other,
+    (answer::whole(&body, status.as_u16(), after, message), said)
+}
+
+/// No document was sent: none of them is to blame, and what the index holds of them is known.
+fn before_any(outcome: Outcome) -> Outcome {
+    let certain = |failure| Failure {
+        certain: true,
+        ..failure
     };
-    (outcome, said)
+    match outcome {
+        Outcome::Retry { failure, after } => Outcome::Retry {
+            failure: certain(failure),
+            after,
+        },
+        Outcome::Rejected { failure } => Outcome::Retry {
+            failure: certain(Failure {
+                class: FailureClass::Configuration,
+                ..failure
+            }),
+            after: None,
+        },
+        other => other,
+    }
 }
 
 fn request(method: Method, url: Url, content: &'static str, body: Bytes) -> Request {

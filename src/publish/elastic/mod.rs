@@ -9,8 +9,9 @@
 //! Promised: a document never replaces a newer one, whoever sends it late; what the index has in the same version or a
 //! newer one counts as delivered; each item is answered for itself, and one that is refused stops no other.
 //!
-//! Not promised: that a write which comes long after the delete of its subject is refused. The index forgets the
-//! version of what was deleted after `index.gc_deletes`, a minute by default.
+//! Not promised: that an index which was deleted behind our back is filled again; nor that a write which comes long after
+//! the delete of its subject is refused. The index forgets the version of what was deleted after `index.gc_deletes`, a
+//! minute by default.
 
 mod answer;
 mod index;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use reqwest::Url;
+use reqwest::{StatusCode, Url};
 use secrecy::ExposeSecret;
 
 use super::answer;
@@ -67,7 +67,13 @@ impl ElasticSink {
     }
 
     pub async fn reach(&self, time: Duration) -> Reach {
-        self.server.reach(self.index.url(), time).await
+        let wrong = |status: StatusCode| match status.as_u16() {
+            200..300 | 404 => None,
+            // Who may write need not be allowed to look.
+            403 if !self.index.is_looked_for() => None,
+            _ => Some("the index could not be looked for"),
+        };
+        self.server.reach_for(self.index.url(), time, wrong).await
     }
 
     /// The request as it would be sent for this delivery alone, without secrets.
@@ -126,7 +132,12 @@ impl Together for ElasticSink {
             .server
             .secrets()
             .excerpt(&String::from_utf8_lossy(&body), end == End::Cut);
-        Told::All(answer::by_status(status.as_u16(), after, format!("{status}: {said}")))
+        Told::All(answer::whole(
+            &body,
+            status.as_u16(),
+            after,
+            format!("{status}: {said}"),
+        ))
     }
 }
 

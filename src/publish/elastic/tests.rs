@@ -99,7 +99,8 @@ async fn each_item_is_answered_for_itself() {
             "retry server_error uncertain",
         ),
         (error(400, "mapper_parsing_exception"), "rejected refused certain"),
-        (error(404, "index_not_found_exception"), "retry not_found certain"),
+        (error(404, "index_not_found_exception"), "retry configuration certain"),
+        (error(400, "index_closed_exception"), "retry configuration certain"),
         (error(403, "security_exception"), "retry configuration certain"),
         (
             because(
@@ -114,7 +115,7 @@ async fn each_item_is_answered_for_itself() {
     let told: Vec<_> = items.iter().map(|(item, _)| item.as_str()).collect();
     let peer = Peer::answering([ok(&format!(r#"{{"items":[{}]}}"#, told.join(",")))]).await;
     let outcomes = sink(&config(&peer))
-        .deliver(&documents(&["1", "2", "3", "4", "5", "6", "7", "8", "9"]))
+        .deliver(&documents(&["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]))
         .await;
     assert_eq!(lines(&outcomes), items.map(|(_, expected)| expected));
     let Outcome::Rejected { failure } = &outcomes[4] else {
@@ -174,6 +175,32 @@ async fn a_refused_key_rejects_nothing_and_a_busy_server_names_its_time() {
 }
 
 #[tokio::test]
+async fn a_request_that_fails_as_a_whole_is_not_always_its_documents_fault() {
+    let closed = r#"{"error":{"type":"index_closed_exception","reason":"closed"},"status":400}"#;
+    let validation = r#"{"error":{"type":"action_request_validation_exception","reason":"id"},"status":400}"#;
+    let cases = [
+        ("301 Moved Permanently", "", "retry configuration certain"),
+        ("400 Bad Request", closed, "retry configuration certain"),
+        ("400 Bad Request", validation, "rejected refused certain"),
+        ("404 Not Found", "<html>", "retry configuration certain"),
+        (
+            "405 Method Not Allowed",
+            r#"{"error":"Incorrect HTTP method"}"#,
+            "retry configuration certain",
+        ),
+        ("406 Not Acceptable", "", "retry configuration certain"),
+        ("408 Request Timeout", "", "retry timeout uncertain"),
+        ("409 Conflict", "", "retry conflict certain"),
+        ("503 Service Unavailable", "", "retry server_error uncertain"),
+    ];
+    for (status, body, expected) in cases {
+        let peer = Peer::answering([Answer::status(status, "", body)]).await;
+        let outcomes = sink(&config(&peer)).deliver(&documents(&["1"])).await;
+        assert_eq!(lines(&outcomes), [expected], "{status}: {body}");
+    }
+}
+
+#[tokio::test]
 async fn a_missing_index_is_made_from_its_mapping_and_again_when_it_is_lost() {
     let written = || ok(r#"{"items":[{"index":{"status":201}}]}"#);
     let exists = r#"{"error":{"type":"resource_already_exists_exception"}}"#;
@@ -194,7 +221,7 @@ async fn a_missing_index_is_made_from_its_mapping_and_again_when_it_is_lost() {
         text: r#"{"mappings":{}}"#.to_owned(),
     });
     let sink = sink(&config);
-    let expected = ["delivered", "retry not_found certain", "delivered"];
+    let expected = ["delivered", "retry configuration certain", "delivered"];
     for expected in expected {
         assert_eq!(lines(&sink.deliver(&documents(&["1"])).await), [expected]);
     }

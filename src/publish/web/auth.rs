@@ -38,8 +38,11 @@ impl Auth {
     ) -> Result<Self, String> {
         Ok(match config {
             None => Self::Nobody,
-            Some(config::Auth::Basic { user, password }) => Self::Fixed(Fixed::new(Some(user), password)),
-            Some(config::Auth::Bearer(token)) => Self::Fixed(Fixed::new(None, token)),
+            Some(config::Auth::Basic { user, password }) => {
+                Self::Fixed(Fixed::new(Scheme::Basic { user: user.clone() }, password))
+            }
+            Some(config::Auth::Bearer(token)) => Self::Fixed(Fixed::new(Scheme::Bearer, token)),
+            Some(config::Auth::ApiKey(key)) => Self::Fixed(Fixed::new(Scheme::ApiKey, key)),
             Some(config::Auth::OAuth2(oauth2)) => Self::Tokens(Box::new(tokens(oauth2)?)),
         })
     }
@@ -80,18 +83,28 @@ impl Pass {
     }
 }
 
-/// User and password, or a token that is always the same, but for what its file says.
+/// A secret that is always the same, but for what its file says.
 pub(super) struct Fixed {
-    user: Option<String>,
+    scheme: Scheme,
     secret: Secret,
     // Held for a look or a change only, and while the file is read.
     read: Mutex<Option<(Instant, HeaderValue)>>,
 }
 
+/// How a secret stands in the header.
+enum Scheme {
+    Basic {
+        user: String,
+    },
+    Bearer,
+    /// <https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-security-create-api-key>
+    ApiKey,
+}
+
 impl Fixed {
-    fn new(user: Option<&String>, secret: &Secret) -> Self {
+    fn new(scheme: Scheme, secret: &Secret) -> Self {
         Self {
-            user: user.cloned(),
+            scheme,
             secret: secret.clone(),
             read: Mutex::default(),
         }
@@ -125,9 +138,10 @@ impl Fixed {
             .map_err(|error| unfit(format!("can't read the file of the credentials: {error}")))?;
         let secret = secret.expose_secret();
         secrets.learn(secret);
-        let text = match &self.user {
-            Some(user) => basic(user, secret),
-            None => format!("Bearer {secret}"),
+        let text = match &self.scheme {
+            Scheme::Basic { user } => basic(user, secret),
+            Scheme::Bearer => format!("Bearer {secret}"),
+            Scheme::ApiKey => format!("ApiKey {secret}"),
         };
         sensitive(&text, secrets).ok_or_else(|| unfit("the credentials can't be sent in a header".to_owned()))
     }

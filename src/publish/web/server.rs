@@ -79,6 +79,16 @@ impl Server {
 
     /// Asks for nothing but an answer, and says what came of it. Whatever the status, somebody is there.
     pub async fn reach(&self, url: Url, time: Duration) -> Reach {
+        self.reach_for(url, time, |_| None).await
+    }
+
+    /// As [`Server::reach`], for those who know of further statuses what is wrong then.
+    pub async fn reach_for(
+        &self,
+        url: Url,
+        time: Duration,
+        wrong: impl Fn(StatusCode) -> Option<&'static str>,
+    ) -> Reach {
         let name = self.secrets.excerpt(&shown(&url), false);
         let request = Request {
             method: Method::HEAD,
@@ -89,7 +99,7 @@ impl Server {
         let (said, wrong) = match self.send(request, time).await {
             Ok(response) => (
                 response.status().to_string(),
-                wrong_status(response.status(), self.has_credentials()),
+                wrong_status(response.status(), self.has_credentials(), wrong),
             ),
             Err(Outcome::Retry { failure, .. } | Outcome::Rejected { failure }) => {
                 let wrong = Wrong {
@@ -160,9 +170,9 @@ fn is_refused(response: &Response) -> bool {
 fn with_credentials(secrets: Secrets, auth: Option<&config::Auth>) -> Secrets {
     match auth {
         None => secrets,
-        Some(config::Auth::Basic { password: secret, .. } | config::Auth::Bearer(secret)) => {
-            secrets.with(secret.text.expose_secret())
-        }
+        Some(
+            config::Auth::Basic { password: secret, .. } | config::Auth::Bearer(secret) | config::Auth::ApiKey(secret),
+        ) => secrets.with(secret.text.expose_secret()),
         Some(config::Auth::OAuth2(oauth2)) => {
             let own = std::iter::once(&oauth2.client_secret.text);
             let further = oauth2.parameters.iter().map(|(_, value)| value);
@@ -180,13 +190,17 @@ fn shown(url: &Url) -> String {
 }
 
 /// Few statuses say something of the server and not of what it was asked.
-fn wrong_status(status: StatusCode, with_credentials: bool) -> Option<Wrong> {
+fn wrong_status(
+    status: StatusCode,
+    with_credentials: bool,
+    wrong: impl Fn(StatusCode) -> Option<&'static str>,
+) -> Option<Wrong> {
     let message = match status.as_u16() {
         401 if with_credentials => "the credentials are not accepted",
         401 => "credentials are asked for",
         407 => "the proxy asks for credentials",
         502..=504 => "nobody is behind the server that answers",
-        _ => return None,
+        _ => wrong(status)?,
     };
     Some(Wrong {
         message: format!("{message}: {status}"),

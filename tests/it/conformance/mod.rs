@@ -8,6 +8,7 @@
 mod contract;
 mod program;
 
+mod elastic;
 mod http;
 mod http_batch;
 #[cfg(feature = "kafka")]

@@ -21,15 +21,20 @@ impl World {
 
     /// What [`World::assert_converged`] would complain about.
     pub async fn divergence(&self, sync_sql: &str, path_prefix: &str) -> Option<String> {
-        let statement = format!("select path, document::text from ({sync_sql}) as expected(path, document)");
-        let rows = self.query(&statement, &[]).await;
-        let wanted = rows.iter().map(|row| (row.get::<_, String>(0), parse(row.get(1))));
-        let wanted: BTreeMap<String, Value> = wanted.collect();
         let held: BTreeMap<String, Value> = self.receiver().look(|ledger| {
             let held = ledger.held().iter().filter(|(path, _)| path.starts_with(path_prefix));
             held.map(|(path, held)| (path.clone(), parse(&held.body))).collect()
         });
-        compare(&wanted, &held)
+        self.divergence_of(sync_sql, &held).await
+    }
+
+    /// The same of what another sink holds, by its names for the documents.
+    pub async fn divergence_of(&self, sync_sql: &str, held: &BTreeMap<String, Value>) -> Option<String> {
+        let statement = format!("select path, document::text from ({sync_sql}) as expected(path, document)");
+        let rows = self.query(&statement, &[]).await;
+        let wanted = rows.iter().map(|row| (row.get::<_, String>(0), parse(row.get(1))));
+        let wanted: BTreeMap<String, Value> = wanted.collect();
+        compare(&wanted, held)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::config::raw::{At, Field, RawAccess, RawAuth, RawBasic, RawOAuth2, Raw
 use crate::config::wording::listed;
 use crate::config::{Access, Auth, ClientAuth, OAuth2, Pem, PemError, Place, Problem, Report, Secret, Tls};
 
-const KINDS: [&str; 3] = ["basic", "bearer", "oauth2"];
+const KINDS: [&str; 4] = ["basic", "bearer", "api_key", "oauth2"];
 
 /// What a request for a token has anyway.
 const OWN_PARAMETERS: [&str; 4] = ["grant_type", "client_id", "client_secret", "scope"];
@@ -20,10 +20,16 @@ pub fn access(raw: RawAccess, report: &mut Report) -> Access {
 }
 
 fn auth(At { value: raw, place }: At<RawAuth>, report: &mut Report) -> Option<Auth> {
-    let RawAuth { basic, bearer, oauth2 } = raw;
+    let RawAuth {
+        basic,
+        bearer,
+        api_key,
+        oauth2,
+    } = raw;
     let present = [
         !matches!(basic, Field::Absent),
         !matches!(bearer, Field::Absent),
+        !matches!(api_key, Field::Absent),
         !matches!(oauth2, Field::Absent),
     ];
     let named: Vec<_> = KINDS
@@ -45,6 +51,10 @@ fn auth(At { value: raw, place }: At<RawAuth>, report: &mut Report) -> Option<Au
     if let Some(at) = bearer.into_given() {
         check_visible("bearer", &at, report);
         return Some(Auth::Bearer(at.value));
+    }
+    if let Some(at) = api_key.into_given() {
+        check_visible("api_key", &at, report);
+        return Some(Auth::ApiKey(at.value));
     }
     oauth2
         .into_given()

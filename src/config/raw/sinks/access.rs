@@ -15,6 +15,7 @@ pub struct RawAccess {
 pub struct RawAuth {
     pub basic: Field<RawBasic>,
     pub bearer: Field<Secret>,
+    pub api_key: Field<Secret>,
     pub oauth2: Field<RawOAuth2>,
 }
 
@@ -56,6 +57,7 @@ fn read_auth(mut reader: Reader<'_>) -> RawAuth {
     let auth = RawAuth {
         basic: reader.table_of_secrets("basic").map(read_basic),
         bearer: reader.renewable("bearer", Secrecy::Whole),
+        api_key: reader.renewable("api_key", Secrecy::Whole),
         oauth2: reader.table_of_secrets("oauth2").map(read_oauth2),
     };
     reader.finish();

@@ -14,6 +14,7 @@ async fn each_kind_of_credentials_is_sent_as_it_should() {
             Some("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="),
         ),
         (with(Auth::Bearer(secret("hunter2"))), Some("Bearer hunter2")),
+        (with(Auth::ApiKey(secret("aHVudGVyMg=="))), Some("ApiKey aHVudGVyMg==")),
         (Access::default(), None),
     ];
     for (access, expected) in cases {
