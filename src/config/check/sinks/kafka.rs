@@ -138,6 +138,6 @@ fn credentials(mechanism: Mechanism, basic: At<RawBasic>, report: &mut Report) -
             user,
             password,
         }),
-        Auth::Bearer(_) | Auth::OAuth2(_) => None,
+        _ => None,
     }
 }
