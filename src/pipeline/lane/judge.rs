@@ -38,6 +38,8 @@ impl Parcel {
     fn ending(&self, outlet: &Outlet<'_>, outcome: &Outcome, failure: &Failure, spared: bool) -> Ending {
         let certain = failure.certain || failpoint::is_off("certainty-guard");
         let mut retry = outlet.route.sink.sink.terms.retry;
+        // Nobody was there to be asked, which says nothing of the subject. In a quiet system too few try for the breaker to open.
+        let spared = spared || is_unreachable(failure);
         if spared {
             retry.attempts = u32::MAX;
         }
@@ -128,6 +130,11 @@ impl Parcel {
             digest: Some(self.digest),
         }
     }
+}
+
+/// Whether there was no connection to send anything on.
+fn is_unreachable(failure: &Failure) -> bool {
+    failure.class == FailureClass::Connection && failure.certain
 }
 
 impl Accepted {

@@ -83,6 +83,24 @@ async fn a_sink_that_answers_nothing_but_errors_costs_no_job_its_life() {
     .await;
 }
 
+/// Too few try for the breaker to open.
+#[tokio::test]
+async fn a_single_job_outlives_an_outage() {
+    let world = World::with_shop().await;
+    world.stock_shop(1, 1).await;
+    let patience = "retry = { attempts = 3, base = \"10ms\", max = \"20ms\" }\nbreaker = { failures = 1000 }";
+    let config = world.config(&format!("{SHOP}\n[sinks.shop_api]\n{patience}\n"));
+    world.receiver().stop().await;
+    let engine = world.engine(&config);
+    world.wait_until_true("select count(*) > 6 from walsift.attempt").await;
+    open_is(&engine, 0).await;
+    no_job_died(&world).await;
+    world.receiver().start().await.unwrap();
+    world.settled().await;
+    no_job_died(&world).await;
+    world.assert_converged(SHOP_ORDERS, "/orders/").await;
+}
+
 /// The counterpart: as long as others are accepted it is the subject that fails.
 #[tokio::test]
 async fn a_subject_that_fails_alone_is_given_up() {

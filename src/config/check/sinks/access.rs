@@ -46,7 +46,8 @@ fn auth(At { value: raw, place }: At<RawAuth>, report: &mut Report) -> Option<Au
         report.push(problem.help(format!("wanted is one of {}", listed(&KINDS, '`'))));
     }
     if let Some(at) = basic.into_given() {
-        return Some(self::basic(at, report));
+        let (user, password) = self::basic(at, report);
+        return Some(Auth::Basic { user, password });
     }
     if let Some(at) = bearer.into_given() {
         check_visible("bearer", &at, report);
@@ -61,7 +62,8 @@ fn auth(At { value: raw, place }: At<RawAuth>, report: &mut Report) -> Option<Au
         .map(|at| Auth::OAuth2(Box::new(self::oauth2(at, report))))
 }
 
-pub(super) fn basic(At { value: raw, place }: At<RawBasic>, report: &mut Report) -> Auth {
+/// User and password.
+pub(super) fn basic(At { value: raw, place }: At<RawBasic>, report: &mut Report) -> (String, Secret) {
     if let Some(user) = raw.user.given() {
         let problem = |summary: &str| Problem::at(&user.place, summary);
         if user.value.contains(':') {
@@ -79,10 +81,10 @@ pub(super) fn basic(At { value: raw, place }: At<RawBasic>, report: &mut Report)
             "the password can't have control characters",
         ));
     }
-    Auth::Basic {
-        user: required("user", raw.user, &place, report).unwrap_or_default(),
-        password: required("password", raw.password, &place, report).unwrap_or_else(nothing),
-    }
+    (
+        required("user", raw.user, &place, report).unwrap_or_default(),
+        required("password", raw.password, &place, report).unwrap_or_else(nothing),
+    )
 }
 
 fn oauth2(At { value: raw, place }: At<RawOAuth2>, report: &mut Report) -> OAuth2 {

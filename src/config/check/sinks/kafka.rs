@@ -8,7 +8,7 @@ use crate::config::check::settings::within;
 use crate::config::raw::units::format_size;
 use crate::config::raw::{At, Field, RawBasic, RawKafka, RawKafkaAuth};
 use crate::config::wording::{listed, quoted};
-use crate::config::{Auth, Compression, Engine, KafkaAuth, KafkaSink, Mechanism, Place, Problem, Report, Terms};
+use crate::config::{Compression, Engine, KafkaAuth, KafkaSink, Mechanism, Place, Problem, Report, Terms};
 
 const BATCH_MAX: usize = 1_000;
 const BATCH_MAX_MAX: u64 = 10_000;
@@ -128,16 +128,14 @@ fn auth(At { value: raw, place }: At<RawKafkaAuth>, report: &mut Report) -> Opti
         report.push(Problem::at(&place, summary).help(format!("wanted is one of {}", listed(&keys, '`'))));
     }
     let (mechanism, field) = given.into_iter().next()?;
-    credentials(mechanism, field.into_given()?, report)
+    Some(credentials(mechanism, field.into_given()?, report))
 }
 
-fn credentials(mechanism: Mechanism, basic: At<RawBasic>, report: &mut Report) -> Option<KafkaAuth> {
-    match access::basic(basic, report) {
-        Auth::Basic { user, password } => Some(KafkaAuth {
-            mechanism,
-            user,
-            password,
-        }),
-        _ => None,
+fn credentials(mechanism: Mechanism, basic: At<RawBasic>, report: &mut Report) -> KafkaAuth {
+    let (user, password) = access::basic(basic, report);
+    KafkaAuth {
+        mechanism,
+        user,
+        password,
     }
 }

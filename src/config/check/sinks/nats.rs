@@ -13,7 +13,7 @@ use crate::config::raw::units::format_size;
 use crate::config::raw::{At, Field, RawNats, RawNatsAuth, RawTls};
 use crate::config::wording::{listed, quoted};
 use crate::config::{
-    Auth, NatsAuth, NatsAuthError, NatsServer, NatsSink, Problem, Report, Secret, nats_credentials, nats_user_key,
+    NatsAuth, NatsAuthError, NatsServer, NatsSink, Problem, Report, Secret, nats_credentials, nats_user_key,
 };
 
 const BATCH_MAX: usize = 1_000;
@@ -154,10 +154,8 @@ fn auth(At { value: raw, place }: At<RawNatsAuth>, report: &mut Report) -> Optio
         report.push(problem.help(format!("wanted is one of {}", listed(&AUTH_KINDS, '`'))));
     }
     if let Some(at) = raw.basic.into_given() {
-        return match access::basic(at, report) {
-            Auth::Basic { user, password } => Some(NatsAuth::Basic { user, password }),
-            _ => None,
-        };
+        let (user, password) = access::basic(at, report);
+        return Some(NatsAuth::Basic { user, password });
     }
     if let Some(token) = raw.token.into_given() {
         if token.value.text.expose_secret().is_empty() {
