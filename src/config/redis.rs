@@ -37,6 +37,11 @@ pub enum RedisPlace {
     },
 }
 
+impl RedisPlace {
+    /// What the keys begin with that hold the versions of documents.
+    pub const VERSIONS: &str = "walsift:";
+}
+
 /// What servers listen on unless they are told otherwise.
 const PORT: u16 = 6379;
 

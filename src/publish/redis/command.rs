@@ -61,6 +61,9 @@ impl Commands {
         match self {
             Self::Key { key, expire } => {
                 let key = key.fill_apart(delivery).map_err(unfit)?;
+                if key.starts_with(RedisPlace::VERSIONS) {
+                    return Err(unfit(format!("`{key}` is where a version would be kept")));
+                }
                 Ok(put(&key, *expire, delivery))
             }
             Self::Stream { stream, max_len } => {
@@ -116,23 +119,13 @@ fn put(key: &str, expire: Option<Duration>, delivery: &Delivery) -> Command {
     wire::command([
         "2",
         key,
-        &version_key(key),
+        &format!("{}{key}", RedisPlace::VERSIONS),
         &delivery.version.to_string(),
         what,
         &delivery.document,
         &expires.as_millis().to_string(),
         &(expires + VERSION_KEPT).as_millis().to_string(),
     ])
-}
-
-/// Where the version of a document is kept: in the slot of the document, where slots matter.
-/// <https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags>
-fn version_key(key: &str) -> String {
-    if key.contains('{') {
-        format!("walsift:{key}")
-    } else {
-        format!("walsift:{{{key}}}")
-    }
 }
 
 fn append(stream: &str, max_len: Option<u64>, delivery: &Delivery) -> Command {
@@ -172,19 +165,10 @@ mod tests {
         let found = words(&place("order:{id}", None), &delivery(&[("id", "a:b")], "{}"));
         assert_eq!(
             found,
-            [
-                "2",
-                "order:a:b",
-                "walsift:{order:a:b}",
-                "7",
-                "set",
-                "{}",
-                "0",
-                "3600000"
-            ]
+            ["2", "order:a:b", "walsift:order:a:b", "7", "set", "{}", "0", "3600000"]
         );
         let expire = Some(Duration::from_mins(1));
-        let found = words(&place("{{x}}{id}", expire), &delivery(&[("id", "4")], ""));
+        let found = words(&place("{id}", expire), &delivery(&[("id", "{x}4")], ""));
         assert_eq!(found[1..3], ["{x}4", "walsift:{x}4"]);
         assert_eq!(found[3..], ["7", "delete", "", "60000", "3660000"]);
     }
@@ -199,6 +183,27 @@ mod tests {
         assert_eq!(key("x", "y"), "x:y");
         assert_ne!(key("x:y", "z"), key("x", "y:z"));
         assert_ne!(key("x%3Ay", "z"), key("x:y", "z"));
+    }
+
+    #[test]
+    fn a_document_never_takes_the_place_of_a_version() {
+        let commands = Commands::new(&RedisPlace::Key {
+            key: "{id}".to_owned(),
+            expire: None,
+        });
+        let failure = commands.unwrap().command(&delivery(&[("id", "walsift:x")], "{}"));
+        let words = "`walsift:x` is where a version would be kept";
+        assert_eq!(failure.unwrap_err().message, words);
+    }
+
+    #[test]
+    fn the_versions_of_two_keys_are_never_kept_in_one_place() {
+        let place = RedisPlace::Key {
+            key: "{id}".to_owned(),
+            expire: None,
+        };
+        let version = |id| words(&place, &delivery(&[("id", id)], "{}")).swap_remove(2);
+        assert_ne!(version("x"), version("{x}"));
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl<const STREAM: bool> Rig for Redis<STREAM> {
     }
 
     async fn refuse(&self, id: &str) {
-        self.tell(&["LPUSH", &format!("walsift:{{thing:a:{id}}}"), "somebody else's"]);
+        self.tell(&["LPUSH", &format!("walsift:thing:a:{id}"), "somebody else's"]);
     }
 
     async fn be_busy(&self) {

@@ -60,6 +60,10 @@ fn place(
             check_template(what, template, report);
         }
     }
+    if let Some(key) = key.given().filter(|key| key.value.starts_with(RedisPlace::VERSIONS)) {
+        let problem = Problem::at(&key.place, "keys that begin with `walsift:` are those of versions");
+        report.push(problem.help("begin `key` with something else"));
+    }
     match (key.given(), stream.given()) {
         (Some(_), Some(stream)) => {
             let problem = Problem::at(&stream.place, "a sink can't have both `key` and `stream`");
