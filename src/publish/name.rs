@@ -123,3 +123,33 @@ fn value<'a>(delivery: &'a Delivery, name: &str) -> Result<Cow<'a, str>, String>
         _ => Ok(Cow::Owned(member.to_owned())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::publish::peer::delivery;
+
+    #[test]
+    fn what_stands_between_placeholders_is_encoded_in_values() {
+        let filled = |template: &str, a, b| {
+            let name = Name::parse(template).unwrap();
+            name.fill_apart(&delivery(&[("a", a), ("b", b)], "{}")).unwrap()
+        };
+        assert_eq!(filled("o:{a}:{b}", "x:y", "50%"), "o:x%3Ay:50%25");
+        assert_eq!(filled("o:{a}·{b}", "x:y", "·"), "o:x:y·%C2%B7");
+        assert_eq!(filled("o:{a}", "x:%", ""), "o:x:%");
+        // Also what the encoding itself is made of.
+        for template in ["{a}:{b}", "{a}3{b}", "{a}33{b}", "{a}A{b}", "{a}::{b}"] {
+            let values = [
+                "", "%", ":", "3", "A", "33", "%3", "%33", "3A", "%3A", ":A", "::", "25", "25%",
+            ];
+            let all: BTreeSet<String> = values
+                .iter()
+                .flat_map(|a| values.map(|b| filled(template, a, b)))
+                .collect();
+            assert_eq!(all.len(), values.len() * values.len(), "{template}");
+        }
+    }
+}

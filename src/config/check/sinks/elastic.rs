@@ -107,7 +107,16 @@ pub(super) fn check_template(key: &str, template: &At<String>, report: &mut Repo
     } else if template.value.contains("}{") {
         let summary = format!("there is nothing between two placeholders of `{key}`");
         report.push(Problem::at(&template.place, summary).help("two subjects could come to the same; put a `:` there"));
+    } else if between(&template.value).contains('%') {
+        let summary = format!("there is a `%` between two placeholders of `{key}`");
+        report.push(Problem::at(&template.place, summary).help("two subjects could come to the same; put a `:` there"));
     }
+}
+
+/// From the first placeholder to the last.
+fn between(template: &str) -> &str {
+    let behind = template.split_once('}').map_or("", |(_, behind)| behind);
+    behind.rsplit_once('{').map_or("", |(between, _)| between)
 }
 
 fn mapping(file: At<String>, report: &mut Report) -> Option<IndexMapping> {
