@@ -6,7 +6,7 @@
 //! | the document is larger than the server takes | rejected, refused, certain |
 //! | `WRONGTYPE` where the version of a key is kept | rejected, refused, certain |
 //! | `OOM` | retry, rate limited, certain |
-//! | `LOADING`, `BUSY`, `READONLY`, `MISCONF`, `NOREPLICAS`, `MASTERDOWN`, `CLUSTERDOWN`, `TRYAGAIN` | retry, server error, certain |
+//! | `LOADING`, `BUSY`, `READONLY`, `MISCONF`, `NOREPLICAS`, `MASTERDOWN`, `CLUSTERDOWN`, `TRYAGAIN`, `NOSCRIPT` | retry, server error, certain |
 //! | `NOAUTH`, `WRONGPASS`, `NOPERM`, an unknown command, `WRONGTYPE` of a stream; `MOVED`, `ASK`, `CROSSSLOT` | retry, configuration, certain |
 //! | anything else | retry, server error, uncertain |
 //!
@@ -75,9 +75,8 @@ fn refusal(words: &str, kind: Kind, secrets: &Secrets) -> Outcome {
     }
     let class = match words.split(' ').next().unwrap_or_default() {
         "OOM" => C::RateLimited,
-        "LOADING" | "BUSY" | "READONLY" | "MISCONF" | "NOREPLICAS" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" => {
-            C::ServerError
-        }
+        "LOADING" | "BUSY" | "READONLY" | "MISCONF" | "NOREPLICAS" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN"
+        | "NOSCRIPT" => C::ServerError,
         "WRONGTYPE" if kind == Kind::Key => {
             let failure = Failure::certain(
                 C::Refused,
@@ -174,6 +173,7 @@ mod tests {
             ("ERR unknown command 'EVALSHA', with args beginning with:", "retry configuration certain: ERR unknown command 'EVALSHA', with args beginning with:"),
             ("MOVED 3999 127.0.0.1:6381", "retry configuration certain: this is a Redis Cluster, which is not supported: MOVED 3999 127.0.0.1:6381"),
             ("ERR Protocol error: invalid bulk length", "rejected refused certain: the document is too large for the server: ERR Protocol error: invalid bulk length"),
+            ("NOSCRIPT No matching script.", "retry server_error certain: NOSCRIPT No matching script."),
             ("ERR something new", "retry server_error uncertain: ERR something new"),
         ];
         for (words, expected) in cases {

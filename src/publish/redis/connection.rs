@@ -85,9 +85,11 @@ impl Connection {
     }
 
     async fn enter(&mut self, server: &RedisServer, kind: Kind) -> Result<(), Trouble> {
-        if let Some(password) = &server.password {
-            let user = server.user.as_deref();
-            let words = ["AUTH"].into_iter().chain(user).chain([password.expose_secret()]);
+        let (user, password) = (server.user.as_deref(), server.password.as_ref());
+        if user.is_some() || password.is_some() {
+            // There are users without one, who are let in by any.
+            let password = password.map_or("", |password| password.expose_secret());
+            let words = ["AUTH"].into_iter().chain(user).chain([password]);
             self.ask(wire::command(words)).await?;
         }
         if server.database > 0 {
@@ -97,6 +99,19 @@ impl Connection {
         match kind {
             Kind::Key => self.load().await,
             Kind::Stream => self.ask(wire::command(["PING"])).await.map(drop),
+        }
+    }
+
+    /// Whether we may do what `enter` has not tried yet: runs the script on nothing.
+    pub async fn try_out(&mut self, kind: Kind) -> Result<(), Trouble> {
+        if kind == Kind::Stream {
+            return Ok(());
+        }
+        let mut replies = [None];
+        self.run(&[&wire::command(["0"])], &mut replies).await?;
+        match replies {
+            [Some(Reply::Error(words))] => Err(Trouble::Refused(words)),
+            _ => Ok(()),
         }
     }
 

@@ -11,7 +11,7 @@
 //! Not promised: that the server keeps what it has taken. That is a matter of its persistence and its replicas. That a stream has
 //! each delivery once: a try whose reply was lost may have added one, and the next adds another with the same idempotency key.
 //!
-//! A client of our own, since no more than five commands and four kinds of replies are needed, and nothing may go on in the
+//! A client of our own, since no more than a handful of commands and four kinds of replies are needed, and nothing may go on in the
 //! background: libraries write on what was given up.
 
 mod answer;

@@ -81,7 +81,14 @@ impl RedisSink {
         let name = self
             .server()
             .map_or_else(|_| "the server".to_owned(), |server| server.shown());
-        let (said, wrong) = match self.connect(Instant::now() + time).await {
+        let until = Instant::now() + time;
+        let tried = async {
+            let mut connection = self.connect(until).await?;
+            let tried = timeout_at(until.into(), connection.try_out(self.commands.kind())).await;
+            tried.unwrap_or_else(|_| Err(Trouble::Broken("no answer in time".to_owned())))?;
+            Ok::<_, Trouble>(connection)
+        };
+        let (said, wrong) = match tried.await {
             Ok(connection) => {
                 self.keep(connection);
                 ("let in".to_owned(), None)
