@@ -227,8 +227,8 @@ fn what_this_version_lacks_is_refused_and_not_ignored() {
 url = "postgres://db/shop"
 
 [sinks.search]
-type = "redis"
-key = "orders"
+type = "postgres"
+table = "orders"
 [sinks.smoke]
 type = "smoke"
 [syncs.orders]
@@ -240,13 +240,13 @@ limit = 3
 document = "id"
 "#;
     insta::assert_snapshot!(refused(text), @r#"
-    error: the sink type "redis" is not available in this version
+    error: the sink type "postgres" is not available in this version
      --> config.toml:5:8
       |
-    5 | type = "redis"
-      |        ^^^^^^^
+    5 | type = "postgres"
+      |        ^^^^^^^^^^
       |
-      = help: available: "http", "elasticsearch", "opensearch", "kafka", "nats" or "stdout"
+      = help: available: "http", "elasticsearch", "opensearch", "kafka", "nats", "redis" or "stdout"
 
     error: "smoke" is not a type of sink
      --> config.toml:8:8
@@ -254,7 +254,7 @@ document = "id"
     8 | type = "smoke"
       |        ^^^^^^^
       |
-      = help: available: "http", "elasticsearch", "opensearch", "kafka", "nats" or "stdout"
+      = help: available: "http", "elasticsearch", "opensearch", "kafka", "nats", "redis" or "stdout"
 
     2 errors
     "#);
