@@ -19,6 +19,9 @@ use crate::publish::{Failure, FailureClass, Outcome, Remote};
 /// How a server says that it takes no argument of this size, before it closes the connection.
 const TOO_LARGE: &str = "ERR Protocol error: invalid bulk length";
 
+/// How a script is told that its user may not do what it does; the first before version 7.2.
+const FORBIDDEN: [&str; 2] = ["ERR The user executing the script can't ", "ERR ACL failure in script"];
+
 /// Why there is no reply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Trouble {
@@ -91,6 +94,7 @@ fn refusal(words: &str, kind: Kind, secrets: &Secrets) -> Outcome {
         }
         "ERR" if words.starts_with("ERR unknown command") || words.starts_with("ERR DB index") => C::Configuration,
         "ERR" if words.starts_with("ERR AUTH") || words.starts_with("ERR invalid password") => C::Configuration,
+        "ERR" if FORBIDDEN.iter().any(|begin| words.starts_with(begin)) => C::Configuration,
         _ => return again(Failure::uncertain(C::ServerError, message)),
     };
     again(Failure::certain(class, message))
@@ -173,6 +177,10 @@ mod tests {
             ("ERR unknown command 'EVALSHA', with args beginning with:", "retry configuration certain: ERR unknown command 'EVALSHA', with args beginning with:"),
             ("MOVED 3999 127.0.0.1:6381", "retry configuration certain: this is a Redis Cluster, which is not supported: MOVED 3999 127.0.0.1:6381"),
             ("ERR Protocol error: invalid bulk length", "rejected refused certain: the document is too large for the server: ERR Protocol error: invalid bulk length"),
+            ("ERR The user executing the script can't run this command or subcommand script: f, on @user_script:8.",
+             "retry configuration certain: ERR The user executing the script can't run this command or subcommand"),
+            ("ERR ACL failure in script: User walsift has no permissions to run the 'get' command script: f, on @user_script:8.",
+             "retry configuration certain: ERR ACL failure in script: User walsift has no permissions to run the 'get' command"),
             ("NOSCRIPT No matching script.", "retry server_error certain: NOSCRIPT No matching script."),
             ("ERR something new", "retry server_error uncertain: ERR something new"),
         ];
