@@ -38,6 +38,7 @@ mod publication;
 mod publish;
 mod random;
 mod reads;
+mod redis;
 mod relevance;
 mod replica;
 mod retention;

@@ -1,6 +1,6 @@
 //! The sink for NATS, against a real server.
 
-mod bus;
+pub mod bus;
 mod cluster;
 mod credentials;
 mod order;

@@ -3,7 +3,8 @@
 use super::Server;
 
 impl Server {
-    /// A Redis that writes every command to disk before it answers. `settings` as on its command line: `--maxmemory 1mb`.
+    /// A Redis that writes every command to disk before it answers. `settings` as on its command line: `--maxmemory 1mb`;
+    /// `{port}` is its port.
     pub async fn redis(settings: &[&str]) -> Server {
         let settings: Vec<String> = settings.iter().map(|&it| it.to_owned()).collect();
         Server::start("redis-server", move |port, folder| {
@@ -17,7 +18,8 @@ impl Server {
                 ["--appendfsync", "always"],
             ];
             let own = own.concat().into_iter().map(str::to_owned);
-            own.chain(settings.iter().cloned()).collect()
+            let settings = settings.iter().map(|setting| setting.replace("{port}", &port));
+            own.chain(settings).collect()
         })
         .await
     }
