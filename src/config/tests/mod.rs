@@ -8,6 +8,7 @@ mod many_problems;
 mod nats;
 mod pointers;
 mod problems;
+mod redis;
 mod request_problems;
 mod schema;
 mod secrets;

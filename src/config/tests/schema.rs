@@ -93,11 +93,25 @@ type = "nats"
 url = "nats://x"
 subject = "orders.{id}"
 auth = { basic = { user = "me", password = "hunter2" } }
+[sinks.redis]
+type = "redis"
+url = "redis://me:hunter2@x"
+key = "order:{id}"
+expire = "1h"
+retry = {}
+breaker = {}
+tls = {}
+batch = {}
+[sinks.redis-stream]
+type = "redis"
+url = "rediss://x"
+stream = "orders"
+max_len = 1000
 [sinks.stdout]
 type = "stdout"
 [syncs.orders]
 table = "orders"
-sinks = ["http", "http-basic", "http-oauth2", "http-bulk", "elasticsearch", "opensearch", "kafka", "kafka-plain", "kafka-sha256", "kafka-sha512", "nats", "nats-basic", "stdout"]
+sinks = ["http", "http-basic", "http-oauth2", "http-bulk", "elasticsearch", "opensearch", "kafka", "kafka-plain", "kafka-sha256", "kafka-sha512", "nats", "nats-basic", "redis", "redis-stream", "stdout"]
 [syncs.orders.document]
 id = "id"
 [syncs.orders.one.customer]
@@ -367,6 +381,10 @@ fn each_default_of_the_schema_is_the_program_s() {
         "brokers",
         "topic",
         "subject",
+        "key",
+        "expire",
+        "stream",
+        "max_len",
     ];
     let (mut tables, mut told) = (vec![(String::new(), &printed)], BTreeSet::new());
     while let Some((path, table)) = tables.pop() {

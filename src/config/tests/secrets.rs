@@ -43,6 +43,8 @@ const LEAKY: &[&str] = &[
     "[sinks.a]\ntype = 'nats'\nurl = [\"nats://me:hunter2@x\"]",
     "[sinks.a]\ntype = 'nats'\nauth = { token = \"hunter2\", nkey = \"hunter2\" }",
     "[sinks.a]\ntype = 'nats'\nauth = { creds = \"-----BEGIN NATS USER JWT-----hunter2\" }",
+    "[sinks.a]\ntype = 'redis'\nurl = \"http://me:hunter2@x\"",
+    "[sinks.a]\ntype = 'redis'\nurl = \"redis://me:hunter2@x/first\"\nkey = ''",
     "sinks.a = { auth = { bearer = \"hunter2\" } }",
     "sinks.a = { type = 'http', headers = { \"ba d\" = \"hunter2\", authorization = \"Bearer hunter2\" } }",
     "[sinks.a]\ntype = 'http'\nheaders = { x-a = \"hunter2\\nx\" }",
