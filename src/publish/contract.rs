@@ -152,6 +152,19 @@ pub enum FailureClass {
 }
 
 impl FailureClass {
+    pub const ALL: [FailureClass; 10] = [
+        FailureClass::Timeout,
+        FailureClass::Connection,
+        FailureClass::RateLimited,
+        FailureClass::ServerError,
+        FailureClass::NotFound,
+        FailureClass::Refused,
+        FailureClass::Conflict,
+        FailureClass::Build,
+        FailureClass::Configuration,
+        FailureClass::AfterPublish,
+    ];
+
     /// As stored in attempts and shown in logs and metrics.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -7,6 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::config::{DURATION_WANTED, parse_duration};
 use crate::operate::{self, State};
+use crate::publish::FailureClass;
 
 /// A job is shown, or meant, if it fits all that is given.
 #[derive(Debug, Clone, Args)]
@@ -29,9 +30,8 @@ pub(super) struct Filter {
     /// Of this subject: the key as it is listed, or in JSON, `[42]`
     #[arg(long, value_name = "KEY", help_heading = "Filters")]
     key: Option<String>,
-    /// Whose last try failed like this: `timeout`, `connection`, `rate_limited`, `server_error`, `not_found`, `refused`,
-    /// `conflict`, `build`, `configuration`, `after_publish`
-    #[arg(long, value_name = "CLASS", help_heading = "Filters")]
+    /// Whose last try failed like this
+    #[arg(long, value_name = "CLASS", value_parser = class(), help_heading = "Filters")]
     class: Option<String>,
     /// Over for at least so long, or if they are active, made so long ago: 90s, 15m, 12h, 7d
     #[arg(long, value_name = "AGE", value_parser = duration, help_heading = "Filters")]
@@ -46,6 +46,10 @@ fn state() -> impl TypedValueParser<Value = State> {
         let known = State::ALL.into_iter().find(|state| state.as_str() == text);
         known.expect("one of those that are possible")
     })
+}
+
+fn class() -> PossibleValuesParser {
+    PossibleValuesParser::new(FailureClass::ALL.map(FailureClass::as_str))
 }
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {

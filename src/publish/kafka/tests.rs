@@ -161,7 +161,11 @@ async fn a_message_that_is_refused_takes_no_other_with_it() {
         RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_RECORD,
         RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_RECORD,
     ]);
-    let sink = cluster.sink();
+    // However busy the machine is, they go together.
+    let sink = sink(&config::KafkaSink {
+        properties: vec![("linger.ms".to_owned(), "500".into())],
+        ..cluster.config()
+    });
     let outcomes = lines(&sink.deliver(&documents(&["1", "2", "3"])).await);
     assert_eq!(
         outcomes.iter().filter(|it| *it == "delivered").count(),

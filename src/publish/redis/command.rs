@@ -168,8 +168,8 @@ mod tests {
             ["2", "order:a:b", "walsift:order:a:b", "7", "set", "{}", "0", "3600000"]
         );
         let expire = Some(Duration::from_mins(1));
-        let found = words(&place("{id}", expire), &delivery(&[("id", "{x}4")], ""));
-        assert_eq!(found[1..3], ["{x}4", "walsift:{x}4"]);
+        let found = words(&place("order:{id}", expire), &delivery(&[("id", "{x}4")], ""));
+        assert_eq!(found[1..3], ["order:{x}4", "walsift:order:{x}4"]);
         assert_eq!(found[3..], ["7", "delete", "", "60000", "3660000"]);
     }
 

@@ -92,6 +92,9 @@ async fn a_single_job_outlives_an_outage() {
     let config = world.config(&format!("{SHOP}\n[sinks.shop_api]\n{patience}\n"));
     world.receiver().stop().await;
     let engine = world.engine(&config);
+    world
+        .wait_until_true("select to_regclass('walsift.attempt') is not null")
+        .await;
     world.wait_until_true("select count(*) > 6 from walsift.attempt").await;
     open_is(&engine, 0).await;
     no_job_died(&world).await;

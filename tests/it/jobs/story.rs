@@ -1,19 +1,31 @@
 //! What operators live through, from end to end.
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::json;
+use serde_json::{Value, json};
 use walsift::demo::{Behaviour, Paths};
 
 use super::HASTY;
 use crate::guarantees::journal::{assert_one_at_a_time, requests};
 use crate::guarantees::let_go;
-use crate::world::{DEADLINE, SHOP, SHOP_ORDERS, World, eventually};
+use crate::world::{DEADLINE, Engine, SHOP, SHOP_ORDERS, World, eventually};
 
 const ORDER: &str = "/orders/1";
 
-fn outcomes(story: &serde_json::Value) -> Vec<&str> {
+/// Outcome, class, status and certainty of each try.
+fn tries(story: &Value) -> Value {
     let tries = story["tries"].as_array().unwrap().iter();
-    tries.map(|one| one["outcome"].as_str().unwrap()).collect()
+    tries
+        .map(|one| json!([one["outcome"], one["class"], one["status"], one["certain"]]))
+        .collect()
+}
+
+fn assert_held_by(engine: &Engine, story: &Value) {
+    let lease = &story["lease"];
+    let owner = lease["owner"].as_str().unwrap();
+    assert!(owner.contains(&format!("/{}/", engine.id())), "{lease}");
+    assert_eq!((&story["state"], &lease["expired"]), (&json!("running"), &json!(false)));
+    let [acquired, expires] = ["acquired_at", "expires_at"].map(|name| lease[name].as_str().unwrap());
+    assert!(acquired < expires, "{lease}");
 }
 
 #[tokio::test]
@@ -27,9 +39,10 @@ async fn a_flaky_upstream_exhaustion_a_replay_a_duplicate_and_a_lost_worker() {
     world.receiver().rule_for_next(2, Paths::All, Behaviour::answer(503));
     let engine = world.synced(&config).await;
     let flaky = world.job_in("succeeded").await;
+    let failed = json!(["retry", "server_error", 503, false]);
     assert_eq!(
-        outcomes(&world.show(&config, flaky).await),
-        ["retry", "retry", "delivered"]
+        tries(&world.show(&config, flaky).await),
+        json!([failed, failed, ["delivered", null, 201, true]])
     );
 
     // 429 to exhaustion: a dead letter.
@@ -39,14 +52,8 @@ async fn a_flaky_upstream_exhaustion_a_replay_a_duplicate_and_a_lost_worker() {
     world.receiver().clear_rules();
     let dead = world.job_in("dead").await;
     let told = world.show(&config, dead).await;
-    assert_eq!(outcomes(&told), ["retry", "retry", "retry"]);
-    assert!(
-        told["tries"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .all(|one| one["class"] == "rate_limited")
-    );
+    let limited = json!(["retry", "rate_limited", 429, true]);
+    assert_eq!(tries(&told), json!([limited, limited, limited]));
 
     // A replay: a new job, linked, with the history as it was.
     let histories = async || (world.history(flaky).await, world.history(dead).await);
@@ -57,7 +64,7 @@ async fn a_flaky_upstream_exhaustion_a_replay_a_duplicate_and_a_lost_worker() {
     world.assert_converged(SHOP_ORDERS, "/orders/").await;
     let told = world.show(&config, replay).await;
     assert_eq!((&told["replay_of"], &told["replay_attempt"]), (&json!(dead), &json!(3)));
-    assert_eq!(outcomes(&told), ["delivered"]);
+    assert_eq!(tries(&told), json!([["delivered", null, 200, true]]));
     assert_eq!(histories().await, before);
     assert_eq!(world.show(&config, dead).await["superseded_by"], replay);
 
@@ -72,16 +79,10 @@ async fn a_flaky_upstream_exhaustion_a_replay_a_duplicate_and_a_lost_worker() {
         .await;
     assert_eq!(duplicate["answers"][0]["outcome"], "active");
     assert_eq!(duplicate["answers"][0]["job"], active);
-    let lease = world.show(&config, active).await["lease"].clone();
-    assert_eq!(lease["expired"], false);
-    assert!(
-        lease["owner"].as_str().unwrap().contains(&format!("/{}/", engine.id())),
-        "{lease}"
-    );
-    assert!(
-        lease["acquired_at"].as_str().unwrap() < lease["expires_at"].as_str().unwrap(),
-        "{lease}"
-    );
+    assert_eq!(world.value::<i64>("select count(*) from walsift.job").await, 1);
+    let told = world.show(&config, active).await;
+    assert_held_by(&engine, &told);
+    assert_eq!(told["uncertain"], false);
 
     // Its lease expires: another takes over, and as nobody knows what was done, sends it again.
     let pid = Pid::from_raw(engine.id().try_into().unwrap()).unwrap();
@@ -89,14 +90,20 @@ async fn a_flaky_upstream_exhaustion_a_replay_a_duplicate_and_a_lost_worker() {
     let expired = async || (world.show(&config, active).await["state"] == "pending").then_some(());
     eventually(DEADLINE, "the end of the lease", expired).await;
     let_go(&world).await;
-    let _other = world.engine(&config);
+    world.receiver().rule_for_next(1, Paths::All, Behaviour::Hold);
+    let other = world.engine(&config);
+    world.receiver().wait_until(DEADLINE, in_flight).await.unwrap();
+    let told = world.show(&config, active).await;
+    assert_held_by(&other, &told);
+    assert_eq!(told["uncertain"], true);
+    let_go(&world).await;
     world
         .wait_until_true(&format!(
             "select count(*) = 1 from walsift.finished_job where id = {active}"
         ))
         .await;
     let told = world.show(&config, active).await;
-    assert_eq!(outcomes(&told), ["delivered"]);
+    assert_eq!(tries(&told), json!([["delivered", null, 200, true]]));
     kill_process(pid, Signal::CONT).unwrap();
     world.settled().await;
     world.assert_converged(SHOP_ORDERS, "/orders/").await;

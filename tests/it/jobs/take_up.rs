@@ -245,6 +245,7 @@ async fn what_cannot_be_done_again_is_told_and_left() {
         ["retry"].as_slice(),
         &["retry", "1", "--state", "dead"],
         &["retry", "--state", "succeeded"],
+        &["retry", "--state", "dead", "--class", "refusal"],
         &["cancel", "--state", "dead"],
         &["purge", "--state", "pending"],
         &["purge"],
