@@ -14,14 +14,8 @@ async fn a_right_that_is_missing_is_a_fault_of_the_configuration() {
     let cache = Cache::new().await;
     let rights = ["evalsha", "script|load", "get", "set", "del"];
     for missing in rights {
-        let granted = rights.map(|right| {
-            if right == missing {
-                "".into()
-            } else {
-                format!("+{right}")
-            }
-        });
-        let granted: Vec<_> = granted.into_iter().filter(|it| !it.is_empty()).collect();
+        let granted = rights.iter().filter(|right| **right != missing);
+        let granted: Vec<String> = granted.map(|right| format!("+{right}")).collect();
         cache.tell::<()>(&format!(
             "ACL SETUSER walsift reset on >pssst ~order:* ~walsift:* {}",
             granted.join(" ")
