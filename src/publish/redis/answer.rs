@@ -102,7 +102,10 @@ fn refusal(words: &str, kind: Kind, secrets: &Secrets) -> Outcome {
 
 /// Errors of commands within a script end with where it was: ` script: …, on @user_script:14.`
 fn without_script(words: &str) -> &str {
-    words.split_once(" script: ").map_or(words, |(words, _)| words)
+    match words.rsplit_once(" script: ") {
+        Some((said, place)) if place.contains(", on @user_script") => said,
+        _ => words,
+    }
 }
 
 /// Of all that were not answered before `trouble`.
