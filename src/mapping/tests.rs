@@ -13,18 +13,13 @@ const OID: u32 = 16_384;
 
 /// A sync of orders that reads `read` of them and messages with the prefix `orders`.
 fn plan(name: &str, read: ReadColumns) -> SyncPlan {
-    let lookup = Lookup {
-        first: String::new(),
-        next: String::new(),
-        some: String::new(),
-    };
     SyncPlan {
         name: name.into(),
         shape: Arc::new(shape(&[("id", "bigint")])),
         members: None,
         build_sql: String::new(),
         key_sql: String::new(),
-        page: lookup,
+        walk: Walk::default(),
         listeners: vec![Listener {
             schema: "shop".to_owned(),
             table: "orders".to_owned(),

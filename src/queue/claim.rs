@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
+use tokio_postgres::Row;
 
-use super::{Correlation, Priority, RouteId, Worker};
+use super::{ChunkId, Correlation, Priority, RouteId, Worker};
 use crate::mapping::SubjectKey;
 use crate::pg;
 
@@ -16,6 +17,8 @@ pub struct JobId(pub i64);
 #[derive(Debug, Clone)]
 pub struct Job {
     pub id: JobId,
+    /// It has no row: it is one of the subjects of this chunk.
+    pub chunk: Option<ChunkId>,
     pub key: SubjectKey,
     /// As it was at the claim; a higher one at the end means that the subject changed meanwhile.
     pub touched: i32,
@@ -92,6 +95,11 @@ pub async fn claim(
     worker: &Worker,
 ) -> Result<Vec<Vec<Job>>, ClaimError> {
     let tx = client.transaction().await?;
+    let exclude = tx
+        .prepare_cached(include_str!("../../sql/backfill/exclude_chunks.sql"))
+        .await?;
+    let mut routes: Vec<i16> = demands.iter().map(|demand| demand.route.0).collect();
+    routes.sort_unstable();
     let lock = tx.prepare_cached(include_str!("../../sql/queue/lock_due.sql")).await?;
     let timeline = worker.server.timeline.cast_signed();
     // They go out together and their answers come back together.
@@ -104,7 +112,7 @@ pub async fn claim(
         )
         .await
     });
-    let due = try_join_all(locked).await?;
+    let (_, due) = try_join(tx.query(&exclude, &[&routes]), try_join_all(locked)).await?;
     let due: Vec<i64> = due.iter().flatten().map(|row| row.get("id")).collect();
     let mut claimed: Vec<Vec<Job>> = vec![Vec::new(); demands.len()];
     if due.is_empty() {
@@ -121,16 +129,28 @@ pub async fn claim(
     Ok(claimed)
 }
 
-fn job(row: &tokio_postgres::Row) -> Job {
-    let digest = |name| {
-        row.get::<_, Option<&[u8]>>(name)
-            .and_then(|bytes| DigestBytes::try_from(bytes).ok())
-    };
-    let sent = row.get::<_, Option<i64>>("sent_version").zip(digest("sent_digest"));
-    let accepted = row.get::<_, bool>("known").then(|| digest("accepted_digest"));
+fn digest(row: &Row, name: &str) -> Option<DigestBytes> {
+    let bytes = row.get::<_, Option<&[u8]>>(name)?;
+    DigestBytes::try_from(bytes).ok()
+}
+
+/// What the sink accepted last, what it calls the subject, and how long ago that was: as in a [`Job`].
+#[expect(clippy::type_complexity, reason = "fields of a job")]
+pub(super) fn accepted(row: &Row) -> (Option<Option<DigestBytes>>, Option<Arc<str>>, Option<Duration>) {
+    let accepted = row.get::<_, bool>("known").then(|| digest(row, "accepted_digest"));
     let delivered: Option<f64> = row.get("delivered_seconds");
+    (
+        accepted,
+        row.get::<_, Option<&str>>("remote_id").map(Arc::from),
+        delivered.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()),
+    )
+}
+
+fn job(row: &Row) -> Job {
+    let (accepted, remote_id, delivered_ago) = accepted(row);
     Job {
         id: JobId(row.get("id")),
+        chunk: None,
         key: SubjectKey::from_stored(row.get("key")),
         touched: row.get("touched"),
         attempts: u16::try_from(row.get::<_, i16>("attempts")).unwrap_or_default(),
@@ -138,11 +158,11 @@ fn job(row: &tokio_postgres::Row) -> Job {
         changed_at: row.get("changed_at"),
         created_at: row.get("created_at"),
         version: row.get("version"),
-        sent,
+        sent: row.get::<_, Option<i64>>("sent_version").zip(digest(row, "sent_digest")),
         uncertain: row.get("uncertain"),
         accepted,
-        remote_id: row.get::<_, Option<&str>>("remote_id").map(Arc::from),
-        delivered_ago: delivered.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()),
+        remote_id,
+        delivered_ago,
         priority: Priority::from_number(row.get("priority")),
         asked: row.get("asked"),
         forced: row.get("forced"),

@@ -4,6 +4,7 @@
 //! one worker at a time, and to nobody once that worker's lease has run out. What becomes of a job after its delivery is
 //! for [`crate::record`] to write.
 
+mod backfill;
 mod claim;
 mod correlation;
 mod enqueue;
@@ -15,6 +16,11 @@ mod running;
 mod visit;
 mod worker;
 
+pub use backfill::{
+    Agenda, Backfill, BackfillId, Chunk, ChunkId, Finished, NewBackfill, Step, Taken, Taker, Walk, add_page, adopt_visits, backfill_agenda, begin_backfill,
+    count_backfill, finish_backfills, given_page, put_off_backfill, ready_backfill, start_backfill,
+    supersede_backfills, take_chunk, take_over_chunk,
+};
 pub use claim::{ClaimError, Demand, DigestBytes, Job, JobId, claim, next_due};
 pub use correlation::{Correlation, NoCorrelation};
 pub use enqueue::{Entry, Priority, enqueue};

@@ -19,6 +19,6 @@ pub use latency::latency;
 pub use migrate::{MigrateError, migrate, schema_problem};
 pub use packed::{pack, unpack};
 pub use prune::{Pruned, prune};
-pub use settle::{Attempt, Ending, Held, Pace, Settled, Settlement, settle};
+pub use settle::{Attempt, Ending, Held, Pace, Settled, Settlement, settle, settle_members};
 pub use survey::{Jobs, RouteSurvey, Survey, survey};
 pub use tally::{Tally, add_tally};

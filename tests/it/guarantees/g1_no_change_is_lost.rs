@@ -259,7 +259,7 @@ async fn g1_a_transaction_that_was_open_when_its_tables_were_published_is_not_lo
     let engine = world.engine(&config);
     let reads = |line: &serde_json::Value| field(line, "message") == Some("reading the slot");
     engine.wait_for_log(DEADLINE, "reading the slot", reads).await;
-    world.wait_until_true("select count(*) > 0 from walsift.visit").await;
+    world.wait_until_true("select count(*) > 0 from walsift.backfill where finished_at is null").await;
     open.batch_execute("commit").await.unwrap();
 
     world.settled().await;

@@ -1,0 +1,12 @@
+-- The subjects of a chunk, as jobs that have no row: each with a number of its own, and one for its next delivery.
+-- $1 bigint chunk
+select c.backfill, k.key, nextval('job_id_seq') as id, nextval('delivery_version') as version, c.created_at, c.uncertain,
+       b.changed_at, b.forced,
+       s.route is not null as known, s.digest as accepted_digest, s.remote_id,
+       extract(epoch from now() - s.delivered_at)::float8 as delivered_seconds
+  from chunk c
+  join backfill b on b.id = c.backfill
+ cross join unnest(c.keys) with ordinality as k(key, at)
+  left join state s on s.route = c.route and s.key = k.key
+ where c.id = $1
+ order by k.at
