@@ -11,6 +11,7 @@
 //!
 //! pause · resume         a sync or a sink rests
 //! drain                  reading stops, and the processes leave when all is done
+//! backfill               many subjects are visited; such a visit rests, goes on, or is ended
 //! ```
 //!
 //! All of it is written into the state database, where the processes heed it by themselves: it does not matter where it is
@@ -21,6 +22,7 @@
 //!
 //! *Not* promised: that a change whose job was canceled is ever sent. It is with the next change of the subject.
 
+mod backfill;
 mod bulk;
 mod cancel;
 mod drain;
@@ -38,6 +40,7 @@ mod states;
 mod take_up;
 mod time;
 
+pub use backfill::{BackfillStatus, backfills, cancel_backfill, check_condition, pause_backfill, start_backfill};
 pub use bulk::{Matched, Tally, Verb, apply, matched};
 pub use cancel::cancel;
 pub use drain::{Left, ask_to_drain, left, take_back_drain};

@@ -117,8 +117,10 @@ pub(super) async fn missing(
         }
     }
     let arrays: Vec<TextArray<'_, Cow<'_, str>>> = columns.iter().map(|column| TextArray(column)).collect();
-    let parameters: Vec<&(dyn ToSql + std::marker::Sync)> =
-        arrays.iter().map(|array| array as &(dyn ToSql + std::marker::Sync)).collect();
+    let parameters: Vec<&(dyn ToSql + std::marker::Sync)> = arrays
+        .iter()
+        .map(|array| array as &(dyn ToSql + std::marker::Sync))
+        .collect();
     let statement = source.prepare_cached(&plan.walk.missing).await?;
     let rows = source.query(&statement, &parameters).await?;
     let position = |row: &Row| usize::try_from(row.get::<_, i64>("position") - 1).ok();

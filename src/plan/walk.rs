@@ -42,8 +42,15 @@ impl Walk {
             .map(|name| format!("{}.{}", self.row, identifier(name)))
             .collect();
         let numbers = 1..=keys.len();
-        let selected: Vec<String> = keys.iter().zip(1..).map(|(key, i)| format!("{key} as key_{i}")).collect();
-        let shown: Vec<String> = numbers.clone().map(|i| format!("{} as key_{i}", key_text(&format!("q.key_{i}")))).collect();
+        let selected: Vec<String> = keys
+            .iter()
+            .zip(1..)
+            .map(|(key, i)| format!("{key} as key_{i}"))
+            .collect();
+        let shown: Vec<String> = numbers
+            .clone()
+            .map(|i| format!("{} as key_{i}", key_text(&format!("q.key_{i}"))))
+            .collect();
         let order: Vec<String> = numbers.map(|i| format!("q.key_{i}")).collect();
         let seen: Vec<String> = (1..)
             .zip(&shape.columns)

@@ -158,7 +158,9 @@ fn job(row: &Row) -> Job {
         changed_at: row.get("changed_at"),
         created_at: row.get("created_at"),
         version: row.get("version"),
-        sent: row.get::<_, Option<i64>>("sent_version").zip(digest(row, "sent_digest")),
+        sent: row
+            .get::<_, Option<i64>>("sent_version")
+            .zip(digest(row, "sent_digest")),
         uncertain: row.get("uncertain"),
         accepted,
         remote_id,

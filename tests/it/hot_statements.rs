@@ -107,6 +107,17 @@ async fn statements_that_run_all_the_time_read_no_table_from_end_to_end() {
         "record/retry_jobs.sql",
         "record/finish_jobs.sql",
         "record/prune.sql",
+        "backfill/open.sql",
+        "backfill/ready.sql",
+        "backfill/advance.sql",
+        "backfill/busy.sql",
+        "backfill/force.sql",
+        "backfill/doubt_jobs.sql",
+        "backfill/members.sql",
+        "backfill/take_over.sql",
+        "backfill/make_jobs.sql",
+        "backfill/finish.sql",
+        "queue/heed.sql",
     };
     for (file, sql) in statements {
         let read = read_from_end_to_end(&client, sql).await;

@@ -81,7 +81,11 @@ mod tests {
             (10,  1_500, 64,  5),
         ];
         for (subjects, took, before, wanted) in cases {
-            assert_eq!(next(subjects, milliseconds(took), before), wanted, "{subjects}, {took}, {before}");
+            assert_eq!(
+                next(subjects, milliseconds(took), before),
+                wanted,
+                "{subjects}, {took}, {before}"
+            );
         }
     }
 }

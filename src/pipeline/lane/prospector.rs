@@ -133,7 +133,11 @@ async fn round(outlet: &Outlet<'_>) -> Result<Round, ProspectError> {
         }
     }
     if !agenda.open && !agenda.orphaned {
-        return Ok(if agenda.ending { Round::Held(HELD_PERIOD) } else { Round::Idle });
+        return Ok(if agenda.ending {
+            Round::Held(HELD_PERIOD)
+        } else {
+            Round::Idle
+        });
     }
     if let Passage::Closed(wait) = route.sink.breaker.passage(Instant::now()) {
         return Ok(Round::Held(wait));
@@ -223,7 +227,10 @@ impl Look<'_> {
             clippy::cast_sign_loss,
             reason = "a rate is positive, and what is too large for an integer is the largest one"
         )]
-        let rate = self.backfill.rate.map_or(batch, |rate| (rate * AHEAD.as_secs_f64()) as usize);
+        let rate = self
+            .backfill
+            .rate
+            .map_or(batch, |rate| (rate * AHEAD.as_secs_f64()) as usize);
         batch.min(sink).min(rate).max(1)
     }
 

@@ -124,7 +124,9 @@ async fn end_chunks(outlet: &Outlet<'_>, members: &[Ended]) {
             Ending::Retry { .. } | Ending::Over { .. } | Ending::Released { .. }
         );
         chunk.left_over.fetch_add(u64::from(is_left_over), Ordering::Relaxed);
-        chunk.sent.fetch_add(u64::from(ended.delivered.is_some()), Ordering::Relaxed);
+        chunk
+            .sent
+            .fetch_add(u64::from(ended.delivered.is_some()), Ordering::Relaxed);
     }
     for (chunk, members) in chunks(members) {
         let is_over = chunk.ends_with(members);
@@ -137,7 +139,10 @@ async fn end_chunks(outlet: &Outlet<'_>, members: &[Ended]) {
         outlet.chunk_subjects.store(chunk.next(before, most), Ordering::Relaxed);
         let counted = async {
             let state = outlet.lane.engine.state.get().await?;
-            let (sent, left_over) = (chunk.sent.load(Ordering::Relaxed), chunk.left_over.load(Ordering::Relaxed));
+            let (sent, left_over) = (
+                chunk.sent.load(Ordering::Relaxed),
+                chunk.left_over.load(Ordering::Relaxed),
+            );
             Ok::<(), SettleError>(queue::count_backfill(&state, chunk.backfill, sent, left_over).await?)
         };
         if let Err(error) = counted.await {

@@ -106,8 +106,11 @@ pub async fn take_over_chunk(client: &mut pg::Client, taker: Taker<'_>) -> Resul
         .await?
         .get("subjects");
     let chunk = if left == 0 {
-        tx.execute(include_str!("../../../sql/backfill/delete_chunks.sql"), &[&[id].as_slice()])
-            .await?;
+        tx.execute(
+            include_str!("../../../sql/backfill/delete_chunks.sql"),
+            &[&[id].as_slice()],
+        )
+        .await?;
         None
     } else {
         Some(members(&tx, ChunkId(id)).await?)
@@ -124,12 +127,7 @@ async fn exclude_claims(tx: &Transaction<'_>, route: RouteId) -> Result<(), pg::
     Ok(())
 }
 
-async fn advance(
-    tx: &Transaction<'_>,
-    taker: Taker<'_>,
-    backfill: &Backfill,
-    step: &Step,
-) -> Result<bool, pg::Error> {
+async fn advance(tx: &Transaction<'_>, taker: Taker<'_>, backfill: &Backfill, step: &Step) -> Result<bool, pg::Error> {
     let statement = tx
         .prepare_cached(include_str!("../../../sql/backfill/advance.sql"))
         .await?;

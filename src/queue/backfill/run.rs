@@ -238,12 +238,7 @@ pub async fn put_off_backfill(client: &pg::Client, id: BackfillId, by: Duration,
 }
 
 /// Adds keys to a backfill of [`Walk::Keys`]; pages are numbered from 1.
-pub async fn add_page(
-    tx: &Transaction<'_>,
-    id: BackfillId,
-    number: i32,
-    keys: &[SubjectKey],
-) -> Result<(), pg::Error> {
+pub async fn add_page(tx: &Transaction<'_>, id: BackfillId, number: i32, keys: &[SubjectKey]) -> Result<(), pg::Error> {
     let statement = tx
         .prepare_cached(include_str!("../../../sql/backfill/add_page.sql"))
         .await?;
@@ -253,14 +248,15 @@ pub async fn add_page(
 }
 
 /// The next page of the keys that somebody gave, and its number; `None` behind the last.
-pub async fn given_page(
-    client: &pg::Client,
-    backfill: &Backfill,
-) -> Result<Option<(i32, Vec<SubjectKey>)>, pg::Error> {
+pub async fn given_page(client: &pg::Client, backfill: &Backfill) -> Result<Option<(i32, Vec<SubjectKey>)>, pg::Error> {
     let statement = client
         .prepare_cached(include_str!("../../../sql/backfill/page.sql"))
         .await?;
-    let last: i32 = backfill.last_key.as_deref().and_then(|number| number.parse().ok()).unwrap_or_default();
+    let last: i32 = backfill
+        .last_key
+        .as_deref()
+        .and_then(|number| number.parse().ok())
+        .unwrap_or_default();
     let row = client.query_opt(&statement, &[&backfill.id.0, &last]).await?;
     Ok(row.map(|row| {
         let keys = row.get::<_, Vec<&str>>("keys").into_iter().map(SubjectKey::from_stored);
@@ -269,12 +265,7 @@ pub async fn given_page(
 }
 
 /// Counts what became of the subjects of a chunk, for people.
-pub async fn count_backfill(
-    client: &pg::Client,
-    id: BackfillId,
-    sent: u64,
-    left_over: u64,
-) -> Result<(), pg::Error> {
+pub async fn count_backfill(client: &pg::Client, id: BackfillId, sent: u64, left_over: u64) -> Result<(), pg::Error> {
     let statement = client
         .prepare_cached(include_str!("../../../sql/backfill/count.sql"))
         .await?;
