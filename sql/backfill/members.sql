@@ -1,7 +1,9 @@
 -- The subjects of a chunk, as jobs that have no row: each with a number of its own, and one for its next delivery.
 -- $1 bigint chunk
-select c.backfill, k.key, nextval('job_id_seq') as id, nextval('delivery_version') as version, c.created_at, c.uncertain,
-       b.changed_at, b.forced,
+-- Result: the columns of queue/claim.sql, and the backfill
+select c.backfill, nextval('job_id_seq') as id, k.key, 0 as touched, 0::smallint as attempts, 0::smallint as spared, b.changed_at,
+       c.created_at, nextval('delivery_version') as version, null::bigint as sent_version, null::bytea as sent_digest,
+       c.uncertain, 3::smallint as priority, false as asked, b.forced,
        s.route is not null as known, s.digest as accepted_digest, s.remote_id,
        extract(epoch from now() - s.delivered_at)::float8 as delivered_seconds
   from chunk c

@@ -1,5 +1,5 @@
--- Forgets backfills that are over: those that a change caused after an hour, all others after a month; with the keys of those that
--- are over. A few at a time.
+-- Forgets backfills that are over: those that a change caused after an hour, all others after a month; and the keys that were given
+-- for any that is over. A few at a time.
 with old as (
     select id
       from backfill
@@ -8,6 +8,6 @@ with old as (
      order by id
      limit 1000
 ), pages as (
-    delete from backfill_page where backfill in (select id from old)
+    delete from backfill_page p using backfill b where b.id = p.backfill and b.finished_at is not null
 )
 delete from backfill where id in (select id from old)

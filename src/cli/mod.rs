@@ -63,7 +63,7 @@ enum Verb {
     ///
     /// Exit status: 0 begun, or with --wait done; 1 it was ended, or one that was named is over; 2 bad usage or configuration; 3 a
     /// database cannot be reached, or nothing has run yet.
-    Backfill(backfill::Options),
+    Backfill(backfill::Backfill),
     /// Shows jobs, and does what a person asks of them: again, now, not at all
     ///
     /// Exit status: 0 done; 1 nothing was done for some of the jobs that were named, and the answer says why; 2 bad usage or

@@ -7,11 +7,13 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
+use super::backfill::backfill_line;
 use super::{ConfigFile, Exit};
 use crate::config::Config;
+use crate::operate::{self, BackfillStatus};
 use crate::pg;
 use crate::pipeline::{self, Databases};
-use crate::queue;
+use crate::queue::{self, RouteId};
 use crate::record::{self, RouteSurvey, Survey};
 use crate::wal::{self, Slot};
 
@@ -27,6 +29,9 @@ pub(super) struct Options {
     live: bool,
 }
 
+/// Most backfills that are shown.
+const BACKFILLS_MAX: u32 = 100;
+
 /// How long a living process may take to answer.
 const LIVE_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -35,6 +40,8 @@ struct Status {
     slot: Option<SlotStatus>,
     #[serde(flatten)]
     survey: Survey,
+    /// Those that are not finished, the newest first.
+    backfills: Vec<BackfillStatus>,
 }
 
 #[derive(Debug, Serialize)]
@@ -137,7 +144,13 @@ async fn look(config: &Config, databases: &Databases) -> Result<Status, StatusEr
     let survey = record::survey(&state).await?;
     let behind = queue::behind(&**state, &config.source.slot).await?;
     let slot = slot.map(|slot| SlotStatus::new(&config.source.slot, &slot, behind));
-    Ok(Status { slot, survey })
+    let routes: Vec<RouteId> = queue::routes(&**state).await?.iter().map(|route| route.id).collect();
+    let backfills = operate::backfills(&state, &routes, false, None, BACKFILLS_MAX).await?;
+    Ok(Status {
+        slot,
+        survey,
+        backfills,
+    })
 }
 
 impl SlotStatus {
@@ -206,6 +219,9 @@ fn text(status: &Status) -> String {
     }
     if status.survey.visits > 0 {
         let _ = writeln!(text, "visits of many subjects under way: {}", status.survey.visits);
+    }
+    for backfill in &status.backfills {
+        let _ = write!(text, "backfill {}", backfill_line(backfill).trim_start());
     }
     for route in &status.survey.routes {
         text.push_str(&route_text(route));

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::{Batch, Change, Malformed, Mapper, Origin, Unheard};
 use crate::catalog::{Identity, Persistence, Table, TableKind};
-use crate::plan::{Finder, KeyColumn, KeyShape, Listener, Lookup, Read, ReadColumns, SyncPlan};
+use crate::plan::{Finder, KeyColumn, KeyShape, Listener, Read, ReadColumns, SyncPlan, Walk};
 use crate::wal::encoder::{Cell, Row, Sent, encode};
 use crate::wal::{Column, Message, OldKind, Relation, ReplicaIdentity};
 

@@ -10,6 +10,8 @@
 //! verdict for each. From there on every sink has an outlet of its own. Where SQL is to be run after deliveries, a finisher stands
 //! between publisher and settler.
 //!
+//! What jobs leave room for is for backfills: a prospector for each sink takes chunks of subjects that have no job of their own.
+//!
 //! Promises: the feeder never waits for an outlet. It claims for an outlet only what its channels hold, and where an outlet has
 //! used up its share of memory, jobs are let go of. So a sink that is slow or refuses everything stops the claiming for
 //! itself alone. Lanes share nothing with each other but the places of sinks and the builders.

@@ -21,6 +21,6 @@ mod run;
 pub use chunk::{Chunk, ChunkId, Step, Taken, Taker, take_chunk, take_over_chunk};
 pub use run::{
     Agenda, Backfill, BackfillId, Finished, NewBackfill, Walk, add_page, adopt_visits, backfill_agenda, begin_backfill,
-    count_backfill, finish_backfills, given_page, put_off_backfill, ready_backfill, start_backfill,
+    count_backfill, finish_backfills, given_page, prune_backfills, put_off_backfill, ready_backfill, start_backfill,
     supersede_backfills,
 };

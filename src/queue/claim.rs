@@ -124,33 +124,23 @@ pub async fn claim(
     for row in &rows {
         let route = RouteId(row.get("route"));
         let demand = demands.iter().position(|demand| demand.route == route);
-        claimed[demand.expect("only what was asked for is locked")].push(job(row));
+        claimed[demand.expect("only what was asked for is locked")].push(job(row, None));
     }
     Ok(claimed)
 }
 
-fn digest(row: &Row, name: &str) -> Option<DigestBytes> {
-    let bytes = row.get::<_, Option<&[u8]>>(name)?;
-    DigestBytes::try_from(bytes).ok()
-}
-
-/// What the sink accepted last, what it calls the subject, and how long ago that was: as in a [`Job`].
-#[expect(clippy::type_complexity, reason = "fields of a job")]
-pub(super) fn accepted(row: &Row) -> (Option<Option<DigestBytes>>, Option<Arc<str>>, Option<Duration>) {
-    let accepted = row.get::<_, bool>("known").then(|| digest(row, "accepted_digest"));
+/// A row of queue/claim.sql or backfill/members.sql; `chunk`: the job is one of its subjects.
+pub(super) fn job(row: &Row, chunk: Option<ChunkId>) -> Job {
+    let digest = |name| {
+        row.get::<_, Option<&[u8]>>(name)
+            .and_then(|bytes| DigestBytes::try_from(bytes).ok())
+    };
+    let sent = row.get::<_, Option<i64>>("sent_version").zip(digest("sent_digest"));
+    let accepted = row.get::<_, bool>("known").then(|| digest("accepted_digest"));
     let delivered: Option<f64> = row.get("delivered_seconds");
-    (
-        accepted,
-        row.get::<_, Option<&str>>("remote_id").map(Arc::from),
-        delivered.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()),
-    )
-}
-
-fn job(row: &Row) -> Job {
-    let (accepted, remote_id, delivered_ago) = accepted(row);
     Job {
         id: JobId(row.get("id")),
-        chunk: None,
+        chunk,
         key: SubjectKey::from_stored(row.get("key")),
         touched: row.get("touched"),
         attempts: u16::try_from(row.get::<_, i16>("attempts")).unwrap_or_default(),
@@ -158,13 +148,11 @@ fn job(row: &Row) -> Job {
         changed_at: row.get("changed_at"),
         created_at: row.get("created_at"),
         version: row.get("version"),
-        sent: row
-            .get::<_, Option<i64>>("sent_version")
-            .zip(digest(row, "sent_digest")),
+        sent,
         uncertain: row.get("uncertain"),
         accepted,
-        remote_id,
-        delivered_ago,
+        remote_id: row.get::<_, Option<&str>>("remote_id").map(Arc::from),
+        delivered_ago: delivered.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()),
         priority: Priority::from_number(row.get("priority")),
         asked: row.get("asked"),
         forced: row.get("forced"),

@@ -18,8 +18,8 @@ mod worker;
 
 pub use backfill::{
     Agenda, Backfill, BackfillId, Chunk, ChunkId, Finished, NewBackfill, Step, Taken, Taker, Walk, add_page,
-    adopt_visits, backfill_agenda, begin_backfill, count_backfill, finish_backfills, given_page, put_off_backfill,
-    ready_backfill, start_backfill, supersede_backfills, take_chunk, take_over_chunk,
+    adopt_visits, backfill_agenda, begin_backfill, count_backfill, finish_backfills, given_page, prune_backfills,
+    put_off_backfill, ready_backfill, start_backfill, supersede_backfills, take_chunk, take_over_chunk,
 };
 pub use claim::{ClaimError, Demand, DigestBytes, Job, JobId, claim, next_due};
 pub use correlation::{Correlation, NoCorrelation};

@@ -94,7 +94,7 @@ fn stored_xid(xid: Option<u64>) -> Option<i64> {
 pub async fn insert_visit(tx: &Transaction<'_>, visit: &NewVisit) -> Result<(), pg::Error> {
     let node = match &visit.kind {
         Kind::Lookup { node, .. } => Some(node.as_str()),
-        _ => None,
+        Kind::Subjects(_) => None,
     };
     let statement = tx
         .prepare_cached(include_str!("../../sql/queue/insert_visit.sql"))

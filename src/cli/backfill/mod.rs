@@ -6,6 +6,8 @@ mod start;
 mod text;
 mod wait;
 
+pub(super) use text::line as backfill_line;
+
 use clap::{Args, Subcommand};
 
 use super::Exit;
@@ -15,7 +17,7 @@ use crate::queue::{self, RouteId};
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-pub(super) struct Options {
+pub(super) struct Backfill {
     #[command(subcommand)]
     verb: Option<Verb>,
     #[command(flatten)]
@@ -34,7 +36,7 @@ enum Verb {
     Cancel(act::Options),
 }
 
-pub(super) async fn backfill(options: &Options) -> Exit {
+pub(super) async fn backfill(options: &Backfill) -> Exit {
     let done = match &options.verb {
         None => start::start(&options.start).await,
         Some(Verb::List(options)) => list::list(options).await,

@@ -13,6 +13,7 @@ use crate::pipeline::PrepareError;
 use crate::queue::{BackfillId, NewBackfill, Walk, Worker};
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command")]
 pub(super) struct Options {
     #[command(flatten)]
     file: ConfigFile,
@@ -22,7 +23,7 @@ pub(super) struct Options {
     /// Only for this sink of the sync
     #[arg(long, value_name = "SINK")]
     sink: Option<String>,
-    /// Only rows of the root table of which this SQL expression is true, such as "created_at > now() - interval '1 day'"
+    /// Only rows of the root table of which this SQL expression is true, such as `status = 'open'`
     #[arg(long = "where", value_name = "SQL", conflicts_with_all = ["keys", "reconcile"])]
     condition: Option<String>,
     /// Only the subjects whose keys stand in this file, one a line; `-` is standard input

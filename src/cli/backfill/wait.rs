@@ -63,7 +63,7 @@ async fn over(databases: &Databases, routes: &[RouteId], ids: &[BackfillId]) -> 
 
 /// On standard error.
 struct Bars {
-    bars: Vec<ProgressBar>,
+    each: Vec<ProgressBar>,
     is_terminal: bool,
     told_at: Option<Instant>,
 }
@@ -76,14 +76,14 @@ impl Bars {
         let style = ProgressStyle::with_template("{prefix} [{bar:30}] {wide_msg}").expect("the template is right");
         let bar = |_| all.add(ProgressBar::new(0).with_style(style.clone()));
         Self {
-            bars: (0..count).map(bar).collect(),
+            each: (0..count).map(bar).collect(),
             is_terminal,
             told_at: None,
         }
     }
 
     fn show(&mut self, backfills: &[BackfillStatus]) {
-        for (bar, backfill) in self.bars.iter().zip(backfills) {
+        for (bar, backfill) in self.each.iter().zip(backfills) {
             let visited = backfill.visited.unsigned_abs();
             bar.set_length(backfill.estimate.map_or(visited, i64::unsigned_abs).max(visited));
             bar.set_position(visited);
@@ -100,7 +100,7 @@ impl Bars {
     }
 
     fn clear(&self) {
-        for bar in &self.bars {
+        for bar in &self.each {
             bar.finish_and_clear();
         }
     }

@@ -180,9 +180,9 @@ async fn round(outlet: &Outlet<'_>) -> Result<Round, ProspectError> {
     };
     engine.health.well(&component);
     failpoint::die_at("chunk-before-commit");
-    let taken = queue::take_chunk(&mut state, taker, &backfill, &step).await?;
+    let outcome = queue::take_chunk(&mut state, taker, &backfill, &step).await?;
     failpoint::die_at("chunk-after-commit");
-    Ok(match taken {
+    Ok(match outcome {
         Taken::Chunk(chunk) => Round::Chunk(chunk),
         Taken::Nobody => Round::Step,
         Taken::NotNow => Round::Held(HELD_PERIOD),

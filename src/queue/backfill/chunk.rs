@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use deadpool_postgres::Transaction;
 
-use super::super::claim::accepted;
-use super::super::{ClaimError, Entry, Job, JobId, Priority, RouteId, Worker, enqueue};
+use super::super::claim::job;
+use super::super::{ClaimError, Entry, Job, Priority, RouteId, Worker, enqueue};
 use super::run::{Backfill, BackfillId, Walk};
 use crate::mapping::SubjectKey;
 use crate::pg;
@@ -195,31 +195,9 @@ async fn members(tx: &Transaction<'_>, id: ChunkId) -> Result<Chunk, pg::Error> 
         .await?;
     let rows = tx.query(&statement, &[&id.0]).await?;
     let backfill = rows.first().map_or(0, |row| row.get("backfill"));
-    let jobs = rows.iter().map(|row| {
-        let (accepted, remote_id, delivered_ago) = accepted(row);
-        Job {
-            id: JobId(row.get("id")),
-            chunk: Some(id),
-            key: SubjectKey::from_stored(row.get("key")),
-            touched: 0,
-            attempts: 0,
-            spared: 0,
-            changed_at: row.get("changed_at"),
-            created_at: row.get("created_at"),
-            version: row.get("version"),
-            sent: None,
-            uncertain: row.get("uncertain"),
-            accepted,
-            remote_id,
-            delivered_ago,
-            priority: Priority::Bulk,
-            asked: false,
-            forced: row.get("forced"),
-        }
-    });
     Ok(Chunk {
         id,
         backfill: BackfillId(backfill),
-        jobs: jobs.collect(),
+        jobs: rows.iter().map(|row| job(row, Some(id))).collect(),
     })
 }

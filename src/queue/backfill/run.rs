@@ -291,3 +291,12 @@ pub async fn finish_backfills(client: &pg::Client, route: RouteId) -> Result<Vec
     });
     Ok(finished.collect())
 }
+
+/// Forgets some of those that have been over for long enough.
+pub async fn prune_backfills(client: &pg::Client) -> Result<(), pg::Error> {
+    let statement = client
+        .prepare_cached(include_str!("../../../sql/backfill/prune.sql"))
+        .await?;
+    client.execute(&statement, &[]).await?;
+    Ok(())
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use walsift::demo::{Behaviour, Paths};
 
-use super::{backfill, in_step};
+use super::{done, in_step};
 use crate::guarantees::journal::assert_one_at_a_time;
 use crate::world::{DEADLINE, SHOP, SHOP_ORDERS, World};
 
@@ -59,7 +59,7 @@ async fn a_first_load_that_is_killed_ten_times_repeats_no_more_than_a_chunk_each
 async fn one_that_finds_nothing_sends_no_more_than_what_was_in_hand() {
     let (world, config, mut engine) = in_step(2_000, &small()).await;
     for _ in 0..3 {
-        backfill(&world, &config, &["orders"]).await;
+        done(&world, &config, &["orders"]).await;
         world.wait_until_true("select count(*) > 0 from walsift.chunk").await;
         engine.kill9();
         engine = world.engine(&config);
@@ -79,7 +79,7 @@ async fn a_stop_leaves_nothing_uncertain() {
     world
         .receiver()
         .rule(Paths::All, Behaviour::Slow(std::time::Duration::from_millis(2)));
-    backfill(&world, &config, &["orders", "--force"]).await;
+    done(&world, &config, &["orders", "--force"]).await;
     for round in 1..=3 {
         world.receiver().wait_for_requests(round * 100, DEADLINE).await.unwrap();
         engine.terminate();

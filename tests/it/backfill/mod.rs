@@ -32,6 +32,12 @@ async fn backfill(world: &World, config: &Path, arguments: &[&str]) -> (Option<i
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
+/// One that has to go well.
+async fn done(world: &World, config: &Path, arguments: &[&str]) {
+    let (code, out, err) = backfill(world, config, arguments).await;
+    assert_eq!(code, Some(0), "{out}{err}");
+}
+
 /// The backfills as `--json` shows them.
 async fn listed(world: &World, config: &Path, arguments: &[&str]) -> Vec<Value> {
     let (code, out, err) = backfill(world, config, &[arguments, &["--json"]].concat()).await;
@@ -105,15 +111,15 @@ async fn one_that_fails_becomes_a_job_and_stops_nobody_else() {
         .iter()
         .map(|row| (row.get(0), row.get(1), row.get(2), row.get(3)))
         .collect();
-    let tried = |key: &str, outcome: &str, class: Option<&str>, number| {
+    let made = |key: &str, outcome: &str, class: Option<&str>, number| {
         (key.to_owned(), outcome.to_owned(), class.map(str::to_owned), number)
     };
     assert_eq!(
         tries,
         [
-            tried("30", "retry", Some("server"), 1),
-            tried("30", "delivered", None, 2),
-            tried("7", "rejected", Some("refused"), 1),
+            made("30", "retry", Some("server_error"), 1),
+            made("30", "delivered", None, 2),
+            made("7", "rejected", Some("refused"), 1),
         ]
     );
     assert_eq!(world.value::<i64>(MADE).await, 2);
@@ -125,7 +131,7 @@ async fn one_that_fails_becomes_a_job_and_stops_nobody_else() {
 async fn a_change_of_a_subject_in_hand_is_sent_after_it() {
     let (world, config, _engine) = in_step(10, SMALL).await;
     world.receiver().rule(Paths::exact("/orders/5"), Behaviour::Hold);
-    backfill(&world, &config, &["orders", "--force"]).await;
+    done(&world, &config, &["orders", "--force"]).await;
     let is_held = |ledger: &Ledger| ledger.in_flight() == 1 && ledger.journal().len() == 10;
     world.receiver().wait_until(DEADLINE, is_held).await.unwrap();
     world.sql("update orders set status = 'meanwhile' where id = 5").await;
@@ -174,7 +180,7 @@ async fn live_changes_overtake_it() {
     world
         .receiver()
         .rule(Paths::All, Behaviour::Slow(std::time::Duration::from_millis(5)));
-    backfill(&world, &config, &["orders", "--force"]).await;
+    done(&world, &config, &["orders", "--force"]).await;
     world.receiver().wait_for_requests(100, DEADLINE).await.unwrap();
     let last = format!("/orders/{ORDERS}");
     let before = world.receiver().look(|ledger| ledger.journal().len());
@@ -202,7 +208,7 @@ async fn processes_share_one() {
     world
         .receiver()
         .rule(Paths::All, Behaviour::Slow(std::time::Duration::from_millis(10)));
-    backfill(&world, &config, &["orders", "--force"]).await;
+    done(&world, &config, &["orders", "--force"]).await;
     world
         .wait_until_true("select count(distinct worker) = 2 from walsift.chunk")
         .await;
@@ -222,7 +228,7 @@ async fn beside_a_process_that_knows_no_chunks_it_waits() {
             "insert into walsift.worker (owner, started_at, expires_at) values ('another/1/1', now(), now() + interval '1 hour')",
         )
         .await;
-    backfill(&world, &config, &["orders", "--force"]).await;
+    done(&world, &config, &["orders", "--force"]).await;
     world
         .wait_until_true("select count(*) = 1 from walsift.backfill where begun_at is not null and finished_at is null")
         .await;
@@ -240,7 +246,7 @@ async fn beside_a_process_that_knows_no_chunks_it_waits() {
 async fn it_rests_while_the_sink_is_down() {
     let (world, config, engine) = in_step(300, SMALL).await;
     world.receiver().rule(Paths::All, Behaviour::answer(503));
-    backfill(&world, &config, &["orders", "--force"]).await;
+    done(&world, &config, &["orders", "--force"]).await;
     let is_open = async || {
         (engine
             .admin("/metrics")

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{SMALL, asked, backfill, in_step, listed};
+use super::{SMALL, asked, backfill, done, in_step, listed};
 use crate::world::{DEADLINE, SHOP_ORDERS, World};
 use walsift::demo::{Behaviour, Paths};
 
@@ -96,7 +96,7 @@ async fn it_is_listed_paused_resumed_and_canceled() {
     assert_eq!(other["state"], "done");
     assert_eq!(world.receiver().request_count(), paused_at);
 
-    backfill(&world, &config, &["resume", &id]).await;
+    done(&world, &config, &["resume", &id]).await;
     world
         .receiver()
         .wait_for_requests(paused_at + 1, DEADLINE)
