@@ -83,12 +83,12 @@ async fn g1_a_kill_with_a_chunk_in_hand_loses_nothing() {
 
 #[tokio::test]
 async fn g1_a_kill_before_the_end_of_a_chunk_is_written_down_loses_nothing() {
-    dies_at("settle-members-before-commit=3*off->return", 600).await;
+    dies_at("settle-members-before-commit=1*off->return", 600).await;
 }
 
 #[tokio::test]
 async fn g1_a_kill_after_the_end_of_a_chunk_is_written_down_loses_nothing() {
-    dies_at("settle-members-after-commit=3*off->return", 600).await;
+    dies_at("settle-members-after-commit=1*off->return", 600).await;
 }
 
 #[tokio::test]
