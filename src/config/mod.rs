@@ -51,7 +51,7 @@ pub use nats::{NatsAuth, NatsAuthError, NatsServer, NatsSink, nats_credentials, 
 pub use problem::{Place, Problem, Report};
 pub use raw::units::{DURATION_WANTED, parse_duration};
 pub use redis::{RedisPlace, RedisServer, RedisSink};
-pub use requests::{Batch, BatchFormat, Create, Delete, Requests, StatusRange, Statuses, Template};
+pub use requests::{Batch, BatchFormat, Create, Delete, Read, Requests, StatusRange, Statuses, Template};
 pub use schema::SCHEMA;
 pub use sign::{SignError, signing_key};
 pub use sink::{Breaker, ElasticSink, HttpSink, IndexMapping, Rate, Retry, Sink, SinkKind, Terms};

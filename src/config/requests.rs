@@ -13,6 +13,8 @@ pub struct Requests {
     pub delete: Delete,
     /// Many documents in one request.
     pub batch: Option<Batch>,
+    /// How a document is read back.
+    pub read: Option<Read>,
     pub statuses: Statuses,
 }
 
@@ -59,6 +61,15 @@ impl Default for Delete {
             body: None,
         }
     }
+}
+
+/// Where the other side shows a document as it holds it.
+#[derive(Debug, Clone)]
+pub struct Read {
+    /// With placeholders, like the url of the sink.
+    pub url: SecretString,
+    /// Beside those of the sink, of which they replace the ones of the same name.
+    pub headers: Vec<(String, SecretString)>,
 }
 
 #[derive(Debug, Clone)]

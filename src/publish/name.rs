@@ -3,10 +3,13 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use percent_encoding::percent_decode_str;
 use serde_json::value::RawValue;
 
 use super::Delivery;
 use crate::diff::Operation;
+use crate::mapping::SubjectKey;
+use crate::plan::{KeyColumn, KeyShape};
 
 /// Text with `{name}` placeholders: key columns, or else top-level members of the document.
 #[derive(Debug)]
@@ -67,6 +70,50 @@ impl Name {
             }
             encoded
         })
+    }
+
+    /// The subject whose name, [filled so](Name::fill_apart), is `text`. `None` where it is of no subject, or where not all of a key
+    /// stands in the name.
+    pub fn subject(&self, text: &str, shape: &KeyShape) -> Option<SubjectKey> {
+        let encoded = !self.between().is_empty();
+        let mut values: HashMap<&str, String> = HashMap::new();
+        let (mut rest, mut parts) = (text, self.parts.iter());
+        while let Some(part) = parts.next() {
+            match part {
+                Part::Literal(literal) => rest = rest.strip_prefix(literal.as_str())?,
+                Part::Placeholder(name) => {
+                    let Part::Literal(behind) = parts.next()? else {
+                        return None;
+                    };
+                    let is_last = parts.len() == 0;
+                    // What stands between is never part of a value, what stands at the end may be.
+                    let (value, left) = if is_last {
+                        (rest.strip_suffix(behind.as_str())?, "")
+                    } else {
+                        rest.split_once(behind.as_str()).filter(|_| !behind.is_empty())?
+                    };
+                    let value = if encoded {
+                        percent_decode_str(value).decode_utf8().ok()?
+                    } else {
+                        Cow::Borrowed(value)
+                    };
+                    values.insert(name, value.into_owned());
+                    rest = left;
+                }
+            }
+        }
+        let column = |column: &KeyColumn| values.get(column.name.as_str()).map(String::as_str);
+        let key: Vec<&str> = shape.columns.iter().map(column).collect::<Option<_>>()?;
+        Some(SubjectKey::new(key.into_iter()))
+    }
+
+    /// What begins all names, and what ends them.
+    pub fn ends<'a>(&'a self) -> (&'a str, &'a str) {
+        let literal = |part: Option<&'a Part>| match part {
+            Some(Part::Literal(literal)) => literal.as_str(),
+            _ => "",
+        };
+        (literal(self.parts.first()), literal(self.parts.last()))
     }
 
     /// What stands between placeholders.
@@ -130,6 +177,33 @@ mod tests {
 
     use super::*;
     use crate::publish::peer::delivery;
+
+    #[test]
+    fn a_name_leads_back_to_its_subject() {
+        let cases = [
+            ("o:{a}:{b}", "x:y", "50%"),
+            ("o:{a}·{b}.json", "x:y", "·.json"),
+            ("{b}/{a}", "1", "2/3"),
+            ("{a}%20{b}", "", ""),
+        ];
+        for (template, a, b) in cases {
+            let (name, delivery) = (Name::parse(template).unwrap(), delivery(&[("a", a), ("b", b)], "{}"));
+            let filled = name.fill_apart(&delivery).unwrap();
+            assert_eq!(name.subject(&filled, &delivery.shape), Some(delivery.key), "{filled}");
+        }
+        let one = delivery(&[("a", "x:%41")], "{}");
+        let name = Name::parse("o:{a}").unwrap();
+        assert_eq!(name.subject("o:x:%41", &one.shape), Some(one.key));
+        assert_eq!(name.subject("p:1", &one.shape), None);
+        let two = delivery(&[("a", "1"), ("b", "2")], "{}");
+        for (template, text) in [("o:{a}", "o:1"), ("o:{a}:{b}", "o:1"), ("o", "o"), ("{a}{b}", "12")] {
+            assert_eq!(
+                Name::parse(template).unwrap().subject(text, &two.shape),
+                None,
+                "{template}"
+            );
+        }
+    }
 
     #[test]
     fn what_stands_between_placeholders_is_encoded_in_values() {

@@ -10,8 +10,9 @@ use super::kafka::KafkaSink;
 use super::nats::NatsSink;
 use super::redis::RedisSink;
 use super::stdout::StdoutSink;
-use super::{Batching, Delivery, Failure, Operation, Outcome, Reach};
+use super::{Batching, Delivery, Failure, Held, Operation, Outcome, Reach, Readable, ScanPlace, Scanned, Unread};
 use crate::config::{self, SinkKind, Terms};
+use crate::plan::KeyShape;
 
 /// A sink, ready for deliveries.
 #[derive(Debug)]
@@ -87,6 +88,40 @@ impl Sink {
             Kind::Nats(nats) => nats.preview(delivery),
             Kind::Redis(redis) => redis.preview(delivery),
             Kind::Stdout(stdout) => Ok(stdout.preview(delivery)),
+        }
+    }
+
+    /// What can be read back of it, or why nothing can.
+    pub fn readable(&self) -> Result<Readable, &'static str> {
+        match &self.kind {
+            Kind::Http(http) => http.readable(),
+            Kind::Elastic(elastic) => Ok(elastic.readable()),
+            Kind::Redis(redis) => redis.readable(),
+            Kind::Kafka(_) => Err("a topic keeps messages, not the document of a subject"),
+            Kind::Nats(_) => Err("a stream keeps messages, not the document of a subject"),
+            Kind::Stdout(_) => Err("nobody is behind standard output"),
+        }
+    }
+
+    /// Reads what is held of these subjects, which are named as deliveries of them would be: one for each, in the same order.
+    /// Only of a sink that is [readable](Sink::readable).
+    pub async fn read(&self, subjects: &[Delivery]) -> Result<Vec<Held>, Unread> {
+        match &self.kind {
+            Kind::Http(http) => http.read(subjects).await,
+            Kind::Elastic(elastic) => elastic.read(subjects).await,
+            Kind::Redis(redis) => redis.read(subjects).await,
+            Kind::Kafka(_) | Kind::Nats(_) | Kind::Stdout(_) => Err(Unread::lasting("it can't be read")),
+        }
+    }
+
+    /// A page of the subjects that something is held of, up to about `most`. Only of a sink that [scans](Readable::scans).
+    pub async fn scan(&self, shape: &KeyShape, from: Option<&ScanPlace>, most: usize) -> Result<Scanned, Unread> {
+        match &self.kind {
+            Kind::Elastic(elastic) => elastic.scan(shape, from, most).await,
+            Kind::Redis(redis) => redis.scan(shape, from, most).await,
+            Kind::Http(_) | Kind::Kafka(_) | Kind::Nats(_) | Kind::Stdout(_) => {
+                Err(Unread::lasting("it can't say of which subjects it holds something"))
+            }
         }
     }
 

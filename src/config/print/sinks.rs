@@ -195,11 +195,19 @@ fn requests(requests: &Requests) -> Table {
         printed.extend(results.map(|results| ("results".to_owned(), results)));
         printed
     });
+    let read = requests.read.as_ref().map(|read| {
+        let mut printed = table([("url", secret(&read.url, Secrecy::Url))]);
+        if !read.headers.is_empty() {
+            printed.insert("headers".to_owned(), named_secrets(&read.headers).into());
+        }
+        printed
+    });
     let given = [
         ("body", requests.body.as_ref().map(template)),
         ("create", create.map(Value::from)),
         ("delete", delete(requests).map(Value::from)),
         ("batch", batch.map(Value::from)),
+        ("read", read.map(Value::from)),
         ("ok", requests.statuses.ok.as_deref().map(statuses)),
         ("reject", requests.statuses.reject.as_deref().map(statuses)),
     ];

@@ -18,8 +18,8 @@ pub use reading::{At, Field, Passage, Reading};
 pub use sections::{RawAdmin, RawConfig, RawEngine, RawRetention, RawSource, RawState};
 pub use sinks::{
     RawAccess, RawAuth, RawBasic, RawBatch, RawBreaker, RawCreate, RawDelete, RawElastic, RawHttp, RawKafka,
-    RawKafkaAuth, RawNats, RawNatsAuth, RawOAuth2, RawRedis, RawRequests, RawRetry, RawSink, RawSinkKind, RawTerms,
-    RawTls,
+    RawKafkaAuth, RawNats, RawNatsAuth, RawOAuth2, RawRead, RawRedis, RawRequests, RawRetry, RawSink, RawSinkKind,
+    RawTerms, RawTls,
 };
 pub use syntax::parse;
 pub use tree::{RawDocument, RawMember, RawNode, RawSync, RawThrough, RawValue};

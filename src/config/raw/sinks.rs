@@ -16,7 +16,7 @@ pub use http::RawHttp;
 pub use kafka::{RawKafka, RawKafkaAuth};
 pub use nats::{RawNats, RawNatsAuth};
 pub use redis::RawRedis;
-pub use requests::{RawBatch, RawCreate, RawDelete, RawRequests};
+pub use requests::{RawBatch, RawCreate, RawDelete, RawRead, RawRequests};
 
 use super::reader::Reader;
 use super::reading::{At, Field};

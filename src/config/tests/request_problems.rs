@@ -130,6 +130,21 @@ create = { url = 'https://h/{remote_id}', id = 'id', methd = 'POST' }
 }
 
 #[test]
+fn reading_needs_a_url_that_can_be_filled() {
+    let text = "
+type = 'http'
+url = 'https://h/{id}'
+auth = { bearer = 'hunter2' }
+read = { headers = { Authorization = 'hunter2', Walsift-Key = '1' } }
+";
+    insta::assert_snapshot!(refused_sink(text), @"");
+    let other = refused_sink("\ntype = 'http'\nurl = 'https://h/{id}'\nread = { url = 'https://h/{remote_id}' }");
+    assert!(other.contains("nothing says how subjects get one"), "{other}");
+    let other = refused_sink("\ntype = 'http'\nurl = 'https://h/{id}'\nread = { url = 'h/{id' }");
+    assert!(other.contains("the url must begin with"), "{other}");
+}
+
+#[test]
 fn a_batch_has_one_url_and_takes_deletes_as_well() {
     let text = "
 type = 'http'

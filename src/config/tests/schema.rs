@@ -37,6 +37,8 @@ body = "{{ document }}"
 [sinks.http.create]
 url = "https://x"
 [sinks.http.delete]
+[sinks.http.read]
+url = "https://x/{id}"
 [sinks.http-bulk]
 type = "http"
 url = "https://x"
@@ -422,6 +424,7 @@ timeout = "${TIMEOUT}"
 body = "file:/etc/walsift/body.json"
 create = { url = "${URL}", method = "${METHOD}", id = "/data/a~1b" }
 delete = { method = "POST", body = "x" }
+read = { url = "${READ_URL}", headers = { X-Shop = "main" } }
 batch = { max = 5, bytes = "${BYTES}", format = "ndjson", results = "" }
 ok = ["2xx", 409, "410 - 412", "${OK}"]
 reject = 422
@@ -468,6 +471,9 @@ fn files_with_slips_do_not_pass_the_schema() {
         ("sinks.http.create", "url", "\"/orders\""),
         ("sinks.http.create", "id", "\"id\""),
         ("sinks.http.delete", "method", "\"GET\""),
+        ("sinks.http.read", "url", "\"/orders\""),
+        ("sinks.http.read", "method", "\"GET\""),
+        ("sinks.http", "read", "{ headers = {} }"),
         ("sinks.http-bulk.batch", "format", "\"xml\""),
         ("syncs.orders", "sink", "\"http\""),
         ("syncs.orders", "priority", "\"hihg\""),

@@ -561,6 +561,7 @@ url = "https://h/orders/{remote_id}"
 body = '{"o": {{ document }}}'
 create = { method = "PUT", url = "https://h/orders", id = "/data/id" }
 delete = { method = "POST", url = "https://h/gone/{id}", body = "{{ key }}" }
+read = { url = "https://h/shown/{remote_id}", headers = { Accept = "application/json" } }
 ok = ["2xx", 409]
 reject = "400-405"
 [sinks.bulk]
@@ -603,6 +604,14 @@ sinks = ["shop", "bulk", "plain", "small"]
     assert_eq!(shop.delete.method, "POST");
     assert_eq!(shop.delete.url.unwrap().expose_secret(), "https://h/gone/{id}");
     assert_eq!(shop.delete.body.unwrap().text, "{{ key }}");
+    let read = shop.read.unwrap();
+    assert_eq!(read.url.expose_secret(), "https://h/shown/{remote_id}");
+    let headers: Vec<_> = read
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.expose_secret()))
+        .collect();
+    assert_eq!(headers, [("Accept", "application/json")]);
     assert_eq!(shop.statuses.ok.unwrap(), [range(200, 299), range(409, 409)]);
     assert_eq!(shop.statuses.reject.unwrap(), [range(400, 405)]);
     assert!(shop.batch.is_none());
@@ -624,6 +633,7 @@ sinks = ["shop", "bulk", "plain", "small"]
         (plain.delete.method.as_str(), plain.delete.url.is_none()),
         ("DELETE", true)
     );
+    assert!(plain.read.is_none());
     assert!(plain.body.is_none() && plain.statuses.ok.is_none() && plain.delete.body.is_none());
     let batch = requests(3).batch.unwrap();
     assert_eq!(

@@ -67,6 +67,11 @@ impl Index {
         request(Method::POST, url, "application/x-ndjson", lines)
     }
 
+    /// Whether what it holds went through a pipeline first.
+    pub fn has_pipeline(&self) -> bool {
+        self.pipeline.is_some()
+    }
+
     /// Takes note that it was found missing.
     pub fn is_missing(&self) {
         if self.is_there.swap(false, Ordering::Relaxed) {
@@ -153,7 +158,7 @@ fn before_any(outcome: Outcome) -> Outcome {
     }
 }
 
-fn request(method: Method, url: Url, content: &'static str, body: Bytes) -> Request {
+pub(super) fn request(method: Method, url: Url, content: &'static str, body: Bytes) -> Request {
     let mut headers = HeaderMap::new();
     if !body.is_empty() {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content));

@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use serde_json::json;
 
 use crate::diff::Operation;
+use crate::mapping::SubjectKey;
+use crate::plan::KeyShape;
 use crate::publish::name::Name;
 use crate::publish::{Delivery, Failure, FailureClass};
 
@@ -20,24 +22,48 @@ pub(super) struct Names {
     pub routing: Option<Name>,
 }
 
+/// How one subject is named.
+pub(super) struct Named {
+    pub id: String,
+    pub routing: Option<String>,
+}
+
 impl Names {
+    /// Says why it has no name.
+    pub fn of(&self, delivery: &Delivery) -> Result<Named, String> {
+        let id = match &self.id {
+            Some(id) => id.fill_apart(delivery)?,
+            None => delivery.key.as_str().to_owned(),
+        };
+        if id.is_empty() || id.len() > ID_BYTES_MAX {
+            return Err(format!(
+                "the id of this subject has {} bytes; wanted are 1 to {ID_BYTES_MAX}",
+                id.len()
+            ));
+        }
+        let routing = self
+            .routing
+            .as_ref()
+            .map(|routing| routing.fill(delivery))
+            .transpose()?;
+        Ok(Named { id, routing })
+    }
+
+    /// The subject of an id, if it is of one.
+    pub fn subject(&self, id: &str, shape: &KeyShape) -> Option<SubjectKey> {
+        match &self.id {
+            Some(name) => name.subject(id, shape),
+            None => Some(SubjectKey::from_stored(id)),
+        }
+    }
+
     /// The lines, each with its end; or why there can be none for this delivery.
     pub fn lines(&self, delivery: &Delivery) -> Result<String, Failure> {
         let unfit = |reason: String| Failure::certain(FailureClass::Configuration, reason);
-        let id = match &self.id {
-            Some(id) => Cow::Owned(id.fill_apart(delivery).map_err(unfit)?),
-            None => Cow::Borrowed(delivery.key.as_str()),
-        };
-        if id.is_empty() || id.len() > ID_BYTES_MAX {
-            let reason = format!(
-                "the id of this subject has {} bytes; wanted are 1 to {ID_BYTES_MAX}",
-                id.len()
-            );
-            return Err(unfit(reason));
-        }
-        let mut about = json!({ "_id": id, "version": delivery.version, "version_type": "external" });
-        if let Some(routing) = &self.routing {
-            about["routing"] = routing.fill(delivery).map_err(unfit)?.into();
+        let named = self.of(delivery).map_err(unfit)?;
+        let mut about = json!({ "_id": named.id, "version": delivery.version, "version_type": "external" });
+        if let Some(routing) = named.routing {
+            about["routing"] = routing.into();
         }
         Ok(match delivery.operation {
             Operation::Delete => format!("{}\n", json!({ "delete": about })),

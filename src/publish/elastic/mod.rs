@@ -16,6 +16,8 @@
 mod answer;
 mod index;
 mod item;
+mod read;
+mod scan;
 mod sink;
 
 #[cfg(test)]

@@ -20,12 +20,12 @@ use crate::publish::{Batching, Delivery, Failure, Outcome, Reach, Unusable};
 const RESULT_BYTES_MAX: usize = 8 << 10;
 
 pub struct ElasticSink {
-    server: Server,
-    index: Index,
-    names: Names,
+    pub(super) server: Server,
+    pub(super) index: Index,
+    pub(super) names: Names,
     pieces: Pieces,
     batching: Batching,
-    timeout: Duration,
+    pub(super) timeout: Duration,
 }
 
 impl ElasticSink {

@@ -19,6 +19,7 @@ mod envelope;
 mod headers;
 mod json;
 pub(super) mod preview;
+mod read;
 mod remote;
 mod request;
 mod results;

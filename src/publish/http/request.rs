@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use reqwest::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
+    ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
 };
 use reqwest::{Method, Url};
 use secrecy::{ExposeSecret, SecretString};
@@ -34,6 +34,8 @@ pub(super) enum Unmakable {
     Address(#[from] Unfillable),
     #[error(transparent)]
     Body(#[from] Unrenderable),
+    #[error("nothing says how it is read")]
+    NoReading,
     /// It may have been created by a request whose answer never came.
     #[error(
         "the subject is gone, and nobody knows by which id the other side knows it, or whether it does: look for it there, \
@@ -46,7 +48,9 @@ impl Unmakable {
     pub fn failure(&self) -> Failure {
         let message = self.to_string();
         match self {
-            Self::Address(_) | Self::Body(_) => Failure::certain(FailureClass::Configuration, message),
+            Self::Address(_) | Self::Body(_) | Self::NoReading => {
+                Failure::certain(FailureClass::Configuration, message)
+            }
             Self::UnknownId => Failure::uncertain(FailureClass::NotFound, message),
         }
     }
@@ -58,6 +62,13 @@ pub(super) struct Requests {
     create: Option<Form>,
     delete: Form,
     batch: Option<BatchFormat>,
+    read: Option<Reading>,
+    headers: HeaderMap,
+}
+
+/// How a document is asked for.
+struct Reading {
+    address: Arc<Address>,
     headers: HeaderMap,
 }
 
@@ -77,7 +88,7 @@ enum Body {
 impl Requests {
     /// Says why not, without secrets.
     pub fn new(config: &config::HttpSink) -> Result<Self, String> {
-        let headers = configured_headers(config)?;
+        let headers = configured_headers(&config.headers)?;
         let requests = &config.requests;
         let address = address(&config.url)?;
         let written = |template: &config::Template| -> Result<Arc<Body>, String> {
@@ -97,6 +108,13 @@ impl Requests {
             None => None,
             Some(create) => Some(form(&create.method, &self::address(&create.url)?, &body)?),
         };
+        let read = match &requests.read {
+            None => None,
+            Some(read) => Some(Reading {
+                address: self::address(&read.url)?,
+                headers: configured_headers(&read.headers)?,
+            }),
+        };
         let delete = &requests.delete;
         let delete_address = delete.url.as_ref().map_or(Ok(Arc::clone(&address)), self::address)?;
         let delete_body = delete.body.as_ref().map_or(Ok(Arc::new(Body::None)), written)?;
@@ -105,6 +123,7 @@ impl Requests {
             create,
             delete: form(&delete.method, &delete_address, &delete_body)?,
             batch: requests.batch.as_ref().map(|batch| batch.format),
+            read,
             headers,
         })
     }
@@ -126,6 +145,29 @@ impl Requests {
             headers: headers::of(delivery, &self.headers, !body.is_empty(), fastrand::u64(..)),
             body,
         })
+    }
+
+    /// The request that reads back what is held of a subject; only where [one can](Requests::reads).
+    pub fn reading(&self, delivery: &Delivery) -> Result<Request, Unmakable> {
+        let Some(read) = &self.read else {
+            return Err(Unmakable::NoReading);
+        };
+        let mut headers = self.headers.clone();
+        headers.remove(CONTENT_TYPE);
+        headers.entry(ACCEPT).or_insert(HeaderValue::from_static(headers::JSON));
+        for (name, value) in &read.headers {
+            headers.insert(name, value.clone());
+        }
+        Ok(Request {
+            method: Method::GET,
+            url: read.address.fill(delivery)?,
+            headers,
+            body: Bytes::new(),
+        })
+    }
+
+    pub fn reads(&self) -> bool {
+        self.read.is_some()
     }
 
     pub fn purpose(&self, delivery: &Delivery) -> Purpose {
@@ -160,14 +202,18 @@ impl Requests {
 
     /// What must be known of a subject for this: key columns or members of its document.
     pub fn placeholders(&self, operation: Operation) -> Vec<&str> {
-        let forms = match operation {
-            Operation::Upsert => [Some(&self.update), self.create.as_ref()],
-            Operation::Delete => [Some(&self.delete), None],
+        let addresses = match operation {
+            Operation::Upsert => [
+                Some(&self.update.address),
+                self.create.as_ref().map(|create| &create.address),
+                self.read.as_ref().map(|read| &read.address),
+            ],
+            Operation::Delete => [Some(&self.delete.address), None, None],
         };
-        let mut names: Vec<&str> = forms
+        let mut names: Vec<&str> = addresses
             .into_iter()
             .flatten()
-            .flat_map(|form| form.address.placeholders())
+            .flat_map(|address| address.placeholders())
             .collect();
         names.retain(|name| self.create.is_none() || *name != REMOTE_ID);
         names.sort_unstable();
@@ -185,15 +231,13 @@ impl Requests {
         samples.map_err(|error| error.to_string())
     }
 
-    /// Where to ask whether somebody is there: the url of updates up to its first placeholder.
-    pub fn beginning(&self) -> Result<Url, String> {
-        let address = &self.update.address;
-        let mut url = address.sample().map_err(|error| error.to_string())?;
-        if let (Some(path), Some(_)) = (address.literals().next(), address.placeholders().next()) {
-            let path = path.split(['?', '#']).next().unwrap_or_default();
-            url.set_path(path.rsplit_once('/').map_or("/", |(folder, _)| folder));
-        }
-        Ok(url)
+    /// Where to ask whether somebody is there: the url of updates, and that for reading, up to its first placeholder.
+    pub fn beginnings(&self) -> Vec<Url> {
+        let read = self.read.as_ref().map(|read| &read.address);
+        let addresses = [Some(&self.update.address), read].into_iter().flatten();
+        let mut urls: Vec<Url> = addresses.filter_map(|address| beginning(address).ok()).collect();
+        urls.dedup();
+        urls
     }
 
     /// What the urls say literally behind their host, which may be secret; url by url, as in [`Requests::samples`].
@@ -206,12 +250,13 @@ impl Requests {
 
     fn addresses(&self) -> Vec<&Address> {
         let forms = [Some(&self.update), self.create.as_ref(), Some(&self.delete)];
-        forms.into_iter().flatten().map(|form| &*form.address).collect()
+        let written = forms.into_iter().flatten().map(|form| &*form.address);
+        written.chain(self.read.as_ref().map(|read| &*read.address)).collect()
     }
 
     /// Those of the configuration, which may be secret.
-    pub fn headers(&self) -> &HeaderMap {
-        &self.headers
+    pub fn headers(&self) -> impl Iterator<Item = &HeaderMap> {
+        std::iter::once(&self.headers).chain(self.read.as_ref().map(|read| &read.headers))
     }
 }
 
@@ -234,14 +279,24 @@ impl Body {
     }
 }
 
+/// The url up to its first placeholder.
+fn beginning(address: &Address) -> Result<Url, String> {
+    let mut url = address.sample().map_err(|error| error.to_string())?;
+    if let (Some(path), Some(_)) = (address.literals().next(), address.placeholders().next()) {
+        let path = path.split(['?', '#']).next().unwrap_or_default();
+        url.set_path(path.rsplit_once('/').map_or("/", |(folder, _)| folder));
+    }
+    Ok(url)
+}
+
 fn address(url: &SecretString) -> Result<Arc<Address>, String> {
     let address = Address::parse(url.expose_secret()).map_err(|error| error.to_string())?;
     Ok(Arc::new(address))
 }
 
-fn configured_headers(config: &config::HttpSink) -> Result<HeaderMap, String> {
+fn configured_headers(configured: &[(String, SecretString)]) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
-    for (name, value) in &config.headers {
+    for (name, value) in configured {
         let header: HeaderName = name
             .parse()
             .map_err(|_| format!("`{name}` is not the name of a header"))?;

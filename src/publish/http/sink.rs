@@ -41,6 +41,7 @@ pub struct HttpSink {
     id: Option<Pointer>,
     together: Option<Together>,
     pub(super) timeout: Duration,
+    pub(super) concurrency: usize,
 }
 
 /// An answer, as far as it was read.
@@ -52,7 +53,7 @@ pub(super) struct Answered {
     pub after: Option<Duration>,
     location: Option<String>,
     pub body: String,
-    end: End,
+    pub end: End,
 }
 
 impl HttpSink {
@@ -65,7 +66,7 @@ impl HttpSink {
         let requests = Requests::new(config).map_err(unusable)?;
         let samples = requests.samples().map_err(unusable)?;
         let urls: Vec<_> = samples.iter().cloned().zip(requests.literals()).collect();
-        let secrets = Secrets::new(secret_headers(requests.headers()), &urls);
+        let secrets = Secrets::new(requests.headers().flat_map(secret_headers), &urls);
         let signing = config
             .sign
             .iter()
@@ -84,6 +85,7 @@ impl HttpSink {
             id: config.requests.create.as_ref().map(|create| create.id.clone()),
             together,
             timeout: terms.timeout,
+            concurrency: terms.concurrency,
         })
     }
 
@@ -161,7 +163,7 @@ impl HttpSink {
         let signed = self.sign(&mut request);
         signed.map_err(|failure| Outcome::Retry { failure, after: None })?;
         let response = self.server.send(request, time).await?;
-        Ok(self.read(response, bytes_max).await)
+        Ok(self.answered(response, bytes_max).await)
     }
 
     /// By secrets of which some may be in files, which may be mended while we run.
@@ -172,10 +174,17 @@ impl HttpSink {
 
     /// Whether somebody is there, without telling them anything.
     pub async fn reach(&self, time: Duration) -> Reach {
-        match self.requests.beginning() {
-            Ok(url) => self.server.reach(url, time).await,
-            Err(_) => Reach::NOTHING_TO_TRY,
+        let mut reach = Reach::NOTHING_TO_TRY;
+        let reached = self
+            .requests
+            .beginnings()
+            .into_iter()
+            .map(|url| self.server.reach(url, time));
+        for Reach { tried, wrong } in join_all(reached).await {
+            reach.tried.extend(tried);
+            reach.wrong = reach.wrong.or(wrong);
         }
+        reach
     }
 
     /// The request as it would be sent for this delivery alone, without secrets.
@@ -196,7 +205,7 @@ impl HttpSink {
         ))
     }
 
-    async fn read(&self, mut response: Response, bytes_max: usize) -> Answered {
+    async fn answered(&self, mut response: Response, bytes_max: usize) -> Answered {
         let status = response.status();
         let after = wanted_pause(&response);
         let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());

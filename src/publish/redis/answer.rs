@@ -52,7 +52,7 @@ pub(super) fn outcome(reply: &Reply, kind: Kind, secrets: &Secrets) -> Outcome {
             status: None,
             remote: Remote::Same,
         },
-        Reply::Nothing => again(Failure::uncertain(FailureClass::ServerError, "an empty answer")),
+        Reply::Nothing | Reply::List(_) => again(Failure::uncertain(FailureClass::ServerError, "an empty answer")),
     }
 }
 

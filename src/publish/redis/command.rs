@@ -55,17 +55,23 @@ impl Commands {
         name.placeholders().collect()
     }
 
+    /// The key of a subject; or why there is none.
+    pub fn key(&self, delivery: &Delivery) -> Result<String, String> {
+        let Self::Key { key, .. } = self else {
+            return Err("a stream has no keys".to_owned());
+        };
+        let key = key.fill_apart(delivery)?;
+        if key.starts_with(RedisPlace::VERSIONS) {
+            return Err(format!("`{key}` is where a version would be kept"));
+        }
+        Ok(key)
+    }
+
     /// Of a key, what follows the name of the script; of a stream the whole command. Or why there can be none for this delivery.
     pub fn command(&self, delivery: &Delivery) -> Result<Command, Failure> {
         let unfit = |reason: String| Failure::certain(FailureClass::Configuration, reason);
         match self {
-            Self::Key { key, expire } => {
-                let key = key.fill_apart(delivery).map_err(unfit)?;
-                if key.starts_with(RedisPlace::VERSIONS) {
-                    return Err(unfit(format!("`{key}` is where a version would be kept")));
-                }
-                Ok(put(&key, *expire, delivery))
-            }
+            Self::Key { expire, .. } => Ok(put(&self.key(delivery).map_err(unfit)?, *expire, delivery)),
             Self::Stream { stream, max_len } => {
                 let stream = stream.fill_apart(delivery).map_err(unfit)?;
                 Ok(append(&stream, *max_len, delivery))

@@ -115,6 +115,16 @@ impl Connection {
         }
     }
 
+    /// As [`Connection::run`], for commands of their own in place of our script.
+    pub async fn plain(&mut self, commands: &[&Command], replies: &mut [Option<Reply>]) -> Result<(), Trouble> {
+        let prefix = std::mem::take(&mut self.prefix);
+        let exchanged = self.exchange(commands, replies).await;
+        self.prefix = prefix;
+        exchanged?;
+        self.used = Instant::now();
+        Ok(())
+    }
+
     async fn load(&mut self) -> Result<(), Trouble> {
         match self.ask(wire::command(["SCRIPT", "LOAD", SCRIPT])).await? {
             Reply::Text(name) => {
@@ -127,11 +137,8 @@ impl Connection {
 
     /// One of the commands by which we introduce ourselves.
     async fn ask(&mut self, command: Command) -> Result<Reply, Trouble> {
-        let prefix = std::mem::take(&mut self.prefix);
         let mut replies = [None];
-        let exchanged = self.exchange(&[&command], &mut replies).await;
-        self.prefix = prefix;
-        exchanged?;
+        self.plain(&[&command], &mut replies).await?;
         match replies {
             [Some(Reply::Error(words))] => Err(Trouble::Refused(words)),
             [Some(reply)] => Ok(reply),

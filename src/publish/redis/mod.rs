@@ -17,6 +17,7 @@
 mod answer;
 mod command;
 mod connection;
+mod read;
 mod sink;
 mod wire;
 

@@ -25,13 +25,13 @@ const IDLE_MAX: Duration = Duration::from_secs(30);
 pub struct RedisSink {
     url: Secret,
     tls: Tls,
-    secrets: Secrets,
-    commands: Commands,
+    pub(super) secrets: Secrets,
+    pub(super) commands: Commands,
     /// The most recently used last. Held for a look or a change only.
     idle: Mutex<Vec<Connection>>,
     pieces: Pieces,
     batching: Batching,
-    terms: Terms,
+    pub(super) terms: Terms,
 }
 
 impl RedisSink {
@@ -110,7 +110,7 @@ impl RedisSink {
     }
 
     /// One that is not in use, or a new one.
-    async fn connection(&self, until: Instant) -> Result<Connection, Trouble> {
+    pub(super) async fn connection(&self, until: Instant) -> Result<Connection, Trouble> {
         while let Some(mut connection) = self.take() {
             if connection.idle() < IDLE_MAX && connection.is_open().await {
                 return Ok(connection);
@@ -138,18 +138,18 @@ impl RedisSink {
         self.idle.lock().expect("no holder panics").pop()
     }
 
-    fn keep(&self, connection: Connection) {
+    pub(super) fn keep(&self, connection: Connection) {
         let mut idle = self.idle.lock().expect("no holder panics");
         if idle.len() < self.terms.concurrency {
             idle.push(connection);
         }
     }
 
-    fn unanswered(&self, trouble: &Trouble) -> Outcome {
+    pub(super) fn unanswered(&self, trouble: &Trouble) -> Outcome {
         answer::unanswered(trouble, self.commands.kind(), &self.secrets)
     }
 
-    fn answered(&self, reply: &Reply) -> Outcome {
+    pub(super) fn answered(&self, reply: &Reply) -> Outcome {
         answer::outcome(reply, self.commands.kind(), &self.secrets)
     }
 }

@@ -56,6 +56,10 @@ pub fn sink(raw: RawHttp, name: &At<String>, report: &mut Report) -> HttpSink {
 /// Keys that say the same thing twice, or that nobody could agree on.
 fn check_conflicts(raw: &RawHttp, report: &mut Report) {
     let auth = raw.access.auth.given().map(|auth| &auth.place);
+    let read = raw.requests.read.given().and_then(|read| read.value.headers.given());
+    if let (Some(place), Some(given)) = (auth, read) {
+        check_rivals(&given.value, "auth", place, &["authorization"], report);
+    }
     let sign = raw.sign.given().map(|sign| &sign.place);
     let gzip = raw.gzip.given().filter(|gzip| gzip.value).map(|gzip| &gzip.place);
     for (key, place, headers) in [
@@ -100,7 +104,8 @@ fn names_a_user(url: &At<SecretString>) -> bool {
     authority.contains('@')
 }
 
-fn check_headers(headers: &[(At<String>, At<SecretString>)], report: &mut Report) {
+/// Headers that a person gives to requests.
+pub fn check_headers(headers: &[(At<String>, At<SecretString>)], report: &mut Report) {
     let mut seen: HashMap<String, &At<String>> = HashMap::new();
     for (name, value) in headers {
         let text = name.value.to_ascii_lowercase();

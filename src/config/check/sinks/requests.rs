@@ -2,13 +2,15 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::http::check_url;
+use super::http::{check_headers, check_url};
 use super::template;
 use crate::config::check::settings::within;
 use crate::config::raw::units::{format_size, format_status};
-use crate::config::raw::{At, Field, RawBatch, RawCreate, RawDelete, RawRequests};
+use crate::config::raw::{At, Field, RawBatch, RawCreate, RawDelete, RawRead, RawRequests};
 use crate::config::wording::quoted;
-use crate::config::{Batch, BatchFormat, Create, Delete, Pointer, Problem, Report, Requests, StatusRange, Statuses};
+use crate::config::{
+    Batch, BatchFormat, Create, Delete, Pointer, Problem, Read, Report, Requests, StatusRange, Statuses,
+};
 
 const CREATE_METHOD: &str = "POST";
 const CREATE_ID: &str = "/id";
@@ -40,6 +42,7 @@ pub fn requests(raw: RawRequests, url: &Field<SecretString>, report: &mut Report
             .into_given()
             .map_or_else(Delete::default, |raw| delete(raw.value, report)),
         batch: raw.batch.into_given().map(|raw| batch(raw.value, report)),
+        read: raw.read.into_given().map(|raw| read(raw.value, report)),
         statuses: Statuses {
             ok: ranges(raw.ok),
             reject: ranges(raw.reject),
@@ -85,6 +88,26 @@ fn delete(raw: RawDelete, report: &mut Report) -> Delete {
     }
 }
 
+fn read(raw: RawRead, report: &mut Report) -> Read {
+    match &raw.url {
+        Field::Given(url) => check_url(url, report),
+        Field::Absent => {
+            let problem = Problem::at(&raw.place, "`read` has no `url`");
+            report.push(problem.help("add `url = \"https://…/{id}\"`, where a document is shown as it is held"));
+        }
+        Field::Unusable => {}
+    }
+    let headers = raw.headers.or(Vec::new());
+    check_headers(&headers, report);
+    Read {
+        url: raw.url.or(SecretString::default()),
+        headers: headers
+            .into_iter()
+            .map(|(name, value)| (name.value, value.value))
+            .collect(),
+    }
+}
+
 fn batch(raw: RawBatch, report: &mut Report) -> Batch {
     if let Some(bytes) = raw.bytes.given().filter(|bytes| bytes.value < BATCH_BYTES_MIN) {
         let problem = Problem::at(&bytes.place, "`bytes` is too small");
@@ -119,7 +142,8 @@ fn check_remote_ids(raw: &RawRequests, url: &Field<SecretString>, report: &mut R
         return;
     }
     let delete = raw.delete.given().and_then(|delete| delete.value.url.given());
-    for url in [url.given(), delete]
+    let read = raw.read.given().and_then(|read| read.value.url.given());
+    for url in [url.given(), delete, read]
         .into_iter()
         .flatten()
         .filter(|url| names(url, REMOTE_ID))

@@ -15,6 +15,7 @@ pub struct RawRequests {
     pub create: Field<RawCreate>,
     pub delete: Field<RawDelete>,
     pub batch: Field<RawBatch>,
+    pub read: Field<RawRead>,
     pub ok: Field<Vec<At<StatusRange>>>,
     pub reject: Field<Vec<At<StatusRange>>>,
 }
@@ -31,6 +32,13 @@ pub struct RawDelete {
     pub method: Field<&'static str>,
     pub url: Field<SecretString>,
     pub body: Field<Passage>,
+}
+
+pub struct RawRead {
+    /// Where the table begins.
+    pub place: Place,
+    pub url: Field<SecretString>,
+    pub headers: Field<Vec<(At<String>, At<SecretString>)>>,
 }
 
 pub struct RawBatch {
@@ -55,6 +63,7 @@ pub fn read(reader: &mut Reader<'_>) -> RawRequests {
         create: reader.table("create").map(create),
         delete: reader.table("delete").map(delete),
         batch: reader.table("batch").map(|table| batch(table.unguarded())),
+        read: reader.table("read").map(read_back),
         ok: statuses(reader, "ok"),
         reject: statuses(reader, "reject"),
     }
@@ -79,6 +88,16 @@ fn delete(mut reader: Reader<'_>) -> RawDelete {
     };
     reader.finish();
     delete
+}
+
+fn read_back(mut reader: Reader<'_>) -> RawRead {
+    let read = RawRead {
+        place: reader.place.clone(),
+        url: reader.secret("url", Secrecy::Url),
+        headers: reader.named_secrets("headers"),
+    };
+    reader.finish();
+    read
 }
 
 fn batch(mut reader: Reader<'_>) -> RawBatch {
