@@ -1,7 +1,7 @@
 -- What is known of subjects for one of their sinks; one row for each key, in no order.
 -- $1 text sync, $2 text sink, $3 text[] keys
 select k.key,
-       s.digest, s.version, s.document,
+       s.digest, s.version, s.document, s.remote_id,
        j.id as job,
        coalesce(j.uncertain or j.worker is not null
                 and not exists (select from worker w where w.id = j.worker and w.expires_at > now()), false) as uncertain

@@ -2,6 +2,7 @@
 //!
 //! Exit status: 0 done, 1 failed, 2 bad usage or configuration, 3 the environment is not ready.
 
+mod audit;
 mod backfill;
 mod check;
 mod demo;
@@ -64,6 +65,11 @@ enum Verb {
     /// Exit status: 0 begun, or with --wait done; 1 it was ended, or one that was named is over; 2 bad usage or configuration; 3 a
     /// database cannot be reached, or nothing has run yet.
     Backfill(backfill::Backfill),
+    /// Proves that source, state and sinks agree, or says where they don't; with --repair puts it right
+    ///
+    /// Exit status: 0 they agree, 1 they don't, even where it was repaired, 2 bad usage or configuration, 3 there is no verdict: a
+    /// database or a sink cannot be reached, nothing has run yet, or somebody has ended it.
+    Audit(audit::Options),
     /// Shows jobs, and does what a person asks of them: again, now, not at all
     ///
     /// Exit status: 0 done; 1 nothing was done for some of the jobs that were named, and the answer says why; 2 bad usage or
@@ -142,6 +148,7 @@ pub fn main() -> ExitCode {
                 Verb::Status(options) => status::status(&options).await,
                 Verb::Publish(options) => publish::publish(&options).await,
                 Verb::Diff(options) => diff::diff(&options).await,
+                Verb::Audit(options) => audit::audit(&options).await,
                 Verb::Backfill(options) => backfill::backfill(&options).await,
                 Verb::Jobs(options) => jobs::jobs(&options).await,
                 Verb::Pause(options) => pause::pause(&options).await,

@@ -40,17 +40,8 @@ async fn subject(source: &pg::Client, plan: &SyncPlan, written: &str) -> Result<
         written: written.to_owned(),
         malformed,
     })?;
-    let values = key.values(plan.shape.columns.len());
-    let parameters: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
-    let asked = async {
-        let statement = source.prepare_cached(&plan.key_sql).await?;
-        source.query_one(&statement, &parameters).await
-    };
-    match asked.await {
-        Ok(row) => {
-            let texts: Vec<&str> = (0..row.len()).map(|i| row.get(i)).collect();
-            Ok(SubjectKey::new(texts.into_iter()))
-        }
+    match as_stored(source, plan, &key).await {
+        Ok(key) => Ok(key),
         Err(error) if disposition(&error) == Disposition::Data => Err(NoKey::Impossible {
             written: written.to_owned(),
             sync: plan.name.to_string(),
@@ -58,4 +49,14 @@ async fn subject(source: &pg::Client, plan: &SyncPlan, written: &str) -> Result<
         }),
         Err(error) => Err(NoKey::Postgres(error)),
     }
+}
+
+/// A key in the form in which the stream names its subject. Fails with [`Disposition::Data`] where no row can have it.
+pub async fn as_stored(source: &pg::Client, plan: &SyncPlan, key: &SubjectKey) -> Result<SubjectKey, pg::Error> {
+    let values = key.values(plan.shape.columns.len());
+    let parameters: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
+    let statement = source.prepare_cached(&plan.key_sql).await?;
+    let row = source.query_one(&statement, &parameters).await?;
+    let texts: Vec<&str> = (0..row.len()).map(|i| row.get(i)).collect();
+    Ok(SubjectKey::new(texts.into_iter()))
 }

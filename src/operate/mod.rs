@@ -45,7 +45,7 @@ pub use bulk::{Matched, Tally, Verb, apply, matched};
 pub use cancel::cancel;
 pub use drain::{Left, ask_to_drain, left, take_back_drain};
 pub use enqueue::{Wish, enqueue};
-pub use keys::{NoKey, subjects};
+pub use keys::{NoKey, as_stored, subjects};
 pub use list::{Listed, Order, Page, PageOf, list};
 pub use outcome::{Answer, Outcome};
 pub use pause::{Paused, Scope, UnknownScope, pause, resume};

@@ -60,6 +60,8 @@ pub struct Kept {
     pub accepted: Option<(diff::Accepted, i64)>,
     /// That document, [packed](crate::record::pack), where the sync keeps it.
     pub packed: Option<Vec<u8>>,
+    /// What the sink calls the subject, where it chose the name.
+    pub remote_id: Option<String>,
     /// Its active job.
     pub job: Option<JobId>,
     /// A worker was lost with the job in hand.
@@ -85,6 +87,7 @@ pub async fn standings(
         let kept = Kept {
             accepted: row.get::<_, Option<i64>>("version").map(|version| (accepted, version)),
             packed: row.get("document"),
+            remote_id: row.get("remote_id"),
             job: row.get::<_, Option<i64>>("job").map(JobId),
             uncertain: row.get("uncertain"),
         };

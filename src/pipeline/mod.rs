@@ -10,6 +10,7 @@
 //! new, finish what is in flight, write it down, leave.
 
 mod assess;
+mod audit;
 mod backoff;
 mod beginning;
 mod breaker;
@@ -28,6 +29,7 @@ mod generation;
 mod health;
 mod intake;
 mod lane;
+mod looking;
 mod lookup;
 mod meanings;
 mod mend;
@@ -51,13 +53,15 @@ mod visitor;
 mod watch;
 
 pub use assess::Assessment;
+pub use audit::{AuditError, Fault, Findings, News, Order, Report, Sample, audit, begin_audit};
 pub use compare::{CompareError, Comparison, compare};
 pub use databases::Databases;
-pub use differing::{Counts, DiffError, Differing, Found, Question, Wanted, differing};
+pub use differing::{Counts, Differing, Wanted, differing};
 pub use engine::{Broken, Engine, chain};
 pub use fingerprint::{Fingerprint, Meaning, Part};
 pub use generation::{Ground, begin, run};
 pub use health::Health;
+pub use looking::{DiffError, Found, Question};
 pub use meanings::{RouteMeaning, meanings};
 pub use mend::{Mended, Mender, fixes};
 pub use paint::paint;

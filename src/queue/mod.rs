@@ -4,6 +4,7 @@
 //! one worker at a time, and to nobody once that worker's lease has run out. What becomes of a job after its delivery is
 //! for [`crate::record`] to write.
 
+mod awaited;
 mod backfill;
 mod claim;
 mod correlation;
@@ -16,6 +17,7 @@ mod running;
 mod visit;
 mod worker;
 
+pub use awaited::{Awaited, awaited, busy};
 pub use backfill::{
     Agenda, Backfill, BackfillId, Chunk, ChunkId, Finished, NewBackfill, Step, Taken, Taker, Walk, add_page,
     adopt_visits, backfill_agenda, begin_backfill, count_backfill, finish_backfills, given_page, prune_backfills,

@@ -3,6 +3,7 @@
 //! Promises: what a sink holds and what becomes of the job are written in one transaction, and only by the worker that
 //! still holds the job.
 
+mod audit;
 mod compact;
 mod doubt;
 mod latency;
@@ -13,6 +14,7 @@ mod settle;
 mod survey;
 mod tally;
 
+pub use audit::{AuditRow, AuditWalk, begin_audit, read_audit, save_audit};
 pub use compact::{Bloated, bloated, rebuild};
 pub use doubt::doubt;
 pub use latency::latency;

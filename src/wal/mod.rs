@@ -9,6 +9,7 @@
 
 mod identity;
 mod lsn;
+mod mark;
 mod mend;
 mod outlook;
 mod pgoutput;
@@ -25,6 +26,7 @@ pub use pgoutput::encoder;
 
 pub use identity::{Fork, Identity, read_identity};
 pub use lsn::{InvalidLsn, Lsn};
+pub use mark::mark;
 pub use mend::publication_fixes;
 pub use outlook::{IDLE_STEP_BYTES, Outlook, lag, time_left_since};
 pub use pgoutput::{Content, DecodeError, Message, OldKind, OldTuple, Problem, RelationIds, Tuple, Value, Values};

@@ -1,6 +1,6 @@
 //! Reads documents back, where the configuration says how: a request for each, several at a time.
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::future::try_join_all;
 
 use super::sink::HttpSink;
 use crate::publish::web::{End, start_of, wanted_pause};
@@ -22,8 +22,11 @@ impl HttpSink {
     }
 
     pub async fn read(&self, subjects: &[Delivery]) -> Result<Vec<Held>, Unread> {
-        let asked = subjects.iter().map(|subject| self.read_one(subject));
-        stream::iter(asked).buffered(self.concurrency).try_collect().await
+        let mut held = Vec::with_capacity(subjects.len());
+        for part in subjects.chunks(self.concurrency.max(1)) {
+            held.extend(try_join_all(part.iter().map(|subject| self.read_one(subject))).await?);
+        }
+        Ok(held)
     }
 
     async fn read_one(&self, subject: &Delivery) -> Result<Held, Unread> {
