@@ -18,6 +18,8 @@ pub struct Awaited {
     pub visits: Option<(i64, i64)>,
     /// A backfill is under way that has to come by before they are in step at all.
     pub is_visited: bool,
+    /// Its jobs wait until somebody says so.
+    pub rests: bool,
 }
 
 /// Those of some subjects that have an active job or are in a chunk.
@@ -40,5 +42,6 @@ pub async fn awaited(client: &pg::Client, route: RouteId, slot: &str) -> Result<
         progress: row.get::<_, Option<PgLsn>>("lsn").map(|lsn| Lsn(lsn.into())),
         visits: visit("first_visit").zip(visit("last_visit")),
         is_visited: row.get("is_visited"),
+        rests: row.get("rests"),
     })
 }

@@ -7,6 +7,7 @@
 
 mod access;
 mod against;
+mod audit;
 mod backfill;
 mod check;
 mod churn;

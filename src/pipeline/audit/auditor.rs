@@ -4,7 +4,6 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
 use serde_json::json;
-use tokio::time::Instant;
 
 use super::findings::{Fault, Findings, Sample};
 use super::flight::{Flight, Patience};
@@ -301,24 +300,24 @@ impl Auditor<'_, '_> {
         let until = self.patience.deadline();
         let flight = Flight {
             looker: self.looker,
+            route: self.route,
             slot: self.order.slot,
         };
         let mut faulty = Vec::new();
         while !open.is_empty() {
-            let is_read = flight.lands(&open, until).await?;
+            let landing = flight.lands(&open, until).await?;
             let keys: Vec<SubjectKey> = open.iter().map(|suspect| suspect.key.clone()).collect();
             let again = sight::look(self.looker, self.reader.as_mut(), &keys).await?;
             let is_fault = |suspect: &Suspect| {
                 let before = open.iter().find(|before| before.key == suspect.key);
                 suspect.at_rest
-                    && (is_read || !suspect.is_of_the_state())
+                    && (landing.is_read || !suspect.is_of_the_state())
                     && before.is_some_and(|before| suspect.is_as_before(before))
             };
             let (faults, rest): (Vec<_>, Vec<_>) = again.into_iter().partition(is_fault);
             faulty.extend(faults);
             open = rest;
-            let is_late = Instant::now() >= until;
-            if is_late || !is_read {
+            if landing.is_last {
                 break;
             }
         }

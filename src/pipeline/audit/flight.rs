@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 use super::auditor::AuditError;
 use super::sight::Suspect;
 use crate::mapping::SubjectKey;
-use crate::pipeline::looking::{DiffError, Looker};
+use crate::pipeline::looking::Looker;
 use crate::queue::{self, Awaited, RouteId};
 use crate::wal;
 
@@ -44,46 +44,52 @@ impl Patience {
 /// Waits for changes that were committed before, and for jobs.
 pub(super) struct Flight<'a> {
     pub looker: &'a Looker<'a>,
+    pub route: RouteId,
     pub slot: &'a str,
 }
 
+/// What the waiting came to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Landing {
+    /// Everything that the look could see has become jobs, as far as it matters.
+    pub is_read: bool,
+    /// More waiting would come to no more.
+    pub is_last: bool,
+}
+
 impl Flight<'_> {
-    /// Waits until all that a look at these could see has become jobs, as far as it matters, and until those jobs are over. Whether the
-    /// first came true in time.
-    pub async fn lands(&self, suspects: &[Suspect], until: Instant) -> Result<bool, AuditError> {
-        let Some(route) = self.looker.route else {
-            return Ok(false);
-        };
+    /// Waits until all that a look at these could see has become jobs, and until those jobs are over.
+    pub async fn lands(&self, suspects: &[Suspect], until: Instant) -> Result<Landing, AuditError> {
         let is_read = if suspects.iter().any(Suspect::is_of_the_state) {
-            self.is_read(route, until).await?
+            self.is_read(until).await?
         } else {
             true
         };
+        let rests = self.awaited().await?.rests;
         let keys: Vec<SubjectKey> = suspects.iter().map(|suspect| suspect.key.clone()).collect();
         loop {
             // At least once: whoever shows things late gets a moment.
             sleep(PERIOD).await;
-            let state = &self.looker.state;
-            if queue::busy(state, route, &keys)
-                .await
-                .map_err(DiffError::from)?
-                .is_empty()
-                || Instant::now() >= until
-            {
-                return Ok(is_read);
+            let busy = queue::busy(&self.looker.state, self.route, &keys).await?;
+            let is_late = Instant::now() >= until;
+            if busy.is_empty() || rests || is_late {
+                return Ok(Landing {
+                    is_read,
+                    is_last: !is_read || rests || is_late,
+                });
             }
         }
     }
 
     /// Whether the reader has made jobs of everything that is committed by now. While a backfill has yet to come by, nobody can say.
-    async fn is_read(&self, route: RouteId, until: Instant) -> Result<bool, AuditError> {
+    async fn is_read(&self, until: Instant) -> Result<bool, AuditError> {
         let (source, mut visits) = (&self.looker.source, None);
         let Ok(mark) = wal::mark(&***source).await else {
             // No WAL can be written there.
             return Ok(false);
         };
         loop {
-            let awaited = self.awaited(route).await?;
+            let awaited = self.awaited().await?;
             if awaited.is_visited {
                 return Ok(false);
             }
@@ -103,14 +109,13 @@ impl Flight<'_> {
         }
     }
 
-    async fn awaited(&self, route: RouteId) -> Result<Awaited, AuditError> {
-        let awaited = queue::awaited(&self.looker.state, route, self.slot).await;
-        Ok(awaited.map_err(DiffError::from)?)
+    async fn awaited(&self) -> Result<Awaited, AuditError> {
+        Ok(queue::awaited(&self.looker.state, self.route, self.slot).await?)
     }
 
     /// Whether anybody reads the slot.
     async fn is_being_read(&self) -> Result<bool, AuditError> {
         let slot = wal::read_slot(&**self.looker.source, self.slot).await;
-        Ok(slot.map_err(DiffError::from)?.is_some_and(|slot| slot.active))
+        Ok(slot?.is_some_and(|slot| slot.active))
     }
 }

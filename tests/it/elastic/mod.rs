@@ -7,7 +7,7 @@ mod keys;
 mod loads;
 mod outages;
 mod refusals;
-mod search;
+pub mod search;
 pub mod server;
 mod storm;
 mod verbs;

@@ -1,7 +1,7 @@
 //! The sink for Redis, against a real server.
 
 mod access;
-mod cache;
+pub mod cache;
 mod order;
 mod outcomes;
 mod peers;

@@ -98,6 +98,18 @@ impl Cluster {
         self.indexes.contains_key(name) || self.aliases.contains_key(name) || self.data_streams.contains(name)
     }
 
+    /// Those that are read by this name.
+    pub fn behind(&self, name: &str) -> Vec<&Index> {
+        match self.aliases.get(name) {
+            Some(alias) => alias
+                .indexes
+                .iter()
+                .filter_map(|index| self.indexes.get(index))
+                .collect(),
+            None => self.indexes.get(name).into_iter().collect(),
+        }
+    }
+
     /// By its own name.
     pub fn index(&self, name: &str) -> Option<&Index> {
         self.indexes.get(name)

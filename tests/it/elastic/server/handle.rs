@@ -91,6 +91,16 @@ impl Elastic {
         change(&mut self.state().cluster)
     }
 
+    /// How many scrolls somebody has left behind.
+    pub fn scrolls(&self) -> usize {
+        self.state().scrolls.open()
+    }
+
+    /// As if the time were up for which scrolls are kept.
+    pub fn forget_scrolls(&self) {
+        self.state().scrolls.forget();
+    }
+
     pub fn create(&self, index: &str, body: &Value) {
         self.change(|cluster| cluster.create(index, body)).unwrap();
     }

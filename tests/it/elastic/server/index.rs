@@ -124,6 +124,41 @@ impl Index {
         documents.map(|(id, document)| (id.as_str(), document))
     }
 
+    /// What a get finds, which looks in one shard only.
+    pub fn get(&self, id: &str, routing: Option<&str>) -> Result<Option<&Document>, Fault> {
+        if self.needs_routing && routing.is_none() {
+            let reason = format!("routing is required for [{}]/[{id}]", self.name);
+            return Err(Fault::new(400, "routing_missing_exception", reason).of_index(&self.name, &self.uuid));
+        }
+        let shard = &self.shards[shard_of(routing.unwrap_or(id), self.shards.len())];
+        Ok(shard.documents.get(id))
+    }
+
+    /// Changes what is there as nobody would who keeps to versions, in all shards; `None` takes it away.
+    pub fn tamper(&mut self, id: &str, source: Option<&Value>) {
+        for shard in &mut self.shards {
+            match source {
+                None => drop(shard.documents.remove(id)),
+                Some(source) => {
+                    if let Some(document) = shard.documents.get_mut(id) {
+                        document.source = source.to_string();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds a document that nobody has sent.
+    pub fn plant(&mut self, id: &str, source: &Value) {
+        let shard = shard_of(id, self.shards.len());
+        let document = Document {
+            version: 1,
+            source: source.to_string(),
+            routing: None,
+        };
+        self.shards[shard].documents.insert(id.to_owned(), document);
+    }
+
     /// As if the time of `index.gc_deletes` were up.
     pub fn forget_deletes(&mut self) {
         self.shards.iter_mut().for_each(|shard| shard.tombstones.clear());
@@ -135,7 +170,7 @@ impl Index {
         if let Some(source) = &write.source {
             self.mapping.take(&write.id, source)?;
         }
-        let shard = shard_of(write, self.shards.len());
+        let shard = shard_of(write.routing.as_ref().unwrap_or(&write.id), self.shards.len());
         self.check_version(&self.shards[shard], write)?;
         Ok(self.shards[shard].apply(write))
     }
@@ -224,8 +259,8 @@ impl Shard {
 
 /// <https://www.elastic.co/docs/reference/elasticsearch/mapping-reference/mapping-routing-field>: by the routing value, which is the id
 /// where none is given. The hash is another one.
-fn shard_of(write: &Write, shards: usize) -> usize {
+fn shard_of(routing: &str, shards: usize) -> usize {
     let mut hasher = DefaultHasher::new();
-    write.routing.as_ref().unwrap_or(&write.id).hash(&mut hasher);
+    routing.hash(&mut hasher);
     usize::try_from(hasher.finish() % shards as u64).expect("below the number of shards")
 }

@@ -9,7 +9,7 @@
 //! What it says was taken from the servers' sources; each file names its own. It keeps indexes and documents while it is
 //! stopped and writes down every request, every item and every change of a document.
 //!
-//! Not played: analysis and search, replicas, refreshing, updates by script.
+//! Not played: analysis, searching for anything but all there is, replicas, refreshing, updates by script.
 
 mod bulk;
 mod cluster;
@@ -19,6 +19,7 @@ mod handle;
 mod index;
 mod journal;
 mod mapping;
+mod reading;
 mod routes;
 mod rules;
 mod serving;

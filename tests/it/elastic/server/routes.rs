@@ -11,6 +11,7 @@ use super::cluster::Product;
 use super::fault::Fault;
 use super::filter::filtered;
 use super::journal::{Item, Request};
+use super::reading;
 use super::serving::State;
 
 /// Most bytes of a body, `http.max_content_length`.
@@ -58,6 +59,25 @@ pub fn answer(state: &mut State, method: &Method, request: &Request) -> (Answer,
             Some(document) => Answer::json(200, &document),
             None => Answer::json(404, &json!({ "_index": index, "_id": id, "found": false })),
         },
+        (&Method::POST | &Method::GET, [index, "_mget"]) => {
+            read(request, |body| reading::documents(&state.cluster, index, body))
+        }
+        (&Method::POST | &Method::GET, [index, "_search"]) if *index != "_search" => {
+            let query = query(&request.query);
+            let kept = query
+                .iter()
+                .find(|(key, _)| key == "scroll")
+                .map(|(_, value)| value.as_str());
+            read(request, |body| state.scrolls.begin(&state.cluster, index, kept, body))
+        }
+        (&Method::POST | &Method::GET, ["_search", "scroll"]) => read(request, |body| {
+            state.scrolls.next(body["scroll_id"].as_str().unwrap_or_default())
+        }),
+        (&Method::DELETE, ["_search", "scroll"]) => {
+            let body: Value = serde_json::from_str(&request.body).unwrap_or_default();
+            let (status, answer) = state.scrolls.free(body["scroll_id"].as_str().unwrap_or_default());
+            Answer::json(status, &answer)
+        }
         _ => {
             let said = format!("Incorrect HTTP method for uri [{}] and method [{method}]", request.line);
             Answer::json(405, &json!({ "error": said, "status": 405 }))
@@ -106,6 +126,17 @@ fn bulk(state: &mut State, index: Option<&str>, request: &Request) -> (Answer, V
         None => answer,
     };
     (Answer::json(200, &answer), items)
+}
+
+fn read(request: &Request, told: impl FnOnce(&Value) -> Result<Value, Fault>) -> Answer {
+    let body = serde_json::from_str(&request.body);
+    let told = body
+        .map_err(|error| Fault::new(400, "parsing_exception", error.to_string()))
+        .and_then(|body| told(&body));
+    match told {
+        Ok(told) => Answer::json(200, &told),
+        Err(fault) => Answer::fault(&fault),
+    }
 }
 
 fn created(state: &mut State, index: &str, body: &str) -> Answer {

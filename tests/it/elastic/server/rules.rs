@@ -51,6 +51,8 @@ pub enum On {
     Look,
     /// `PUT`
     Make,
+    /// `_mget`, and searches.
+    Read,
 }
 
 #[derive(Debug, Default)]

@@ -24,6 +24,7 @@ use tokio::sync::watch;
 
 use super::cluster::{Cluster, Product};
 use super::journal::{Journal, Request};
+use super::reading::Scrolls;
 use super::routes::{self, Answer, CONTENT_BYTES_MAX};
 use super::rules::{Behaviour, ItemRules, On, Rules};
 
@@ -32,6 +33,7 @@ use super::rules::{Behaviour, ItemRules, On, Rules};
 pub struct State {
     pub cluster: Cluster,
     pub journal: Journal,
+    pub scrolls: Scrolls,
     pub rules: Rules,
     pub item_rules: ItemRules,
     /// What is still to be done of requests that nobody waits for.
@@ -55,6 +57,7 @@ impl Shared {
         let state = State {
             cluster: Cluster::new(product),
             journal: Journal::default(),
+            scrolls: Scrolls::default(),
             rules: Rules::default(),
             item_rules: ItemRules::default(),
             late: Vec::new(),
@@ -243,6 +246,7 @@ fn unpacked(request: &Request, body: &Bytes) -> Vec<u8> {
 fn on(method: &Method, request: &Request) -> Option<On> {
     match *method {
         _ if request.line.ends_with("/_bulk") => Some(On::Bulk),
+        _ if request.line.ends_with("/_mget") || request.line.contains("/_search") => Some(On::Read),
         Method::HEAD => Some(On::Look),
         Method::PUT => Some(On::Make),
         _ => None,
