@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{audit, raw};
 use crate::elastic::search::Search;
-use crate::world::{DEADLINE, Engine, World};
+use crate::world::{DEADLINE, Engine, World, eventually};
 
 fn begin(world: &World, config: &Path, arguments: &[&str]) -> Engine {
     let mut command = Command::new(env!("CARGO_BIN_EXE_walsift"));
@@ -85,6 +85,26 @@ async fn no_more_subjects_are_looked_at_than_the_rate_lets_through() {
         .assert_clean();
     // The first page at once; then the second, and the ids of the index.
     assert!(begun.elapsed() >= Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_scan_that_the_server_has_forgotten_begins_anew_when_it_is_gone_on_with() {
+    let search = Search::with(60).await;
+    let config = search.config("");
+    let _engine = search.synced(&config).await;
+    let mut running = begin(&search.world, &config, &["--rate", "20"]);
+    let begun = || (search.elastic.scrolls() == 1).then_some(());
+    eventually(DEADLINE, "a scan", async || begun()).await;
+    search.elastic.forget_scrolls();
+    assert_eq!(running.wait_exit(DEADLINE).await.code(), Some(3));
+    assert!(
+        running.log().concat().contains("No search context found"),
+        "{:?}",
+        running.log()
+    );
+    let said = audit(&search.world, &config, "things", &["--resume"]).await;
+    said.assert_clean();
+    assert_eq!(said.count("subjects"), 60);
 }
 
 #[tokio::test]

@@ -98,7 +98,7 @@ async fn people_read_what_is_wrong_and_what_was_left_out() {
 async fn documents_are_found_by_their_ids_and_routing_in_several_shards() {
     let search = Search::with(30).await;
     let config = search.config_with_mapping("id = 'thing-{id}'\nrouting = 'r{id}'");
-    let _engine = search.synced(&config).await;
+    let _engine = search.world.synced(&config).await;
     audit(&search.world, &config, "things", &[]).await.assert_clean();
     search.elastic.change(|cluster| {
         let index = cluster.index_mut("things").unwrap();
