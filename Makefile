@@ -2,8 +2,8 @@
 #
 # Overrides: CARGO (the program), WALSIFT_PG_BIN (the folder of initdb and postgres to use); WALSIFT_TORTURE_MINUTES and
 # WALSIFT_TORTURE_SEEDS (how long and with which seeds `make torture` runs); VERSIONS ("17 18") and TEST ("--test it --
-# publication::") for test-matrix; FUZZ_SECONDS (60) for fuzz; RUST_TEST_THREADS (two for
-# each core): how many tests run at a time.
+# publication::") for test-matrix; FUZZ_SECONDS (60) for fuzz; RUST_TEST_THREADS (two for each core), how many tests run at a
+# time.
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
