@@ -1,7 +1,10 @@
 -- What people have said since, as far as a worker has to know it at once.
 -- $1 bigint worker
--- Result: whether it is to drain, and the routes that rest
+-- Result: whether it is to drain, and the routes that rest or are closed
 select coalesce((select draining from worker where id = $1), false) as draining,
        array(select r.id
                from route r
-              where exists (select from pause p where (p.kind, p.name) in (('sync', r.sync), ('sink', r.sink)))) as resting
+              where r.standing <> 'open'
+                 or exists (select
+                              from pause p
+                             where (p.kind, p.name) in (('sync', r.sync), ('sink', split_part(r.sink, '>', 1))))) as resting

@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::assess::{self, Assessment, Standing};
+use super::beside::Beside;
 use super::databases::Databases;
 use super::engine::{self, Broken, Engine, Tasks};
 use super::health::Health;
@@ -44,6 +45,7 @@ pub struct Ground {
     /// With all syncs.
     pub(super) config: Config,
     pub(super) shared_sinks: BTreeMap<String, Arc<SharedSink>>,
+    pub(super) beside: Beside,
     pub(super) databases: Databases,
     pub(super) health: Arc<Health>,
     pub(super) recent: Arc<Recent>,
@@ -65,6 +67,7 @@ impl Ground {
         Self {
             config,
             shared_sinks: sinks.into_iter().map(shared).collect(),
+            beside: Beside::default(),
             databases,
             health,
             recent: Arc::default(),
@@ -174,7 +177,7 @@ async fn one(ground: &Ground, engine: &Engine, tasks: &mut Tasks, current: Curre
         broken = tasks.failed() => return Ended::Stopped(Err(broken)),
         next = schema::watch(ground, engine, current) => next,
     };
-    tracing::info!("the tables are others than they were: going on with what fits them");
+    tracing::info!("the tables or the rebuilds are others than they were: going on with what fits them");
     engine.stop.cancel();
     tokio::select! {
         biased;

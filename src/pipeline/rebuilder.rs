@@ -1,0 +1,237 @@
+//! Sees to it that what is filled beside a sink takes that one's place, once it holds all that the other does; and takes away what is
+//! left of routes that have lost theirs.
+//!
+//! ```text
+//! filling ─▶ loaded: all visited ─▶ caught up, and nothing given up ─▶ the old route is closed ─▶ nothing of it is in flight
+//!                                                                                              ─▶ the name is moved ─▶ the routes change places
+//! ```
+//!
+//! Every step is committed before the next one is taken, and each may be taken twice, so whoever comes after a crash goes on.
+//! One process takes them at a time, whichever holds the lock on the rebuild. Live changes become jobs of both routes until the end, and
+//! the old one is closed before the name is moved: what it still had in flight would come to what the name leads to by then, with
+//! versions that the new route knows nothing of. While it is closed nothing new comes to the old index, but to the new one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::Transaction;
+
+use super::engine::{Engine, RouteAtWork, Routes, chain};
+use crate::failpoint;
+use crate::pg;
+use crate::publish::{Failure, Named};
+use crate::queue::{self, Rebuild, RouteId, Step};
+use crate::record;
+
+/// How often it is looked how far a rebuild is; nothing tells.
+const PERIOD: Duration = Duration::from_millis(500);
+
+/// How long the other side may take to answer, for the length of a transaction.
+const ANSWER_TIME: Duration = Duration::from_secs(15);
+
+/// When a swap is tried again that was refused.
+const AGAIN: Duration = Duration::from_secs(10);
+
+#[derive(Debug, thiserror::Error)]
+enum RebuildError {
+    #[error("cannot connect")]
+    Connect(#[from] pg::ConnectError),
+    #[error("{}", pg::describe(.0))]
+    Postgres(#[from] pg::Error),
+}
+
+pub(super) async fn run(engine: Arc<Engine>, routes: Routes) {
+    let mut swept = BTreeMap::new();
+    loop {
+        for rebuild in &engine.rebuilds {
+            let route = routes.iter().find(|route| route.id == rebuild.route);
+            let Some(route) = route else { continue };
+            if let Err(error) = step(&engine, rebuild, route).await {
+                tracing::debug!(error = chain(&error), "cannot look after a rebuild at present");
+            }
+        }
+        let is_left = match sweep(&engine, &mut swept).await {
+            Ok(is_left) => is_left,
+            Err(error) => {
+                tracing::debug!(
+                    error = chain(&error),
+                    "cannot take away what is left of a route at present"
+                );
+                true
+            }
+        };
+        if engine.rebuilds.is_empty() && !is_left {
+            engine.stop.cancelled().await;
+            return;
+        }
+        if !engine.pause(PERIOD).await {
+            return;
+        }
+    }
+}
+
+async fn step(engine: &Engine, rebuild: &Rebuild, route: &RouteAtWork) -> Result<(), RebuildError> {
+    let mut state = engine.state.get().await?;
+    let tx = state.transaction().await?;
+    let Some(step) = queue::lock_rebuild(&tx, rebuild.id).await? else {
+        return Ok(());
+    };
+    let slot = &engine.config.source.slot;
+    if queue::note_loaded(&tx, rebuild.id, &route.fingerprint, slot).await? == Some(true) {
+        tracing::info!(
+            sync = rebuild.sync,
+            target = rebuild.target,
+            "every subject of a rebuild has been visited"
+        );
+    }
+    match step {
+        Step::Fill => {}
+        Step::Swap => close(engine, &tx, rebuild).await?,
+        Step::Swapping => {
+            if !queue::replaced_is_held(&tx, rebuild.id).await? {
+                swap(engine, &tx, rebuild).await?;
+            }
+        }
+    }
+    tx.commit().await?;
+    failpoint::die_at(match step {
+        Step::Fill => "rebuild-after-look",
+        Step::Swap => "rebuild-after-close",
+        Step::Swapping => "rebuild-after-swap",
+    });
+    Ok(())
+}
+
+/// Closes the route that is replaced, if the other one is ready.
+async fn close(engine: &Engine, tx: &Transaction<'_>, rebuild: &Rebuild) -> Result<(), RebuildError> {
+    let obstacles = queue::obstacles(tx, rebuild.id).await?;
+    let is_ready = obstacles.loaded && !obstacles.behind && !obstacles.rests;
+    if !is_ready {
+        return Ok(());
+    }
+    let problem = if obstacles.given_up > 0 {
+        Err(format!(
+            "{} given up: see to them by `walsift jobs list --sink '{}'`, and take away by `walsift jobs purge` what may be missing",
+            subjects(obstacles.given_up),
+            rebuild.label()
+        ))
+    } else {
+        look(engine, rebuild).await
+    };
+    match problem {
+        Ok(leads_to) => {
+            queue::close_replaced(tx, rebuild.id, &leads_to).await?;
+            tracing::info!(
+                sync = rebuild.sync,
+                target = rebuild.target,
+                "a rebuild is complete: it takes the place of what was there"
+            );
+        }
+        Err(problem) => note(tx, rebuild, &problem).await?,
+    }
+    Ok(())
+}
+
+fn subjects(count: i64) -> String {
+    if count == 1 {
+        "a subject has been".to_owned()
+    } else {
+        format!("{count} subjects have been")
+    }
+}
+
+/// What the name leads to now; or why it cannot be moved.
+async fn look(engine: &Engine, rebuild: &Rebuild) -> Result<Vec<String>, String> {
+    let neighbours = match engine.config.sinks.iter().find(|sink| sink.name == rebuild.sink) {
+        Some(sink) => engine.config.neighbours(&rebuild.sync, sink),
+        None => Vec::new(),
+    };
+    if !neighbours.is_empty() {
+        return Err(format!("documents of {} are in the same index", neighbours.join(", ")));
+    }
+    let told = |failure: Failure| failure.message;
+    let (sink, beside) = (&engine.sinks[&rebuild.sink].sink, &engine.sinks[&rebuild.label()].sink);
+    match beside.look_up(ANSWER_TIME).await.map_err(told)? {
+        Named::Itself { id } if id == rebuild.target_id => {}
+        Named::Nothing => {
+            return Err(format!(
+                "`{}` is gone: cancel the rebuild, and begin another one",
+                rebuild.target
+            ));
+        }
+        _ => {
+            return Err(format!(
+                "`{}` is not what it was at the beginning, and may lack documents: cancel the rebuild, and begin another one",
+                rebuild.target
+            ));
+        }
+    }
+    match sink.look_up(ANSWER_TIME).await.map_err(told)? {
+        Named::Alias { to } => Ok(to),
+        Named::Nothing => Ok(Vec::new()),
+        Named::Itself { .. } => Err("the `index` of the sink is an index, and no alias".to_owned()),
+    }
+}
+
+/// Has the name lead to what was filled, and gives the route the place of the other.
+async fn swap(engine: &Engine, tx: &Transaction<'_>, rebuild: &Rebuild) -> Result<(), RebuildError> {
+    match engine.sinks[&rebuild.sink]
+        .sink
+        .lead_to(&rebuild.target, ANSWER_TIME)
+        .await
+    {
+        Ok(()) => {
+            failpoint::die_at("rebuild-after-alias");
+            let replaced = queue::promote(tx, rebuild).await?;
+            failpoint::die_at("rebuild-before-commit");
+            let replaced: Vec<&str> = replaced
+                .iter()
+                .filter(|name| **name != rebuild.target)
+                .map(String::as_str)
+                .collect();
+            tracing::info!(
+                sync = rebuild.sync,
+                sink = rebuild.sink,
+                target = rebuild.target,
+                replaced = replaced.join(", "),
+                "a rebuild has taken its place; what it replaced is left as it is, and is not written to any more"
+            );
+        }
+        // It still leads where it did.
+        Err(failure) if failure.certain => {
+            queue::open_replaced(tx, rebuild.id).await?;
+            note(tx, rebuild, &failure.message).await?;
+        }
+        Err(failure) => note(tx, rebuild, &failure.message).await?,
+    }
+    Ok(())
+}
+
+async fn note(tx: &Transaction<'_>, rebuild: &Rebuild, problem: &str) -> Result<(), pg::Error> {
+    tracing::warn!(
+        sync = rebuild.sync,
+        target = rebuild.target,
+        reason = problem,
+        "a rebuild cannot take its place yet"
+    );
+    queue::note_problem(tx, rebuild.id, Some(problem), AGAIN.as_secs_f64()).await
+}
+
+/// Returns whether there is a route left to be taken away.
+async fn sweep(engine: &Engine, swept: &mut BTreeMap<RouteId, Option<String>>) -> Result<bool, RebuildError> {
+    let state = engine.state.get().await?;
+    let retired = record::retired(&state).await?;
+    for route in &retired {
+        // Jobs may be made behind our back: from the beginning each time, but where there is much.
+        let after = swept.entry(route.id).or_default();
+        while record::sweep(&state, *route, after).await? {
+            failpoint::die_at("rebuild-after-sweep");
+            if engine.stop.is_cancelled() {
+                return Ok(true);
+            }
+        }
+        *after = None;
+    }
+    Ok(!retired.is_empty())
+}

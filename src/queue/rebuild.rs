@@ -1,0 +1,204 @@
+//! Rebuilds: another place that is filled beside the one that a sink writes to, until it takes that one's place.
+//!
+//! ```text
+//! search            ──▶ route 1 ── closed ──────── retired ─▶ swept away
+//! search>orders_v2  ──▶ route 2 ─── loads, lives ─┴─ from now on `search`
+//! ```
+//!
+//! A rebuild has a route of its own, with jobs, state and failures of its own. To take the place of the other is to take its
+//! name: no row of the state is rewritten.
+
+use deadpool_postgres::Transaction;
+use tokio_postgres::{GenericClient, Row};
+
+use super::RouteId;
+use crate::pg;
+
+/// Between the name of a sink and what is filled beside; in no name of a sink.
+const BESIDE: char = '>';
+
+/// A rebuild that stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rebuild {
+    pub id: i32,
+    pub sync: String,
+    /// Whose place it is to take.
+    pub sink: String,
+    /// What is filled.
+    pub target: String,
+    /// What the other side calls it, whatever its name.
+    pub target_id: String,
+    pub route: RouteId,
+}
+
+impl Rebuild {
+    /// What its route has as the name of a sink.
+    pub fn label(&self) -> String {
+        label(&self.sink, &self.target)
+    }
+}
+
+/// The name under which `target` is filled beside a sink.
+pub fn label(sink: &str, target: &str) -> String {
+    format!("{sink}{BESIDE}{target}")
+}
+
+/// The sink of the configuration that a route belongs to.
+pub fn configured_sink(sink: &str) -> &str {
+    sink.split_once(BESIDE).map_or(sink, |(sink, _)| sink)
+}
+
+/// Whether a route is that of a rebuild.
+pub fn is_beside(sink: &str) -> bool {
+    sink.contains(BESIDE)
+}
+
+/// Those that stand.
+pub async fn rebuilds(client: &impl GenericClient) -> Result<Vec<Rebuild>, pg::Error> {
+    let rows = client
+        .query(include_str!("../../sql/rebuild/standing.sql"), &[])
+        .await?;
+    Ok(rows.iter().map(rebuild).collect())
+}
+
+/// The one of a sync and a sink that stands, locked, and whether its swap is under way.
+pub async fn find_rebuild(tx: &Transaction<'_>, sync: &str, sink: &str) -> Result<Option<(Rebuild, bool)>, pg::Error> {
+    let sql = include_str!("../../sql/rebuild/find.sql");
+    let row = tx.query_opt(sql, &[&sync, &sink]).await?;
+    Ok(row.map(|row| (rebuild(&row), row.get("swapping"))))
+}
+
+fn rebuild(row: &Row) -> Rebuild {
+    Rebuild {
+        id: row.get("id"),
+        sync: row.get("sync"),
+        sink: row.get("sink"),
+        target: row.get("target"),
+        target_id: row.get("target_id"),
+        route: RouteId(row.get("route")),
+    }
+}
+
+/// Whether its swap is asked for, and how far it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// It is to be filled and kept current.
+    Fill,
+    /// It is to take the other's place as soon as it can.
+    Swap,
+    /// The route that it replaces is closed.
+    Swapping,
+}
+
+/// Locks a rebuild for the length of the transaction. `None` if it is over, or another process is at it.
+pub async fn lock_rebuild(tx: &Transaction<'_>, id: i32) -> Result<Option<Step>, pg::Error> {
+    let row = tx.query_opt(include_str!("../../sql/rebuild/lock.sql"), &[&id]).await?;
+    Ok(
+        row.map(|row| match (row.get("swapping"), row.get("swap"), row.get("waits")) {
+            (true, ..) => Step::Swapping,
+            (false, true, None | Some(false)) => Step::Swap,
+            _ => Step::Fill,
+        }),
+    )
+}
+
+/// Takes note of whether its first load is over; answers if that is news. `fingerprint`: of the documents of this process.
+pub async fn note_loaded(
+    tx: &Transaction<'_>,
+    id: i32,
+    fingerprint: &str,
+    slot: &str,
+) -> Result<Option<bool>, pg::Error> {
+    let sql = include_str!("../../sql/rebuild/note_loaded.sql");
+    let row = tx.query_opt(sql, &[&id, &fingerprint, &slot]).await?;
+    Ok(row.map(|row| row.get("loaded")))
+}
+
+/// What stands between a rebuild and its swap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Obstacles {
+    pub loaded: bool,
+    /// Something that was to be sent when it was loaded has not been sent yet.
+    pub behind: bool,
+    /// Subjects that have been given up.
+    pub given_up: i64,
+    /// Somebody has paused the sync or the sink.
+    pub rests: bool,
+}
+
+pub async fn obstacles(tx: &Transaction<'_>, id: i32) -> Result<Obstacles, pg::Error> {
+    let row = tx.query_one(include_str!("../../sql/rebuild/left.sql"), &[&id]).await?;
+    Ok(Obstacles {
+        loaded: row.get("loaded"),
+        behind: row.get("behind"),
+        given_up: row.get("given_up"),
+        rests: row.get("rests"),
+    })
+}
+
+/// From the commit on nothing is claimed any more for the route that is replaced. `leads_to`: what the name of the sink stood for until now.
+pub async fn close_replaced(tx: &Transaction<'_>, id: i32, leads_to: &[String]) -> Result<(), pg::Error> {
+    let sql = include_str!("../../sql/rebuild/close.sql");
+    tx.execute(sql, &[&id, &leads_to]).await?;
+    Ok(())
+}
+
+/// Takes [`close_replaced`] back.
+pub async fn open_replaced(tx: &Transaction<'_>, id: i32) -> Result<(), pg::Error> {
+    tx.execute(include_str!("../../sql/rebuild/open.sql"), &[&id]).await?;
+    Ok(())
+}
+
+/// Whether something may be on its way for the route that is replaced.
+pub async fn replaced_is_held(tx: &Transaction<'_>, id: i32) -> Result<bool, pg::Error> {
+    let row = tx.query_one(include_str!("../../sql/rebuild/held.sql"), &[&id]).await?;
+    Ok(row.get("held"))
+}
+
+/// Why there was no swap, for people, and in how many seconds it is tried again; `None`: nothing is in its way.
+pub async fn note_problem(tx: &Transaction<'_>, id: i32, problem: Option<&str>, seconds: f64) -> Result<(), pg::Error> {
+    let sql = include_str!("../../sql/rebuild/note_problem.sql");
+    tx.execute(sql, &[&id, &problem, &seconds]).await?;
+    Ok(())
+}
+
+/// The route of the rebuild takes the name of the sink; the one that had it is retired. Returns what the name led to before.
+pub async fn promote(tx: &Transaction<'_>, rebuild: &Rebuild) -> Result<Vec<String>, pg::Error> {
+    retire(tx, &rebuild.sync, &rebuild.sink).await?;
+    tx.execute(include_str!("../../sql/rebuild/promote.sql"), &[&rebuild.id])
+        .await?;
+    end(tx, rebuild.id, "swapped").await
+}
+
+/// The rebuild is over, and its route retired.
+pub async fn drop_rebuild(tx: &Transaction<'_>, rebuild: &Rebuild) -> Result<(), pg::Error> {
+    open_replaced(tx, rebuild.id).await?;
+    retire(tx, &rebuild.sync, &rebuild.label()).await?;
+    end(tx, rebuild.id, "canceled").await?;
+    Ok(())
+}
+
+async fn retire(tx: &Transaction<'_>, sync: &str, sink: &str) -> Result<(), pg::Error> {
+    let sql = include_str!("../../sql/rebuild/retire.sql");
+    tx.execute(sql, &[&sync, &sink]).await?;
+    Ok(())
+}
+
+async fn end(tx: &Transaction<'_>, id: i32, outcome: &str) -> Result<Vec<String>, pg::Error> {
+    let sql = include_str!("../../sql/rebuild/end.sql");
+    Ok(tx.query_one(sql, &[&id, &outcome]).await?.get("replaced"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_beside_a_sink_knows_whose_it_is() {
+        let label = label("search", "orders_v2");
+        assert_eq!(label, "search>orders_v2");
+        assert_eq!(configured_sink(&label), "search");
+        assert_eq!(configured_sink("search"), "search");
+        assert!(is_beside(&label) && !is_beside("search"));
+    }
+}
