@@ -2,7 +2,6 @@
 select b.id, b.sync, b.sink, b.target, b.swap, b.swapping, b.replaced, b.problem, b.outcome,
        b.started_at, b.ended_at,
        b.loaded_at is not null as loaded,
-       b.ended_at is null and exists (select from visit v where v.route = b.route) as visits,
        case when b.ended_at is null then (select count(*) from job j where j.route = b.route) else 0 end as jobs,
        case when b.ended_at is null
             then (select count(*) from finished_job f

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::{ConfigFile, Exit};
 use crate::config::Config;
+use crate::operate::{self, Progress};
 use crate::pg;
 use crate::pipeline::{self, Databases};
 use crate::queue;
@@ -35,6 +36,8 @@ struct Status {
     slot: Option<SlotStatus>,
     #[serde(flatten)]
     survey: Survey,
+    /// Those that stand, and the last ones that have ended.
+    rebuilds: Vec<Progress>,
 }
 
 #[derive(Debug, Serialize)]
@@ -136,8 +139,9 @@ async fn look(config: &Config, databases: &Databases) -> Result<Status, StatusEr
     let state = databases.state.get().await?;
     let survey = record::survey(&state).await?;
     let behind = queue::behind(&**state, &config.source.slot).await?;
+    let rebuilds = operate::list_rebuilds(&state).await?;
     let slot = slot.map(|slot| SlotStatus::new(&config.source.slot, &slot, behind));
-    Ok(Status { slot, survey })
+    Ok(Status { slot, survey, rebuilds })
 }
 
 impl SlotStatus {
@@ -206,6 +210,9 @@ fn text(status: &Status) -> String {
     }
     if status.survey.visits > 0 {
         let _ = writeln!(text, "visits of many subjects under way: {}", status.survey.visits);
+    }
+    for rebuild in status.rebuilds.iter().filter(|rebuild| rebuild.ended_at.is_none()) {
+        let _ = write!(text, "rebuild of {}", super::rebuild::text(rebuild));
     }
     for route in &status.survey.routes {
         text.push_str(&route_text(route));

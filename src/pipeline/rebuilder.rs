@@ -88,9 +88,9 @@ async fn step(engine: &Engine, rebuild: &Rebuild, route: &RouteAtWork) -> Result
     match step {
         Step::Fill => {}
         Step::Swap => close(engine, &tx, rebuild).await?,
-        Step::Swapping => {
+        Step::Swapping { doubt } => {
             if !queue::replaced_is_held(&tx, rebuild.id).await? {
-                swap(engine, &tx, rebuild).await?;
+                swap(engine, &tx, rebuild, doubt).await?;
             }
         }
     }
@@ -98,7 +98,7 @@ async fn step(engine: &Engine, rebuild: &Rebuild, route: &RouteAtWork) -> Result
     failpoint::die_at(match step {
         Step::Fill => "rebuild-after-look",
         Step::Swap => "rebuild-after-close",
-        Step::Swapping => "rebuild-after-swap",
+        Step::Swapping { .. } => "rebuild-after-swap",
     });
     Ok(())
 }
@@ -108,6 +108,7 @@ async fn close(engine: &Engine, tx: &Transaction<'_>, rebuild: &Rebuild) -> Resu
     let obstacles = queue::obstacles(tx, rebuild.id).await?;
     let is_ready = obstacles.loaded && !obstacles.behind && !obstacles.rests;
     if !is_ready {
+        queue::note_problem(tx, rebuild.id, None, 0.0).await?;
         return Ok(());
     }
     let problem = if obstacles.given_up > 0 {
@@ -175,7 +176,7 @@ async fn look(engine: &Engine, rebuild: &Rebuild) -> Result<Vec<String>, String>
 }
 
 /// Has the name lead to what was filled, and gives the route the place of the other.
-async fn swap(engine: &Engine, tx: &Transaction<'_>, rebuild: &Rebuild) -> Result<(), RebuildError> {
+async fn swap(engine: &Engine, tx: &Transaction<'_>, rebuild: &Rebuild, doubt: bool) -> Result<(), RebuildError> {
     match engine.sinks[&rebuild.sink]
         .sink
         .lead_to(&rebuild.target, ANSWER_TIME)
@@ -198,8 +199,8 @@ async fn swap(engine: &Engine, tx: &Transaction<'_>, rebuild: &Rebuild) -> Resul
                 "a rebuild has taken its place; what it replaced is left as it is, and is not written to any more"
             );
         }
-        // It still leads where it did.
-        Err(failure) if failure.certain => {
+        // It still leads where it did. After an earlier try that was not answered it may be moved yet.
+        Err(failure) if failure.certain && !doubt => {
             queue::open_replaced(tx, rebuild.id).await?;
             note(tx, rebuild, &failure.message).await?;
         }
@@ -209,13 +210,11 @@ async fn swap(engine: &Engine, tx: &Transaction<'_>, rebuild: &Rebuild) -> Resul
 }
 
 async fn note(tx: &Transaction<'_>, rebuild: &Rebuild, problem: &str) -> Result<(), pg::Error> {
-    tracing::warn!(
-        sync = rebuild.sync,
-        target = rebuild.target,
-        reason = problem,
-        "a rebuild cannot take its place yet"
-    );
-    queue::note_problem(tx, rebuild.id, Some(problem), AGAIN.as_secs_f64()).await
+    if queue::note_problem(tx, rebuild.id, Some(problem), AGAIN.as_secs_f64()).await? {
+        let (sync, target) = (&rebuild.sync, &rebuild.target);
+        tracing::warn!(sync, target, reason = problem, "a rebuild cannot take its place yet");
+    }
+    Ok(())
 }
 
 /// Returns whether there is a route left to be taken away.

@@ -86,8 +86,8 @@ pub enum Step {
     Fill,
     /// It is to take the other's place as soon as it can.
     Swap,
-    /// The route that it replaces is closed.
-    Swapping,
+    /// The route that it replaces is closed. Whether the name has been moved by an earlier try nobody may know.
+    Swapping { doubt: bool },
 }
 
 /// Locks a rebuild for the length of the transaction. `None` if it is over, or another process is at it.
@@ -95,7 +95,7 @@ pub async fn lock_rebuild(tx: &Transaction<'_>, id: i32) -> Result<Option<Step>,
     let row = tx.query_opt(include_str!("../../sql/rebuild/lock.sql"), &[&id]).await?;
     Ok(
         row.map(|row| match (row.get("swapping"), row.get("swap"), row.get("waits")) {
-            (true, ..) => Step::Swapping,
+            (true, ..) => Step::Swapping { doubt: row.get("told") },
             (false, true, None | Some(false)) => Step::Swap,
             _ => Step::Fill,
         }),
@@ -155,11 +155,17 @@ pub async fn replaced_is_held(tx: &Transaction<'_>, id: i32) -> Result<bool, pg:
     Ok(row.get("held"))
 }
 
-/// Why there was no swap, for people, and in how many seconds it is tried again; `None`: nothing is in its way.
-pub async fn note_problem(tx: &Transaction<'_>, id: i32, problem: Option<&str>, seconds: f64) -> Result<(), pg::Error> {
+/// Why there was no swap, for people, and in how many seconds it is tried again; `None`: nothing is in its way. Returns whether that
+/// is news.
+pub async fn note_problem(
+    tx: &Transaction<'_>,
+    id: i32,
+    problem: Option<&str>,
+    seconds: f64,
+) -> Result<bool, pg::Error> {
     let sql = include_str!("../../sql/rebuild/note_problem.sql");
-    tx.execute(sql, &[&id, &problem, &seconds]).await?;
-    Ok(())
+    let row = tx.query_opt(sql, &[&id, &problem, &seconds]).await?;
+    Ok(row.is_some_and(|row| row.get("is_news")))
 }
 
 /// The route of the rebuild takes the name of the sink; the one that had it is retired. Returns what the name led to before.
