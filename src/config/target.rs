@@ -69,18 +69,18 @@ impl Sink {
 }
 
 impl Config {
+    /// The names of the sinks that write to where this one does.
+    pub fn sinks_into(&self, sink: &Sink) -> Vec<&str> {
+        let into = self.sinks.iter().filter(|other| other.meets(sink));
+        into.map(|other| other.name.as_str()).collect()
+    }
+
     /// The other syncs whose documents go to where those of a sync go by this sink.
     pub fn neighbours(&self, sync: &str, sink: &Sink) -> Vec<&str> {
-        let meets = |name: &String| {
-            self.sinks
-                .iter()
-                .any(|other| other.name == *name && (other.name == sink.name || other.meets(sink)))
-        };
+        let into = self.sinks_into(sink);
         let others = self.syncs.iter().filter(|other| other.name != sync);
-        others
-            .filter(|other| other.sinks.iter().any(meets))
-            .map(|other| other.name.as_str())
-            .collect()
+        let meet = others.filter(|other| other.sinks.iter().any(|name| into.contains(&name.as_str())));
+        meet.map(|other| other.name.as_str()).collect()
     }
 }
 

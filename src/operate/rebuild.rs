@@ -69,6 +69,9 @@ pub async fn start_rebuild(
 ) -> Result<String, RebuildError> {
     let written = configured(config, place)?;
     let beside = written.with_target(&queue::label(&written.name, target), target)?;
+    if let Some(other) = config.sinks_into(&beside).first() {
+        return Err(RebuildError::Usage(format!("sink `{other}` writes to `{target}`")));
+    }
     let client = state.get().await?;
     refuse_others(&**client, place.sync, &written.name, target).await?;
     if swap {
@@ -286,13 +289,10 @@ fn progress(row: &tokio_postgres::Row) -> Progress {
         None if row.get("loaded") => RebuildState::Current,
         None => RebuildState::Filling,
     };
-    let into: String = row.get("target");
-    let mut replaced: Vec<String> = row.get("replaced");
-    replaced.retain(|name| *name != into);
     Progress {
         sync: row.get("sync"),
         sink: row.get("sink"),
-        into,
+        into: row.get("target"),
         state,
         started_at: Timestamp(row.get("started_at")),
         ended_at: row.get::<_, Option<_>>("ended_at").map(Timestamp),
@@ -300,6 +300,6 @@ fn progress(row: &tokio_postgres::Row) -> Progress {
         jobs: row.get("jobs"),
         given_up: row.get("given_up"),
         problem: row.get("problem"),
-        replaced,
+        replaced: row.get("replaced"),
     }
 }

@@ -16,19 +16,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::Transaction;
+use tokio_postgres::GenericClient;
 
 use super::engine::{Engine, RouteAtWork, Routes, chain};
 use crate::failpoint;
 use crate::pg;
-use crate::publish::{Failure, Named};
+use crate::publish::{Failure, Named, Sink};
 use crate::queue::{self, Rebuild, RouteId, Step};
 use crate::record;
 
 /// How often it is looked how far a rebuild is; nothing tells.
 const PERIOD: Duration = Duration::from_millis(500);
 
-/// How long the other side may take to answer, for the length of a transaction.
-const ANSWER_TIME: Duration = Duration::from_secs(15);
+/// The longest that the other side may take to answer: a transaction waits for it.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(15);
 
 /// When a swap is tried again that was refused.
 const AGAIN: Duration = Duration::from_secs(10);
@@ -73,87 +74,90 @@ pub(super) async fn run(engine: Arc<Engine>, routes: Routes) {
 
 async fn step(engine: &Engine, rebuild: &Rebuild, route: &RouteAtWork) -> Result<(), RebuildError> {
     let mut state = engine.state.get().await?;
-    let tx = state.transaction().await?;
-    let Some(step) = queue::lock_rebuild(&tx, rebuild.id).await? else {
+    let Some(step) = queue::peek_rebuild(&**state, rebuild.id).await? else {
         return Ok(());
     };
+    let (sync, target) = (&rebuild.sync, &rebuild.target);
     let slot = &engine.config.source.slot;
-    if queue::note_loaded(&tx, rebuild.id, &route.fingerprint, slot).await? == Some(true) {
-        tracing::info!(
-            sync = rebuild.sync,
-            target = rebuild.target,
-            "every subject of a rebuild has been visited"
-        );
+    if queue::note_loaded(&**state, rebuild.id, &route.fingerprint, slot).await? == Some(true) {
+        tracing::info!(sync, target, "every subject of a rebuild has been visited");
     }
-    match step {
-        Step::Fill => {}
-        Step::Swap => close(engine, &tx, rebuild).await?,
-        Step::Swapping { doubt } => {
-            if !queue::replaced_is_held(&tx, rebuild.id).await? {
-                swap(engine, &tx, rebuild, doubt).await?;
-            }
+    let is_ready = match step {
+        Step::Fill => false,
+        Step::Swap => is_ready(&state, rebuild).await?,
+        Step::Swapping { .. } => true,
+    };
+    if !is_ready {
+        return Ok(());
+    }
+    let tx = state.transaction().await?;
+    let done = match queue::lock_rebuild(&tx, rebuild.id).await? {
+        Some(Step::Swap) => close(engine, &tx, rebuild).await?.then_some("rebuild-after-close"),
+        Some(Step::Swapping { doubt }) if !queue::replaced_is_held(&tx, rebuild.id).await? => {
+            swap(engine, &tx, rebuild, doubt).await?.then_some("rebuild-after-swap")
         }
-    }
+        _ => None,
+    };
     tx.commit().await?;
-    failpoint::die_at(match step {
-        Step::Fill => "rebuild-after-look",
-        Step::Swap => "rebuild-after-close",
-        Step::Swapping { .. } => "rebuild-after-swap",
-    });
+    if let Some(point) = done {
+        failpoint::die_at(point);
+    }
     Ok(())
 }
 
-/// Closes the route that is replaced, if the other one is ready.
-async fn close(engine: &Engine, tx: &Transaction<'_>, rebuild: &Rebuild) -> Result<(), RebuildError> {
-    let obstacles = queue::obstacles(tx, rebuild.id).await?;
-    let is_ready = obstacles.loaded && !obstacles.behind && !obstacles.rests;
-    if !is_ready {
-        queue::note_problem(tx, rebuild.id, None, 0.0).await?;
-        return Ok(());
+/// Whether it holds what the other does.
+async fn is_ready(state: &pg::Client, rebuild: &Rebuild) -> Result<bool, RebuildError> {
+    let obstacles = queue::obstacles(&***state, rebuild.id).await?;
+    if !obstacles.loaded || obstacles.behind || obstacles.rests {
+        queue::note_problem(&***state, rebuild.id, None, 0.0).await?;
+        return Ok(false);
     }
-    let problem = if obstacles.given_up > 0 {
-        Err(format!(
-            "{} given up: see to them by `walsift jobs list --sink '{}'`, and take away by `walsift jobs purge` what may be missing",
-            subjects(obstacles.given_up),
-            rebuild.label()
-        ))
-    } else {
-        look(engine, rebuild).await
+    if obstacles.given_up == 0 {
+        return Ok(true);
+    }
+    let subjects = match obstacles.given_up {
+        1 => "a subject has been".to_owned(),
+        count => format!("{count} subjects have been"),
     };
-    match problem {
-        Ok(leads_to) => {
+    let label = rebuild.label();
+    let problem = format!(
+        "{subjects} given up: `walsift jobs list --sink '{label}'` shows why; retry them, or purge those that may be missing"
+    );
+    note(&***state, rebuild, &problem).await?;
+    Ok(false)
+}
+
+/// Closes the route that is replaced, unless something is wrong on the other side.
+async fn close(engine: &Engine, tx: &Transaction<'_>, rebuild: &Rebuild) -> Result<bool, RebuildError> {
+    match look(engine, rebuild).await {
+        Ok(mut leads_to) => {
+            leads_to.retain(|name| *name != rebuild.target);
             queue::close_replaced(tx, rebuild.id, &leads_to).await?;
+            let (sync, target) = (&rebuild.sync, &rebuild.target);
             tracing::info!(
-                sync = rebuild.sync,
-                target = rebuild.target,
+                sync,
+                target,
                 "a rebuild is complete: it takes the place of what was there"
             );
+            Ok(true)
         }
-        Err(problem) => note(tx, rebuild, &problem).await?,
-    }
-    Ok(())
-}
-
-fn subjects(count: i64) -> String {
-    if count == 1 {
-        "a subject has been".to_owned()
-    } else {
-        format!("{count} subjects have been")
+        Err(problem) => {
+            note(&**tx, rebuild, &problem).await?;
+            Ok(false)
+        }
     }
 }
 
 /// What the name leads to now; or why it cannot be moved.
 async fn look(engine: &Engine, rebuild: &Rebuild) -> Result<Vec<String>, String> {
-    let neighbours = match engine.config.sinks.iter().find(|sink| sink.name == rebuild.sink) {
-        Some(sink) => engine.config.neighbours(&rebuild.sync, sink),
-        None => Vec::new(),
-    };
+    let neighbours = neighbours(engine, rebuild);
     if !neighbours.is_empty() {
         return Err(format!("documents of {} are in the same index", neighbours.join(", ")));
     }
     let told = |failure: Failure| failure.message;
     let (sink, beside) = (&engine.sinks[&rebuild.sink].sink, &engine.sinks[&rebuild.label()].sink);
-    match beside.look_up(ANSWER_TIME).await.map_err(told)? {
+    let time = answer_time(sink);
+    match beside.look_up(time).await.map_err(told)? {
         Named::Itself { id } if id == rebuild.target_id => {}
         Named::Nothing => {
             return Err(format!(
@@ -168,49 +172,56 @@ async fn look(engine: &Engine, rebuild: &Rebuild) -> Result<Vec<String>, String>
             ));
         }
     }
-    match sink.look_up(ANSWER_TIME).await.map_err(told)? {
+    match sink.look_up(time).await.map_err(told)? {
         Named::Alias { to } => Ok(to),
         Named::Nothing => Ok(Vec::new()),
         Named::Itself { .. } => Err("the `index` of the sink is an index, and no alias".to_owned()),
     }
 }
 
-/// Has the name lead to what was filled, and gives the route the place of the other.
-async fn swap(engine: &Engine, tx: &Transaction<'_>, rebuild: &Rebuild, doubt: bool) -> Result<(), RebuildError> {
-    match engine.sinks[&rebuild.sink]
-        .sink
-        .lead_to(&rebuild.target, ANSWER_TIME)
-        .await
-    {
-        Ok(()) => {
-            failpoint::die_at("rebuild-after-alias");
-            let replaced = queue::promote(tx, rebuild).await?;
-            failpoint::die_at("rebuild-before-commit");
-            let replaced: Vec<&str> = replaced
-                .iter()
-                .filter(|name| **name != rebuild.target)
-                .map(String::as_str)
-                .collect();
-            tracing::info!(
-                sync = rebuild.sync,
-                sink = rebuild.sink,
-                target = rebuild.target,
-                replaced = replaced.join(", "),
-                "a rebuild has taken its place; what it replaced is left as it is, and is not written to any more"
-            );
-        }
-        // It still leads where it did. After an earlier try that was not answered it may be moved yet.
-        Err(failure) if failure.certain && !doubt => {
-            queue::open_replaced(tx, rebuild.id).await?;
-            note(tx, rebuild, &failure.message).await?;
-        }
-        Err(failure) => note(tx, rebuild, &failure.message).await?,
-    }
-    Ok(())
+/// Those that are paused too.
+fn neighbours<'a>(engine: &'a Engine, rebuild: &Rebuild) -> Vec<&'a str> {
+    let written = engine.config.sinks.iter().find(|sink| sink.name == rebuild.sink);
+    let into = written.map(|sink| engine.config.sinks_into(sink)).unwrap_or_default();
+    let at_work = engine.config.syncs.iter().map(|sync| (&sync.name, &sync.sinks));
+    let paused = engine.paused.iter().map(|paused| (&paused.sync, &paused.sinks));
+    let others = at_work.chain(paused).filter(|(sync, _)| **sync != rebuild.sync);
+    let meet = others.filter(|(_, sinks)| sinks.iter().any(|sink| into.contains(&sink.as_str())));
+    meet.map(|(sync, _)| sync.as_str()).collect()
 }
 
-async fn note(tx: &Transaction<'_>, rebuild: &Rebuild, problem: &str) -> Result<(), pg::Error> {
-    if queue::note_problem(tx, rebuild.id, Some(problem), AGAIN.as_secs_f64()).await? {
+fn answer_time(sink: &Sink) -> Duration {
+    sink.terms.timeout.min(ANSWER_TIME_MAX)
+}
+
+/// Has the name lead to what was filled, and gives the route the place of the other.
+async fn swap(engine: &Engine, tx: &Transaction<'_>, rebuild: &Rebuild, doubt: bool) -> Result<bool, RebuildError> {
+    let (sync, sink, target) = (&rebuild.sync, &rebuild.sink, &rebuild.target);
+    let written = &engine.sinks[sink].sink;
+    let moved = written.lead_to(target, answer_time(written)).await;
+    let Err(failure) = moved else {
+        failpoint::die_at("rebuild-after-alias");
+        let replaced = queue::promote(tx, rebuild).await?.join(", ");
+        failpoint::die_at("rebuild-before-commit");
+        tracing::info!(
+            sync,
+            sink,
+            target,
+            replaced,
+            "a rebuild has taken its place; what it replaced is left as it is, and is not written to any more"
+        );
+        return Ok(true);
+    };
+    // It still leads where it did. After an earlier try that was not answered it may be moved yet.
+    if failure.certain && !doubt {
+        queue::open_replaced(tx, rebuild.id).await?;
+    }
+    note(&**tx, rebuild, &failure.message).await?;
+    Ok(false)
+}
+
+async fn note(client: &impl GenericClient, rebuild: &Rebuild, problem: &str) -> Result<(), pg::Error> {
+    if queue::note_problem(client, rebuild.id, Some(problem), AGAIN.as_secs_f64()).await? {
         let (sync, target) = (&rebuild.sync, &rebuild.target);
         tracing::warn!(sync, target, reason = problem, "a rebuild cannot take its place yet");
     }

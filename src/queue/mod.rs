@@ -26,7 +26,8 @@ pub use progress::{
 };
 pub use rebuild::{
     Obstacles, Rebuild, Step, close_replaced, configured_sink, drop_rebuild, find_rebuild, is_beside, label,
-    lock_rebuild, note_loaded, note_problem, obstacles, open_replaced, promote, rebuilds, replaced_is_held,
+    lock_rebuild, note_loaded, note_problem, obstacles, open_replaced, peek_rebuild, promote, rebuilds,
+    replaced_is_held,
 };
 pub use refresh::refresh;
 pub use route::{Route, RouteId, ensure_routes, routes, set_at_work, set_paused, show_paused};

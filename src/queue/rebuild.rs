@@ -90,27 +90,37 @@ pub enum Step {
     Swapping { doubt: bool },
 }
 
-/// Locks a rebuild for the length of the transaction. `None` if it is over, or another process is at it.
+/// How far it is now; `None` if it is over.
+pub async fn peek_rebuild(client: &impl GenericClient, id: i32) -> Result<Option<Step>, pg::Error> {
+    let row = client
+        .query_opt(include_str!("../../sql/rebuild/peek.sql"), &[&id])
+        .await?;
+    Ok(row.as_ref().map(step))
+}
+
+/// The same, locked for the length of the transaction. `None` as well if another process is at it.
 pub async fn lock_rebuild(tx: &Transaction<'_>, id: i32) -> Result<Option<Step>, pg::Error> {
     let row = tx.query_opt(include_str!("../../sql/rebuild/lock.sql"), &[&id]).await?;
-    Ok(
-        row.map(|row| match (row.get("swapping"), row.get("swap"), row.get("waits")) {
-            (true, ..) => Step::Swapping { doubt: row.get("told") },
-            (false, true, None | Some(false)) => Step::Swap,
-            _ => Step::Fill,
-        }),
-    )
+    Ok(row.as_ref().map(step))
+}
+
+fn step(row: &Row) -> Step {
+    match (row.get("swapping"), row.get("swap"), row.get("waits")) {
+        (true, ..) => Step::Swapping { doubt: row.get("told") },
+        (false, true, None | Some(false)) => Step::Swap,
+        _ => Step::Fill,
+    }
 }
 
 /// Takes note of whether its first load is over; answers if that is news. `fingerprint`: of the documents of this process.
 pub async fn note_loaded(
-    tx: &Transaction<'_>,
+    client: &impl GenericClient,
     id: i32,
     fingerprint: &str,
     slot: &str,
 ) -> Result<Option<bool>, pg::Error> {
     let sql = include_str!("../../sql/rebuild/note_loaded.sql");
-    let row = tx.query_opt(sql, &[&id, &fingerprint, &slot]).await?;
+    let row = client.query_opt(sql, &[&id, &fingerprint, &slot]).await?;
     Ok(row.map(|row| row.get("loaded")))
 }
 
@@ -126,8 +136,9 @@ pub struct Obstacles {
     pub rests: bool,
 }
 
-pub async fn obstacles(tx: &Transaction<'_>, id: i32) -> Result<Obstacles, pg::Error> {
-    let row = tx.query_one(include_str!("../../sql/rebuild/left.sql"), &[&id]).await?;
+pub async fn obstacles(client: &impl GenericClient, id: i32) -> Result<Obstacles, pg::Error> {
+    let sql = include_str!("../../sql/rebuild/obstacles.sql");
+    let row = client.query_one(sql, &[&id]).await?;
     Ok(Obstacles {
         loaded: row.get("loaded"),
         behind: row.get("behind"),
@@ -158,13 +169,13 @@ pub async fn replaced_is_held(tx: &Transaction<'_>, id: i32) -> Result<bool, pg:
 /// Why there was no swap, for people, and in how many seconds it is tried again; `None`: nothing is in its way. Returns whether that
 /// is news.
 pub async fn note_problem(
-    tx: &Transaction<'_>,
+    client: &impl GenericClient,
     id: i32,
     problem: Option<&str>,
     seconds: f64,
 ) -> Result<bool, pg::Error> {
     let sql = include_str!("../../sql/rebuild/note_problem.sql");
-    let row = tx.query_opt(sql, &[&id, &problem, &seconds]).await?;
+    let row = client.query_opt(sql, &[&id, &problem, &seconds]).await?;
     Ok(row.is_some_and(|row| row.get("is_news")))
 }
 

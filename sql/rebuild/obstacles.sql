@@ -4,14 +4,15 @@
 -- Result: whether it is loaded; whether there are jobs or visits that were made before that; how many subjects have been
 -- given up; whether its sync or sink rests because somebody said so
 select b.loaded_at is not null as loaded,
-       exists (select from visit v where v.route = b.route and v.created_at <= b.loaded_at)
+       b.loaded_at is not null
+       and (exists (select from visit v where v.route = b.route and v.created_at <= b.loaded_at)
        or exists (select
                     from job j
                     left join state s on s.route = j.route and s.key = j.key
                    where j.route = b.route
                      and j.created_at <= b.loaded_at
                      and not (j.asked and j.attempts = 0 and j.run_at > now())
-                     and (j.touched = 0 or j.attempts > 0 or s.digest is null)) as behind,
+                     and (j.touched = 0 or j.attempts > 0 or s.digest is null))) as behind,
        (select count(*)
           from finished_job f
          where f.route = b.route and f.state in ('failed', 'dead') and f.superseded_at is null) as given_up,
