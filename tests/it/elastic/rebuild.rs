@@ -20,7 +20,7 @@ const OTHER_MAPPING: &str = r#"{
 }"#;
 
 /// Requests are given up early, and a sink that is down is looked at often.
-const QUICK: &str = "timeout = '500ms'\nbreaker = { failures = 3, cooldown = '50ms' }";
+const QUICK: &str = "timeout = '500ms'\nbreaker = { failures = 3, cooldown = '100ms' }";
 
 const INTO: [&str; 3] = ["things", "--into", "things_2"];
 const AND_SWAP: [&str; 4] = ["things", "--into", "things_2", "--swap"];
