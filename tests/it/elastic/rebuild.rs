@@ -75,6 +75,14 @@ impl Search {
         self.world.wait_until_true(&problem).await;
     }
 
+    /// Every subject has been visited and sent.
+    async fn loaded(&self) {
+        self.world
+            .wait_until_true("select count(*) = 1 from walsift.rebuild where loaded_at is not null")
+            .await;
+        self.world.settled().await;
+    }
+
     /// The index is brought to what there is, while jobs of another one may wait.
     async fn follows(&self, index: &str) {
         eventually(DEADLINE, &format!("{index} follows"), async || {
@@ -117,7 +125,7 @@ impl Search {
             .sql(&format!(
                 "update things set name = name || ' {round}' where id % 7 = {round} % 7;
                  delete from things where id = {round};
-                 insert into things values (1000 + {round}, 'new', '{round}')"
+                 insert into things values (10000 + {round}, 'new', '{round}')"
             ))
             .await;
     }
@@ -462,7 +470,7 @@ async fn an_index_that_is_made_anew_meanwhile_is_not_swapped_in() {
 async fn a_sink_that_rests_is_not_swapped() {
     let (search, config, _engine) = aliased(10).await;
     search.begins(&config, &INTO).await;
-    search.follows("things_2").await;
+    search.loaded().await;
     let file = config.to_str().unwrap();
     let pause = search
         .world
@@ -626,7 +634,7 @@ async fn other_verbs_know_nothing_of_it() {
         &["plan", "--against", "running"][..],
         &["check", "--print-config"],
         &["diff", "things", "--all"],
-        &["publish", "things", "1", "--dry-run"],
+        &["publish", "--sync", "things", "--key", "1", "--dry-run"],
     ] {
         let said = say(arguments).await;
         assert!(!said.contains("things_2"), "{arguments:?}: {said}");
@@ -634,4 +642,21 @@ async fn other_verbs_know_nothing_of_it() {
     }
     let status = say(&["status"]).await;
     assert!(status.contains("things → search>things_2\n"), "{status}");
+}
+
+/// Its job is touched again whenever it is delivered, and stays the job that it was.
+#[tokio::test]
+async fn a_subject_that_changes_without_end_does_not_hold_up_the_swap() {
+    let (search, config, _engine) = aliased(10).await;
+    search.begins(&config, &INTO).await;
+    search.loaded().await;
+    search
+        .world
+        .sql(
+            "insert into walsift.job (route, key, priority, run_at, created_at, touched)
+             select route, '3', 1, now() + interval '1 day', started_at, 1 from walsift.rebuild",
+        )
+        .await;
+    search.tried_again(&config).await;
+    search.swapped().await;
 }
