@@ -23,6 +23,10 @@ pub const JOBS: &str = "walsift_jobs";
 /// By `sync`, `sink`.
 pub const OLDEST_JOB: &str = "walsift_oldest_job_seconds";
 pub const VISITS: &str = "walsift_visits";
+/// By `sync`, `sink`.
+pub const BACKFILLS: &str = "walsift_backfills";
+pub const BACKFILL_VISITED: &str = "walsift_backfill_visited_subjects";
+pub const BACKFILL_ESTIMATED: &str = "walsift_backfill_estimated_subjects";
 pub const SLOT_LAG: &str = "walsift_slot_lag_bytes";
 pub const SLOT_KEPT: &str = "walsift_slot_kept_bytes";
 pub const SLOT_LAG_SECONDS: &str = "walsift_slot_lag_seconds";
@@ -90,6 +94,17 @@ fn describe() {
     );
     describe_gauge!(OLDEST_JOB, Unit::Seconds, "Age of the oldest active job");
     describe_gauge!(VISITS, Unit::Count, "Visits of many subjects that are not finished");
+    describe_gauge!(BACKFILLS, Unit::Count, "Backfills that are not finished");
+    describe_gauge!(
+        BACKFILL_VISITED,
+        Unit::Count,
+        "Subjects that unfinished backfills have visited"
+    );
+    describe_gauge!(
+        BACKFILL_ESTIMATED,
+        Unit::Count,
+        "About how many subjects unfinished backfills have in all"
+    );
     describe_gauge!(SLOT_LAG, Unit::Bytes, "WAL written since what was confirmed");
     describe_gauge!(SLOT_KEPT, Unit::Bytes, "WAL that the server keeps for the slot");
     describe_gauge!(

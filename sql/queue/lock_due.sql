@@ -1,7 +1,7 @@
 -- Locks jobs that are due and that nobody holds, the most urgent first; of each priority the longest waiting. None at all
--- while a person lets the sync or the sink rest, or another route takes the place of this one; while another shape of the document is being sent: that is for processes with
--- the newer configuration; and on a server that took the place of the one that the worker is registered on, for the timeline
--- see source/identity.sql.
+-- while a person lets the sync or the sink rest, or another route takes the place of this one; while another shape of the document is
+-- being sent: that is for processes with the newer configuration; and on a server that took the place of the one that the worker is registered on, for the timeline
+-- see source/identity.sql. Not those of subjects that are in a chunk of a backfill: somebody has them in hand.
 -- $1 smallint route, $2 bigint most, $3 text fingerprint of this process, $4 bigint most of the lowest priority,
 -- $5 integer timeline
 select j.id
@@ -15,6 +15,7 @@ select j.id
        and run_at <= now()
        and (worker is null
             or not exists (select from worker w where w.id = job.worker and w.expires_at > now()))
+       and key not in (select unnest(c.keys) from chunk c where c.route = $1)
      order by run_at
      limit case p.priority when 3 then least($2::bigint, $4::bigint) else $2::bigint end
        for update skip locked

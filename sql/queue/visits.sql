@@ -5,6 +5,7 @@ select v.id, v.priority
   from visit v
   join route r on r.id = v.route
  where v.route = $1
+   and v.kind in ('subjects', 'lookup')
    and r.fingerprint = $2
    and v.run_at <= now()
    and (v.xid is null or pg_visible_in_snapshot(v.xid::text::xid8, $3::text::pg_snapshot))

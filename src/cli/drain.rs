@@ -182,6 +182,10 @@ fn count(count: u64, one: &str, many: &str) -> String {
 fn conclude(options: &Options, ended: Ended, left: Left) -> Exit {
     let is_finished = left.is_continued || (left.jobs == 0 && left.visits == 0);
     let (text, exit) = match ended {
+        Ended::Left if is_finished && left.backfills > 0 => (
+            "drained: the processes have left; the next one goes on with the backfill".to_owned(),
+            Exit::Done,
+        ),
         Ended::Left if is_finished => ("drained: the processes have left".to_owned(), Exit::Done),
         Ended::Left => (
             format!("the processes are gone, and not everything is finished: {}", what(left)),
@@ -198,7 +202,7 @@ fn conclude(options: &Options, ended: Ended, left: Left) -> Exit {
         ),
     };
     if options.json {
-        let said = json!({ "drained": exit == Exit::Done, "jobs": left.jobs, "visits": left.visits, "continued": left.is_continued });
+        let said = json!({ "drained": exit == Exit::Done, "jobs": left.jobs, "visits": left.visits, "backfills": left.backfills, "continued": left.is_continued });
         super::print(&format!("{said}\n"));
     } else if exit == Exit::Done {
         super::print(&format!("{text}\n"));

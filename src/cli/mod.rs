@@ -2,6 +2,7 @@
 //!
 //! Exit status: 0 done, 1 failed, 2 bad usage or configuration, 3 the environment is not ready.
 
+mod backfill;
 mod check;
 mod demo;
 mod diff;
@@ -57,6 +58,13 @@ enum Verb {
     /// Exit status: 0 no subject differs from what its sinks accepted last, 1 some do, 2 bad usage or configuration, 3 a database
     /// cannot be reached, or nothing has run yet.
     Diff(diff::Options),
+    /// Visits the subjects of a sync and sends those that differ from what its sinks accepted last
+    ///
+    /// The running processes do it, beside live changes and below them. A new sync is visited by itself.
+    ///
+    /// Exit status: 0 begun, or with --wait done; 1 it was ended, or one that was named is over; 2 bad usage or configuration; 3 a
+    /// database cannot be reached, or nothing has run yet.
+    Backfill(backfill::Backfill),
     /// Shows jobs, and does what a person asks of them: again, now, not at all
     ///
     /// Exit status: 0 done; 1 nothing was done for some of the jobs that were named, and the answer says why; 2 bad usage or
@@ -140,6 +148,7 @@ pub fn main() -> ExitCode {
                 Verb::Status(options) => status::status(&options).await,
                 Verb::Publish(options) => publish::publish(&options).await,
                 Verb::Diff(options) => diff::diff(&options).await,
+                Verb::Backfill(options) => backfill::backfill(&options).await,
                 Verb::Jobs(options) => jobs::jobs(&options).await,
                 Verb::Pause(options) => pause::pause(&options).await,
                 Verb::Resume(options) => pause::resume(&options).await,

@@ -206,7 +206,12 @@ pub(super) fn text(progress: &Progress) -> String {
     };
     let ended = progress.ended_at.map(|at| at.to_string()).unwrap_or_default();
     let _ = match progress.state {
-        RebuildState::Filling => write!(text, "being filled since {}, {jobs} so far", progress.started_at),
+        RebuildState::Filling => write!(
+            text,
+            "being filled since {}, {}",
+            progress.started_at,
+            visited(progress)
+        ),
         RebuildState::Current if progress.swap => write!(text, "all visited, {jobs} left, then swapped"),
         RebuildState::Current => write!(text, "all visited and kept current, {jobs} left; swapped when asked"),
         RebuildState::Swapping => write!(text, "being swapped"),
@@ -230,4 +235,11 @@ pub(super) fn text(progress: &Progress) -> String {
         let _ = writeln!(text, "  waits       {problem}");
     }
     text
+}
+
+fn visited(progress: &Progress) -> String {
+    match (progress.visited, progress.estimate) {
+        (Some(visited), Some(estimate)) => format!("{visited} of about {} visited", estimate.max(visited)),
+        (visited, _) => format!("{} visited", visited.unwrap_or_default()),
+    }
 }

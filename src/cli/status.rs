@@ -7,12 +7,13 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
+use super::backfill::backfill_line;
 use super::{ConfigFile, Exit};
 use crate::config::Config;
-use crate::operate::{self, Progress};
+use crate::operate::{self, BackfillStatus, Progress};
 use crate::pg;
 use crate::pipeline::{self, Databases};
-use crate::queue;
+use crate::queue::{self, RouteId};
 use crate::record::{self, RouteSurvey, Survey};
 use crate::wal::{self, Slot};
 
@@ -28,6 +29,9 @@ pub(super) struct Options {
     live: bool,
 }
 
+/// Most backfills that are shown.
+const BACKFILLS_MAX: u32 = 100;
+
 /// How long a living process may take to answer.
 const LIVE_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -38,6 +42,8 @@ struct Status {
     survey: Survey,
     /// Those that stand, and the last ones that have ended.
     rebuilds: Vec<Progress>,
+    /// Those that are not finished, the newest first.
+    backfills: Vec<BackfillStatus>,
 }
 
 #[derive(Debug, Serialize)]
@@ -141,7 +147,14 @@ async fn look(config: &Config, databases: &Databases) -> Result<Status, StatusEr
     let behind = queue::behind(&**state, &config.source.slot).await?;
     let rebuilds = operate::list_rebuilds(&state).await?;
     let slot = slot.map(|slot| SlotStatus::new(&config.source.slot, &slot, behind));
-    Ok(Status { slot, survey, rebuilds })
+    let routes: Vec<RouteId> = queue::routes(&**state).await?.iter().map(|route| route.id).collect();
+    let backfills = operate::backfills(&state, &routes, false, None, BACKFILLS_MAX).await?;
+    Ok(Status {
+        slot,
+        survey,
+        rebuilds,
+        backfills,
+    })
 }
 
 impl SlotStatus {
@@ -213,6 +226,9 @@ fn text(status: &Status) -> String {
     }
     for rebuild in status.rebuilds.iter().filter(|rebuild| rebuild.ended_at.is_none()) {
         let _ = write!(text, "rebuild of {}", super::rebuild::text(rebuild));
+    }
+    for backfill in &status.backfills {
+        let _ = write!(text, "backfill {}", backfill_line(backfill).trim_start());
     }
     for route in &status.survey.routes {
         text.push_str(&route_text(route));

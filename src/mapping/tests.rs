@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::{Batch, Change, Malformed, Mapper, Origin, Unheard};
 use crate::catalog::{Identity, Persistence, Table, TableKind};
-use crate::plan::{Finder, KeyColumn, KeyShape, Listener, Lookup, Read, ReadColumns, SyncPlan};
+use crate::plan::{Finder, KeyColumn, KeyShape, Listener, Read, ReadColumns, SyncPlan, Walk};
 use crate::wal::encoder::{Cell, Row, Sent, encode};
 use crate::wal::{Column, Message, OldKind, Relation, ReplicaIdentity};
 
@@ -13,18 +13,13 @@ const OID: u32 = 16_384;
 
 /// A sync of orders that reads `read` of them and messages with the prefix `orders`.
 fn plan(name: &str, read: ReadColumns) -> SyncPlan {
-    let lookup = Lookup {
-        first: String::new(),
-        next: String::new(),
-        some: String::new(),
-    };
     SyncPlan {
         name: name.into(),
         shape: Arc::new(shape(&[("id", "bigint")])),
         members: None,
         build_sql: String::new(),
         key_sql: String::new(),
-        page: lookup,
+        walk: Walk::default(),
         listeners: vec![Listener {
             schema: "shop".to_owned(),
             table: "orders".to_owned(),

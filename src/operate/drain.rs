@@ -13,6 +13,8 @@ pub struct Left {
     pub jobs: u64,
     /// Visits of many subjects.
     pub visits: u64,
+    /// They are not waited for: the next process goes on with them.
+    pub backfills: u64,
     /// There is a process that was not asked to leave.
     pub is_continued: bool,
 }
@@ -37,8 +39,9 @@ pub async fn left(client: &pg::Client, config: &Config) -> Result<Left, pg::Erro
     let sql = include_str!("../../sql/operate/left.sql");
     let row = client.query_one(sql, &[&syncs]).await?;
     Ok(Left {
-        jobs: row.get::<_, i64>("jobs").unsigned_abs(),
+        jobs: row.get::<_, i64>("jobs").unsigned_abs() + row.get::<_, i64>("in_chunks").unsigned_abs(),
         visits: row.get::<_, i64>("visits").unsigned_abs(),
+        backfills: row.get::<_, i64>("backfills").unsigned_abs(),
         is_continued: row.get("is_continued"),
     })
 }

@@ -12,6 +12,7 @@
 //! pause · resume         a sync or a sink rests
 //! rebuild                another index is filled, and takes the place of the one that a sink writes to
 //! drain                  reading stops, and the processes leave when all is done
+//! backfill               many subjects are visited; such a visit rests, goes on, or is ended
 //! ```
 //!
 //! All of it is written into the state database, where the processes heed it by themselves: it does not matter where it is
@@ -22,6 +23,7 @@
 //!
 //! *Not* promised: that a change whose job was canceled is ever sent. It is with the next change of the subject.
 
+mod backfill;
 mod bulk;
 mod cancel;
 mod drain;
@@ -40,6 +42,7 @@ mod states;
 mod take_up;
 mod time;
 
+pub use backfill::{BackfillStatus, backfills, cancel_backfill, check_condition, pause_backfill, start_backfill};
 pub use bulk::{Matched, Tally, Verb, apply, matched};
 pub use cancel::cancel;
 pub use drain::{Left, ask_to_drain, left, take_back_drain};

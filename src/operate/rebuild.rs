@@ -253,7 +253,10 @@ pub struct Progress {
     pub ended_at: Option<Timestamp>,
     /// It takes its place as soon as it can.
     pub swap: bool,
-    /// Subjects that wait, as far as they have been visited.
+    /// Subjects that its last load has come by, and about how many there are; as far as is known.
+    pub visited: Option<i64>,
+    pub estimate: Option<i64>,
+    /// Subjects that wait.
     pub jobs: i64,
     /// Subjects that were given up.
     pub given_up: i64,
@@ -297,6 +300,8 @@ fn progress(row: &tokio_postgres::Row) -> Progress {
         started_at: Timestamp(row.get("started_at")),
         ended_at: row.get::<_, Option<_>>("ended_at").map(Timestamp),
         swap: row.get("swap"),
+        visited: row.get("visited"),
+        estimate: row.get("estimate"),
         jobs: row.get("jobs"),
         given_up: row.get("given_up"),
         problem: row.get("problem"),

@@ -48,7 +48,7 @@ impl Assessment {
         let essence = |standing: &Standing| match standing {
             Standing::AtWork(planned) => {
                 let plan = &planned.plan;
-                format!("{} {:?} {:?}", planned.fingerprint.text(), plan.reads, plan.page)
+                format!("{} {:?} {:?}", planned.fingerprint.text(), plan.reads, plan.walk)
             }
             Standing::Paused { .. } => "paused".to_owned(),
         };

@@ -188,6 +188,9 @@ async fn leave_home(engine: &Engine, routes: &Routes, worker: &Worker) -> Sessio
 fn heed(engine: &Engine, routes: &Routes, said: &Heeded) {
     engine.drain.ask(said.draining);
     for route in routes.iter() {
+        if said.backfilled.contains(&route.id) {
+            route.backfills.notify_one();
+        }
         let rests = said.resting.contains(&route.id);
         if route.rests.swap(rests, Ordering::Relaxed) != rests {
             let what = if rests {

@@ -91,6 +91,8 @@ pub(super) struct RouteAtWork {
     pub jobs: Arc<Notify>,
     /// Woken when visits are made.
     pub visits: Notify,
+    /// Woken when backfills are made, and when something of one has come to its end.
+    pub backfills: Notify,
     /// Somebody has paused the sync or the sink: what is not under way is let go of.
     pub rests: AtomicBool,
 }
@@ -330,6 +332,7 @@ fn routes_at_work(engine: &Engine, routes: &[Route]) -> Vec<RouteAtWork> {
             configured: setup::configured(&engine.config.syncs[sync]),
             jobs,
             visits: Notify::new(),
+            backfills: Notify::new(),
             rests: AtomicBool::new(false),
         });
     }

@@ -167,6 +167,7 @@ enum Ended {
 
 async fn one(ground: &Ground, engine: &Engine, tasks: &mut Tasks, current: Current) -> Ended {
     let routes = tasks.routes.clone();
+    let rebuilds = current.rebuilds.clone();
     let next = tokio::select! {
         biased;
         () = ground.stop.cancelled() => return Ended::Stopped(Ok(())),
@@ -177,7 +178,11 @@ async fn one(ground: &Ground, engine: &Engine, tasks: &mut Tasks, current: Curre
         broken = tasks.failed() => return Ended::Stopped(Err(broken)),
         next = schema::watch(ground, engine, current) => next,
     };
-    tracing::info!("the tables or the rebuilds are others than they were: going on with what fits them");
+    if next.rebuilds == rebuilds {
+        tracing::info!("the tables are others than they were: going on with what fits them");
+    } else {
+        tracing::info!("a rebuild has begun or ended: going on with those that stand");
+    }
     engine.stop.cancel();
     tokio::select! {
         biased;

@@ -184,6 +184,7 @@ impl<'a> Intake<'a> {
         engine.health.well("intake");
         for route in routes.iter() {
             route.visits.notify_one();
+            route.backfills.notify_one();
         }
         backoff.reset();
         let mut intake = Self {

@@ -10,13 +10,17 @@
 //! verdict for each. From there on every sink has an outlet of its own. Where SQL is to be run after deliveries, a finisher stands
 //! between publisher and settler.
 //!
+//! What jobs leave room for is for backfills: a prospector for each sink takes chunks of subjects that have no job of their own.
+//!
 //! Promises: the feeder never waits for an outlet. It claims for an outlet only what its channels hold, and where an outlet has
 //! used up its share of memory, jobs are let go of. So a sink that is slow or refuses everything stops the claiming for
 //! itself alone. Lanes share nothing with each other but the places of sinks and the builders.
 
 mod feeder;
 mod finisher;
+mod in_hand;
 mod judge;
+mod prospector;
 mod publisher;
 mod settler;
 mod stock;
@@ -24,6 +28,7 @@ mod tap;
 mod waiting;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use futures_util::future::join_all;
 use tokio::sync::mpsc::{self, Receiver, Sender};
@@ -38,6 +43,7 @@ use crate::plan::{self, AfterPublish};
 use crate::publish::{Delivery, Remote};
 use crate::queue::{ClaimError, Job, Worker};
 use crate::record::{Attempt, Ending, Held, Settlement};
+use in_hand::InHand;
 use stock::{Stock, Stored};
 use tap::Tap;
 
@@ -65,11 +71,15 @@ struct Outlet<'a> {
     /// The same for jobs of visits of many subjects, which take up one of either.
     bulk_places: Arc<Semaphore>,
     stock: Arc<Stock>,
+    /// In the next chunk of a backfill.
+    chunk_subjects: AtomicUsize,
 }
 
 /// A claimed job, which takes up a place until what became of it is written down.
 struct Claimed {
     job: Job,
+    /// That the job is of, if it has no row.
+    chunk: Option<Arc<InHand>>,
     _place: OwnedSemaphorePermit,
     _bulk_place: Option<OwnedSemaphorePermit>,
 }
@@ -100,7 +110,7 @@ enum End {
 struct Ended {
     settlement: Settlement,
     delivered: Option<Delivered>,
-    _claimed: Claimed,
+    claimed: Claimed,
 }
 
 struct Delivered {
@@ -128,14 +138,16 @@ pub(super) async fn run(
     let arity = lane.engine.plans[sync].shape.columns.len();
     let after = plan::after_publish(&lane.engine.config.syncs[sync], arity).expect("the check has let it pass");
     let work = async {
-        let (mut taps, mut stages) = (Vec::new(), Vec::new());
+        let (mut taps, mut stages, mut prospectors) = (Vec::new(), Vec::new(), Vec::new());
         for outlet in &outlets {
             let (parcels, parcels_in) = mpsc::channel(lane.most_in_hand());
             let (ended, ended_in) = mpsc::channel(lane.most_in_hand());
-            taps.push(Tap::new(outlet, parcels, ended.clone()));
+            let (chunks, chunks_in) = mpsc::channel(1);
+            taps.push(Tap::new(outlet, parcels, ended.clone(), chunks_in));
+            prospectors.push(prospector::run(outlet, chunks));
             stages.push(outlet.run(after.as_ref(), parcels_in, ended, ended_in));
         }
-        let (fed, _) = tokio::join!(feeder::run(&lane, taps), join_all(stages));
+        let (fed, ..) = tokio::join!(feeder::run(&lane, taps), join_all(stages), join_all(prospectors));
         fed
     };
     tokio::select! {
@@ -160,6 +172,7 @@ impl<'a> Outlet<'a> {
             places: Arc::new(Semaphore::new(lane.most_in_hand())),
             bulk_places: Arc::new(Semaphore::new(BULK_BATCHES * lane.engine.config.engine.batch)),
             stock: Arc::new(Stock::new(share)),
+            chunk_subjects: AtomicUsize::new(in_hand::FIRST_CHUNK.min(lane.engine.config.engine.batch)),
         }
     }
 
@@ -195,15 +208,9 @@ impl Claimed {
     }
 
     fn end(self, ending: Ending, attempt: Option<Attempt>) -> Ended {
-        let job = &self.job;
         let held = Held {
-            id: job.id,
-            key: job.key.as_str().to_owned(),
-            touched: job.touched,
-            attempts: job.attempts,
-            kept: job.is_kept(),
-            version: job.version,
             uncertain: self.is_uncertain(),
+            ..Held::from(&self.job)
         };
         Ended {
             settlement: Settlement {
@@ -213,7 +220,7 @@ impl Claimed {
                 remote: Remote::Same,
             },
             delivered: None,
-            _claimed: self,
+            claimed: self,
         }
     }
 }

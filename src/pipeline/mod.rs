@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! intake ──▶ jobs ◀── visitor        lane (one for each sync): feeder ─▶ publisher ─▶ settler (of each sink)
+//!                                                                ▲
+//!                backfills ─▶ prospector (of each sink) ─────────┘
 //! ```
 //!
 //! Nothing left of the jobs waits for anything right of them. Every task has a name and an owner; to stop is: take nothing

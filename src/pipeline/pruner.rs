@@ -7,6 +7,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::engine::{Engine, chain};
 use crate::pg;
+use crate::queue;
 use crate::record;
 
 const PERIOD: Duration = Duration::from_mins(1);
@@ -41,12 +42,20 @@ pub(super) async fn run(engine: Arc<Engine>) {
         if round % ROUNDS == 0 {
             pruned_up_to = [None; STATES.len()];
         }
+        if let Err(error) = prune_backfills(&engine).await {
+            tracing::debug!(error = chain(&error), "cannot forget old backfills at present");
+        }
         for (state, from) in STATES.iter().zip(&mut pruned_up_to) {
             if let Err(error) = prune(&engine, state, from).await {
                 tracing::debug!(error = chain(&error), "cannot forget old jobs at present");
             }
         }
     }
+}
+
+async fn prune_backfills(engine: &Engine) -> Result<(), PruneError> {
+    let client = engine.state.get().await?;
+    Ok(queue::prune_backfills(&client).await?)
 }
 
 /// Moves `from` past what is forgotten.

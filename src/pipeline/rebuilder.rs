@@ -22,7 +22,7 @@ use super::engine::{Engine, RouteAtWork, Routes, chain};
 use crate::failpoint;
 use crate::pg;
 use crate::publish::{Failure, Named, Sink};
-use crate::queue::{self, Rebuild, RouteId, Step};
+use crate::queue::{self, Phase, Rebuild, RouteId};
 use crate::record;
 
 /// How often it is looked how far a rebuild is; nothing tells.
@@ -74,7 +74,7 @@ pub(super) async fn run(engine: Arc<Engine>, routes: Routes) {
 
 async fn step(engine: &Engine, rebuild: &Rebuild, route: &RouteAtWork) -> Result<(), RebuildError> {
     let mut state = engine.state.get().await?;
-    let Some(step) = queue::peek_rebuild(&**state, rebuild.id).await? else {
+    let Some(phase) = queue::peek_rebuild(&**state, rebuild.id).await? else {
         return Ok(());
     };
     let (sync, target) = (&rebuild.sync, &rebuild.target);
@@ -82,18 +82,18 @@ async fn step(engine: &Engine, rebuild: &Rebuild, route: &RouteAtWork) -> Result
     if queue::note_loaded(&**state, rebuild.id, &route.fingerprint, slot).await? == Some(true) {
         tracing::info!(sync, target, "every subject of a rebuild has been visited");
     }
-    let is_ready = match step {
-        Step::Fill => false,
-        Step::Swap => is_ready(&state, rebuild).await?,
-        Step::Swapping { .. } => true,
+    let is_ready = match phase {
+        Phase::Fill => false,
+        Phase::Swap => is_ready(&state, rebuild).await?,
+        Phase::Swapping { .. } => true,
     };
     if !is_ready {
         return Ok(());
     }
     let tx = state.transaction().await?;
     let done = match queue::lock_rebuild(&tx, rebuild.id).await? {
-        Some(Step::Swap) => close(engine, &tx, rebuild).await?.then_some("rebuild-after-close"),
-        Some(Step::Swapping { doubt }) if !queue::replaced_is_held(&tx, rebuild.id).await? => {
+        Some(Phase::Swap) => close(engine, &tx, rebuild).await?.then_some("rebuild-after-close"),
+        Some(Phase::Swapping { doubt }) if !queue::replaced_is_held(&tx, rebuild.id).await? => {
             swap(engine, &tx, rebuild, doubt).await?.then_some("rebuild-after-swap")
         }
         _ => None,
@@ -108,6 +108,11 @@ async fn step(engine: &Engine, rebuild: &Rebuild, route: &RouteAtWork) -> Result
 /// Whether it holds what the other does.
 async fn is_ready(state: &pg::Client, rebuild: &Rebuild) -> Result<bool, RebuildError> {
     let obstacles = queue::obstacles(&***state, rebuild.id).await?;
+    if obstacles.canceled {
+        let problem = "its first load was canceled: cancel the rebuild as well, and begin another one";
+        note(&***state, rebuild, problem).await?;
+        return Ok(false);
+    }
     if !obstacles.loaded || obstacles.behind || obstacles.rests {
         queue::note_problem(&***state, rebuild.id, None, 0.0).await?;
         return Ok(false);

@@ -91,7 +91,7 @@ pub(super) struct Current {
     essence: Vec<String>,
     /// Of those that are paused.
     reasons: Vec<String>,
-    rebuilds: Vec<Rebuild>,
+    pub rebuilds: Vec<Rebuild>,
 }
 
 impl Current {

@@ -16,7 +16,7 @@ use super::publication;
 use crate::config::{Config, Deletes, Initial, Sync};
 use crate::failpoint;
 use crate::pg::{self, Session, Snapshot};
-use crate::queue::{self, Kind, NewVisit, Priority, Progress, Route, RouteId, Running};
+use crate::queue::{self, NewBackfill, Progress, Route, RouteId, Running, Walk};
 use crate::record::{self, MigrateError};
 use crate::wal::{self, StreamError};
 
@@ -135,29 +135,29 @@ pub(super) async fn take_over(engine: &Engine, routes: &Routes) -> Result<(), Se
         if meaning == Meaning::OtherKey {
             return Err(SetupError::OtherKey(before.sync.clone()));
         }
-        let visits = match (&meaning, engine.rebuild_of(route.id)) {
+        let due = match (&meaning, engine.rebuild_of(route.id)) {
             // Whatever was not sent at first was sent as it changed, to an index that is to be replaced.
-            (Meaning::New, Some(_)) => vec![Kind::All],
-            _ => visits(&engine.config.syncs[route.sync], &meaning),
+            (Meaning::New, Some(_)) => Some(Due::FIRST),
+            _ => due(&engine.config.syncs[route.sync], &meaning),
         };
         if meaning != Meaning::Nothing {
             let (sync, sink) = (&*route.sync_name, &*route.sink_name);
-            tracing::info!(sync, sink, visits = ?visits, "{}", meaning.words());
+            let subjects = due.map_or("none", Due::words);
+            tracing::info!(sync, sink, visited = subjects, "{}", meaning.words());
         }
-        if visits.contains(&Kind::All) {
-            queue::delete_lookups(&tx, route.id).await?;
-        }
-        for kind in visits {
-            let visit = NewVisit {
-                route: route.id,
-                kind,
-                xid: None,
+        queue::adopt_visits(&tx, route.id).await?;
+        if let Some(due) = due {
+            if due.walk == Walk::Source {
+                queue::delete_lookups(&tx, route.id).await?;
+            }
+            let backfill = NewBackfill {
+                reconcile: due.reconcile,
                 horizon: Some(horizon),
-                last_key: None,
-                priority: Priority::Bulk,
-                changed_at: None,
+                ..NewBackfill::new(route.id, due.cause, due.walk)
             };
-            queue::insert_visit(&tx, &visit).await?;
+            if let Some(id) = queue::start_backfill(&tx, &backfill).await? {
+                queue::supersede_backfills(&tx, id, &backfill).await?;
+            }
         }
         let same = before.fingerprint == route.fingerprint && before.configured == route.configured;
         if !same || before.paused.is_some() {
@@ -184,21 +184,55 @@ pub(super) async fn take_over(engine: &Engine, routes: &Routes) -> Result<(), Se
     Ok(())
 }
 
-/// Which subjects are visited at a take-over: what the source holds, and what the sink may still hold but the source no
-/// longer has.
-pub(super) fn visits(sync: &Sync, meaning: &Meaning) -> Vec<Kind> {
+/// What is visited at a take-over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Due {
+    /// For people.
+    pub cause: &'static str,
+    pub walk: Walk,
+    /// And what the sink may still hold, but the source no longer has.
+    pub reconcile: bool,
+}
+
+impl Due {
+    const FIRST: Due = Due {
+        cause: "first",
+        walk: Walk::Source,
+        reconcile: false,
+    };
+    const KNOWN: Due = Due {
+        cause: "resync",
+        walk: Walk::Known,
+        reconcile: false,
+    };
+    const ALL: Due = Due {
+        cause: "resync",
+        walk: Walk::Source,
+        reconcile: true,
+    };
+
+    fn words(self) -> &'static str {
+        match (self.walk, self.reconcile) {
+            (Walk::Known, _) => "those that the sink may hold",
+            (_, true) => "all, and those that the source has no more",
+            (_, false) => "all",
+        }
+    }
+}
+
+pub(super) fn due(sync: &Sync, meaning: &Meaning) -> Option<Due> {
     match (meaning, sync.initial) {
-        (Meaning::New, Initial::All) => vec![Kind::All],
-        (Meaning::New, Initial::None) | (Meaning::Nothing | Meaning::OtherKey, _) => Vec::new(),
+        (Meaning::New, Initial::All) => Some(Due::FIRST),
+        (Meaning::New, Initial::None) | (Meaning::Nothing | Meaning::OtherKey, _) => None,
         // Deletes were held back, or will be.
         (Meaning::ReBuild(parts), _) if parts == &[Part::Deletes] => match sync.deletes {
-            Deletes::Publish => vec![Kind::Known],
-            Deletes::Ignore => Vec::new(),
+            Deletes::Publish => Some(Due::KNOWN),
+            Deletes::Ignore => None,
         },
         (Meaning::ReBuild(parts), Initial::None) if parts.iter().all(|part| *part == Part::Document) => {
-            vec![Kind::Known]
+            Some(Due::KNOWN)
         }
         // `initial` does not count: any of them may have changed unseen.
-        (Meaning::ReMap(_) | Meaning::ReBuild(_), _) => vec![Kind::All, Kind::Known],
+        (Meaning::ReMap(_) | Meaning::ReBuild(_), _) => Some(Due::ALL),
     }
 }

@@ -140,7 +140,7 @@ impl Visitor<'_> {
             queue::begin_visit(&state, id).await?;
         }
         let component = format!("a visit of {}", self.route.sync_name);
-        let found = match self.find(source, &state, &visit).await {
+        let found = match self.find(source, &visit).await {
             Ok(found) => found,
             Err(LookupError::Connection(error)) => return Err(error.into()),
             Err(LookupError::Unreachable(error)) => return Err(error.into()),
@@ -185,17 +185,11 @@ impl Visitor<'_> {
     }
 
     /// The subjects of the next step.
-    async fn find(&mut self, source: &pg::Client, state: &pg::Client, visit: &Visit) -> Result<Found, LookupError> {
+    async fn find(&mut self, source: &pg::Client, visit: &Visit) -> Result<Found, LookupError> {
         let plan = &self.engine.plans[self.route.sync];
         let last_key = visit.last_key.as_ref();
         let keys = match &visit.kind {
             Kind::Subjects(keys) => return Ok(Found::all(keys.clone())),
-            Kind::Known => {
-                let most = i64::try_from(STEP_SUBJECTS).unwrap_or(i64::MAX);
-                let known = queue::known_page(state, self.route.id, last_key, most).await;
-                known.map_err(LookupError::Connection)?
-            }
-            Kind::All => subjects::page(source, plan, last_key, STEP_SUBJECTS).await?,
             Kind::Lookup { node, values } => {
                 let listener = plan.listeners.iter().find(|listener| listener.node == *node);
                 match listener.map(|listener| (&listener.finder, listener.columns.len())) {

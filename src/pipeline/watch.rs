@@ -9,8 +9,9 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::engine::Engine;
 use super::slot_watch::SlotWatch;
 use crate::metrics as names;
+use crate::operate::{self, BackfillStatus};
 use crate::pg;
-use crate::queue;
+use crate::queue::{self, RouteId};
 use crate::record::{self, Survey};
 use crate::wal;
 
@@ -19,6 +20,9 @@ const TALLY_PERIOD: Duration = Duration::from_secs(1);
 
 /// How often slot and queue are looked at.
 const SURVEY_PERIOD: Duration = Duration::from_secs(5);
+
+/// Most backfills that are looked at.
+const BACKFILLS_MAX: u32 = 1_000;
 
 #[derive(Debug, thiserror::Error)]
 enum WatchError {
@@ -70,7 +74,11 @@ pub(super) async fn write_tally(engine: &Engine) {
 async fn look(engine: &Engine, watch: &mut SlotWatch) -> Result<(), WatchError> {
     let name = &engine.config.source.slot;
     let state = engine.state.get().await?;
-    show(&record::survey(&state).await?);
+    let survey = record::survey(&state).await?;
+    show(&survey);
+    let routes: Vec<RouteId> = queue::routes(&**state).await?.iter().map(|route| route.id).collect();
+    let backfills = operate::backfills(&state, &routes, false, None, BACKFILLS_MAX).await?;
+    show_backfills(&survey, &backfills);
     let behind = queue::behind(&**state, name).await?;
     drop(state);
     let source = engine.source.get().await?;
@@ -100,4 +108,24 @@ fn show(survey: &Survey) {
         gauge!(names::OLDEST_JOB, &labels).set(route.oldest_seconds.unwrap_or_default());
     }
     gauge!(names::VISITS).set(survey.visits as f64);
+}
+
+/// Of each route, those that have none too: a gauge stands where it was set last.
+#[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
+fn show_backfills(survey: &Survey, backfills: &[BackfillStatus]) {
+    for route in &survey.routes {
+        let labels = [("sync", route.sync.clone()), ("sink", route.sink.clone())];
+        let own = backfills
+            .iter()
+            .filter(|backfill| backfill.sync == route.sync && backfill.sink == route.sink);
+        let (mut count, mut visited, mut estimated) = (0_i64, 0, 0);
+        for backfill in own {
+            count += 1;
+            visited += backfill.visited;
+            estimated += backfill.estimate.unwrap_or_default().max(backfill.visited);
+        }
+        gauge!(names::BACKFILLS, &labels).set(count as f64);
+        gauge!(names::BACKFILL_VISITED, &labels).set(visited as f64);
+        gauge!(names::BACKFILL_ESTIMATED, &labels).set(estimated as f64);
+    }
 }

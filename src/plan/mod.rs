@@ -30,6 +30,7 @@ mod shape;
 mod slim;
 mod statement;
 mod tree;
+mod walk;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -48,6 +49,7 @@ pub use probe::probe;
 pub use relevance::narrow;
 pub use sample::sample_statement;
 pub use shape::{KeyColumn, KeyShape};
+pub use walk::{Filtered, Walk};
 
 use changes::Watching;
 use path::Heard;
@@ -66,8 +68,7 @@ pub struct SyncPlan {
     /// A key as the stream would write it. Parameters: one `text` for each column, in any form that its type takes; result: as
     /// many, as text. Fails if no row can have it.
     pub key_sql: String,
-    /// Finds every subject, a page at a time; a look-up without values.
-    pub page: Lookup,
+    pub walk: Walk,
     /// Every way from a changed row to subjects.
     pub listeners: Vec<Listener>,
     /// What the document depends on, once for each table that is listened to.
@@ -197,7 +198,7 @@ impl Trunk<'_> {
             members,
             build_sql,
             key_sql: document::key_statement(&self.shape),
-            page: path::page(&self.root, &self.shape),
+            walk: Walk::new(&self.root, &self.shape),
             reads: whole_tables(&listeners),
             messages: self.sync.messages.clone(),
             listeners,

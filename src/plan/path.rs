@@ -39,7 +39,7 @@ pub enum Finder {
 /// Parameters of all: one `text[]` for each of the listener's columns. Then, of `next` only, the last key seen, one text
 /// for each key column. Last the most rows to return. Result: the key columns as text, `key_1`, `key_2`, …, each
 /// subject once, in the order of the key.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Lookup {
     pub first: String,
     pub next: String,
@@ -319,19 +319,8 @@ pub(super) fn query_lookup(sql: &str, shape: &KeyShape, taken: usize) -> Lookup 
     paged(&from, "k", &names, shape, taken)
 }
 
-/// See [`super::SyncPlan::page`].
-pub(super) fn page(root: &Branch<'_>, shape: &KeyShape) -> Lookup {
-    paged(
-        &format!("{} as t0", root.table.sql_name()),
-        "t0",
-        &shape.names(),
-        shape,
-        0,
-    )
-}
-
 /// Keys from `row` of a `from` clause that has `taken` parameters, a page at a time.
-fn paged(from: &str, row: &str, key: &[String], shape: &KeyShape, taken: usize) -> Lookup {
+pub(super) fn paged(from: &str, row: &str, key: &[String], shape: &KeyShape, taken: usize) -> Lookup {
     let count = key.len();
     let inner: Vec<String> = (1..)
         .zip(key)

@@ -111,7 +111,8 @@ fn parameters(count: usize) -> String {
 
 /// Once all expressions are right by themselves, the whole statements.
 async fn probe_plan(client: &impl GenericClient, place: &Place, plan: &SyncPlan) -> Result<Vec<Problem>, pg::Error> {
-    let mut statements = vec![&plan.build_sql, &plan.key_sql, &plan.page.first, &plan.page.next];
+    let mut statements = vec![&plan.build_sql, &plan.key_sql];
+    statements.extend([&plan.walk.page.first, &plan.walk.page.next, &plan.walk.missing]);
     for listener in &plan.listeners {
         if let Finder::Lookup(lookup) = &listener.finder {
             statements.extend([&lookup.first, &lookup.next, &lookup.some]);

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
+use tokio_postgres::Row;
 
-use super::{Correlation, Priority, RouteId, Worker};
+use super::{ChunkId, Correlation, Priority, RouteId, Worker};
 use crate::mapping::SubjectKey;
 use crate::pg;
 
@@ -16,6 +17,8 @@ pub struct JobId(pub i64);
 #[derive(Debug, Clone)]
 pub struct Job {
     pub id: JobId,
+    /// It has no row: it is one of the subjects of this chunk.
+    pub chunk: Option<ChunkId>,
     pub key: SubjectKey,
     /// As it was at the claim; a higher one at the end means that the subject changed meanwhile.
     pub touched: i32,
@@ -92,6 +95,11 @@ pub async fn claim(
     worker: &Worker,
 ) -> Result<Vec<Vec<Job>>, ClaimError> {
     let tx = client.transaction().await?;
+    let exclude = tx
+        .prepare_cached(include_str!("../../sql/backfill/exclude_chunks.sql"))
+        .await?;
+    let mut routes: Vec<i16> = demands.iter().map(|demand| demand.route.0).collect();
+    routes.sort_unstable();
     let lock = tx.prepare_cached(include_str!("../../sql/queue/lock_due.sql")).await?;
     let timeline = worker.server.timeline.cast_signed();
     // They go out together and their answers come back together.
@@ -104,7 +112,7 @@ pub async fn claim(
         )
         .await
     });
-    let due = try_join_all(locked).await?;
+    let (_, due) = try_join(tx.query(&exclude, &[&routes]), try_join_all(locked)).await?;
     let due: Vec<i64> = due.iter().flatten().map(|row| row.get("id")).collect();
     let mut claimed: Vec<Vec<Job>> = vec![Vec::new(); demands.len()];
     if due.is_empty() {
@@ -116,12 +124,13 @@ pub async fn claim(
     for row in &rows {
         let route = RouteId(row.get("route"));
         let demand = demands.iter().position(|demand| demand.route == route);
-        claimed[demand.expect("only what was asked for is locked")].push(job(row));
+        claimed[demand.expect("only what was asked for is locked")].push(job(row, None));
     }
     Ok(claimed)
 }
 
-fn job(row: &tokio_postgres::Row) -> Job {
+/// A row of queue/claim.sql or backfill/members.sql; `chunk`: the job is one of its subjects.
+pub(super) fn job(row: &Row, chunk: Option<ChunkId>) -> Job {
     let digest = |name| {
         row.get::<_, Option<&[u8]>>(name)
             .and_then(|bytes| DigestBytes::try_from(bytes).ok())
@@ -131,6 +140,7 @@ fn job(row: &tokio_postgres::Row) -> Job {
     let delivered: Option<f64> = row.get("delivered_seconds");
     Job {
         id: JobId(row.get("id")),
+        chunk,
         key: SubjectKey::from_stored(row.get("key")),
         touched: row.get("touched"),
         attempts: u16::try_from(row.get::<_, i16>("attempts")).unwrap_or_default(),

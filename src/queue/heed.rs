@@ -12,14 +12,18 @@ pub struct Heeded {
     pub draining: bool,
     /// The routes that rest because somebody paused their sync or their sink.
     pub resting: Vec<RouteId>,
+    /// The routes with a backfill that is not finished.
+    pub backfilled: Vec<RouteId>,
 }
 
 pub async fn heed(client: &pg::Client, worker: WorkerId) -> Result<Heeded, pg::Error> {
     let statement = client.prepare_cached(include_str!("../../sql/queue/heed.sql")).await?;
     let row = client.query_one(&statement, &[&worker.0]).await?;
+    let routes = |name| row.get::<_, Vec<i16>>(name).into_iter().map(RouteId).collect();
     Ok(Heeded {
         draining: row.get("draining"),
-        resting: row.get::<_, Vec<i16>>("resting").into_iter().map(RouteId).collect(),
+        resting: routes("resting"),
+        backfilled: routes("backfilled"),
     })
 }
 

@@ -4,6 +4,7 @@
 //! one worker at a time, and to nobody once that worker's lease has run out. What becomes of a job after its delivery is
 //! for [`crate::record`] to write.
 
+mod backfill;
 mod claim;
 mod correlation;
 mod enqueue;
@@ -16,6 +17,11 @@ mod running;
 mod visit;
 mod worker;
 
+pub use backfill::{
+    Agenda, Backfill, BackfillId, Chunk, ChunkId, Finished, NewBackfill, Step, Taken, Taker, Walk, add_page,
+    adopt_visits, backfill_agenda, begin_backfill, count_backfill, finish_backfills, given_page, prune_backfills,
+    put_off_backfill, ready_backfill, start_backfill, supersede_backfills, take_chunk, take_over_chunk,
+};
 pub use claim::{ClaimError, Demand, DigestBytes, Job, JobId, claim, next_due};
 pub use correlation::{Correlation, NoCorrelation};
 pub use enqueue::{Entry, Priority, enqueue};
@@ -25,7 +31,7 @@ pub use progress::{
     write_readers_routes,
 };
 pub use rebuild::{
-    Obstacles, Rebuild, Step, close_replaced, configured_sink, drop_rebuild, find_rebuild, is_beside, label,
+    Obstacles, Phase, Rebuild, close_replaced, configured_sink, drop_rebuild, find_rebuild, is_beside, label,
     lock_rebuild, note_loaded, note_problem, obstacles, open_replaced, peek_rebuild, promote, rebuilds,
     replaced_is_held,
 };

@@ -81,7 +81,7 @@ fn rebuild(row: &Row) -> Rebuild {
 
 /// Whether its swap is asked for, and how far it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum Phase {
     /// It is to be filled and kept current.
     Fill,
     /// It is to take the other's place as soon as it can.
@@ -91,24 +91,24 @@ pub enum Step {
 }
 
 /// How far it is now; `None` if it is over.
-pub async fn peek_rebuild(client: &impl GenericClient, id: i32) -> Result<Option<Step>, pg::Error> {
+pub async fn peek_rebuild(client: &impl GenericClient, id: i32) -> Result<Option<Phase>, pg::Error> {
     let row = client
         .query_opt(include_str!("../../sql/rebuild/peek.sql"), &[&id])
         .await?;
-    Ok(row.as_ref().map(step))
+    Ok(row.as_ref().map(phase))
 }
 
 /// The same, locked for the length of the transaction. `None` as well if another process is at it.
-pub async fn lock_rebuild(tx: &Transaction<'_>, id: i32) -> Result<Option<Step>, pg::Error> {
+pub async fn lock_rebuild(tx: &Transaction<'_>, id: i32) -> Result<Option<Phase>, pg::Error> {
     let row = tx.query_opt(include_str!("../../sql/rebuild/lock.sql"), &[&id]).await?;
-    Ok(row.as_ref().map(step))
+    Ok(row.as_ref().map(phase))
 }
 
-fn step(row: &Row) -> Step {
+fn phase(row: &Row) -> Phase {
     match (row.get("swapping"), row.get("swap"), row.get("waits")) {
-        (true, ..) => Step::Swapping { doubt: row.get("told") },
-        (false, true, None | Some(false)) => Step::Swap,
-        _ => Step::Fill,
+        (true, ..) => Phase::Swapping { doubt: row.get("told") },
+        (false, true, None | Some(false)) => Phase::Swap,
+        _ => Phase::Fill,
     }
 }
 
@@ -128,6 +128,8 @@ pub async fn note_loaded(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Obstacles {
     pub loaded: bool,
+    /// Somebody has ended its first load.
+    pub canceled: bool,
     /// Something that was to be sent when it was loaded has not been sent yet.
     pub behind: bool,
     /// Subjects that have been given up.
@@ -141,6 +143,7 @@ pub async fn obstacles(client: &impl GenericClient, id: i32) -> Result<Obstacles
     let row = client.query_one(sql, &[&id]).await?;
     Ok(Obstacles {
         loaded: row.get("loaded"),
+        canceled: row.get("canceled"),
         behind: row.get("behind"),
         given_up: row.get("given_up"),
         rests: row.get("rests"),
@@ -149,6 +152,9 @@ pub async fn obstacles(client: &impl GenericClient, id: i32) -> Result<Obstacles
 
 /// From the commit on nothing is claimed any more for the route that is replaced. `leads_to`: what the name of the sink stood for until now.
 pub async fn close_replaced(tx: &Transaction<'_>, id: i32, leads_to: &[String]) -> Result<(), pg::Error> {
+    // Whatever is being claimed is claimed before that, and seen by whoever looks.
+    tx.query_one(include_str!("../../sql/rebuild/exclude_claims.sql"), &[&id])
+        .await?;
     let sql = include_str!("../../sql/rebuild/close.sql");
     tx.execute(sql, &[&id, &leads_to]).await?;
     Ok(())

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Kind, NewVisit, Priority, RouteId, insert_visit};
+use super::{NewBackfill, RouteId, Walk, start_backfill};
 use crate::pg;
 
-/// Makes the visits of a route if `period` is over since the last time; the first begins with the first call. What still
-/// stands from the last time is not made again: a period that is too short for its visits is passed over. One process makes
-/// them, whoever comes first. Returns whether the period was over.
+/// Makes a backfill of a route if `period` is over since the last time; the first begins with the first call. While one stands
+/// from the last time no other is made: a period that is too short is passed over. One process makes it, whoever comes
+/// first. Returns whether the period was over.
 pub async fn refresh(client: &mut pg::Client, route: RouteId, period: Duration) -> Result<bool, pg::Error> {
     let tx = client.transaction().await?;
     let moving = tx
@@ -17,23 +17,16 @@ pub async fn refresh(client: &mut pg::Client, route: RouteId, period: Duration) 
     let is_over = moved.is_some_and(|row| row.get("is_over"));
     if is_over {
         let standing = tx
-            .prepare_cached(include_str!("../../sql/queue/visit_stands.sql"))
+            .prepare_cached(include_str!("../../sql/queue/refresh_stands.sql"))
             .await?;
-        // Those that the source has, and those of which it may have lost a delete.
-        for kind in [Kind::All, Kind::Known] {
-            if tx.query_one(&standing, &[&route.0, &kind.name()]).await?.get("stands") {
-                continue;
-            }
-            let visit = NewVisit {
-                route,
-                kind,
-                xid: None,
-                horizon: None,
-                last_key: None,
-                priority: Priority::Bulk,
-                changed_at: None,
+        if !tx.query_one(&standing, &[&route.0]).await?.get::<_, bool>("stands") {
+            // Those that the source has, and those of which it may have lost a delete.
+            let refresh = NewBackfill {
+                reconcile: true,
+                spread: Some(period),
+                ..NewBackfill::new(route, "refresh", Walk::Source)
             };
-            insert_visit(&tx, &visit).await?;
+            start_backfill(&tx, &refresh).await?;
         }
     }
     tx.commit().await?;

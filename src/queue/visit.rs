@@ -1,4 +1,4 @@
-//! Visits: subjects still to be turned into jobs, done a step at a time.
+//! Visits: subjects still to be turned into jobs, done a step at a time. For all subjects of a route there are backfills.
 
 use std::time::{Duration, SystemTime};
 
@@ -18,10 +18,6 @@ pub enum Kind {
     Subjects(Vec<SubjectKey>),
     /// Those that the listener at `node` finds for these values, encoded like keys.
     Lookup { node: String, values: Vec<SubjectKey> },
-    /// Every one in the source.
-    All,
-    /// Every one that state knows.
-    Known,
 }
 
 impl Kind {
@@ -29,18 +25,12 @@ impl Kind {
         match self {
             Kind::Subjects(_) => "subjects",
             Kind::Lookup { .. } => "lookup",
-            Kind::All => "all",
-            Kind::Known => "known",
         }
     }
 
-    fn argument(&self) -> Option<serde_json::Value> {
-        match self {
-            Kind::Subjects(keys) | Kind::Lookup { values: keys, .. } => {
-                Some(keys.iter().map(|key| serde_json::Value::from(key.as_str())).collect())
-            }
-            Kind::All | Kind::Known => None,
-        }
+    fn argument(&self) -> serde_json::Value {
+        let (Kind::Subjects(keys) | Kind::Lookup { values: keys, .. }) = self;
+        keys.iter().map(|key| serde_json::Value::from(key.as_str())).collect()
     }
 
     fn from_stored(name: &str, node: Option<String>, argument: Option<&serde_json::Value>) -> Self {
@@ -52,13 +42,11 @@ impl Kind {
                 .collect()
         };
         match name {
-            "subjects" => Kind::Subjects(keys()),
             "lookup" => Kind::Lookup {
                 node: node.unwrap_or_default(),
                 values: keys(),
             },
-            "known" => Kind::Known,
-            _ => Kind::All,
+            _ => Kind::Subjects(keys()),
         }
     }
 }
@@ -106,7 +94,7 @@ fn stored_xid(xid: Option<u64>) -> Option<i64> {
 pub async fn insert_visit(tx: &Transaction<'_>, visit: &NewVisit) -> Result<(), pg::Error> {
     let node = match &visit.kind {
         Kind::Lookup { node, .. } => Some(node.as_str()),
-        _ => None,
+        Kind::Subjects(_) => None,
     };
     let statement = tx
         .prepare_cached(include_str!("../../sql/queue/insert_visit.sql"))

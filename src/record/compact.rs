@@ -36,13 +36,15 @@ use crate::pg::{self, identifier};
 
 /// The tables whose rows come and go, and up to what they may grow in any case: rebuilding leaves dead rows in the
 /// catalogue, so it is to be rare; but the dead of a table with one row are gone through at each look.
-const TABLES: [(&str, i64); 8] = [
+const TABLES: [(&str, i64); 10] = [
     ("job", 2 << 20),
     ("state", 2 << 20),
     ("progress", 256 << 10),
     ("worker", 256 << 10),
     ("tally", 256 << 10),
     ("visit", 1 << 20),
+    ("backfill", 256 << 10),
+    ("chunk", 1 << 20),
     ("finished_job", 8 << 20),
     ("attempt", 8 << 20),
 ];

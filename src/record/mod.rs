@@ -20,7 +20,7 @@ pub use latency::latency;
 pub use migrate::{MigrateError, migrate, schema_problem};
 pub use packed::{pack, unpack};
 pub use prune::{Pruned, prune};
-pub use settle::{Attempt, Ending, Held, Pace, Settled, Settlement, settle};
+pub use settle::{Attempt, Ending, Held, Pace, Settled, Settlement, settle, settle_members};
 pub use survey::{Jobs, RouteSurvey, Survey, survey};
 pub use sweep::{Retired, retired, sweep};
 pub use tally::{Tally, add_tally};

@@ -3,8 +3,11 @@
 //! One transaction for a handful of jobs: lock those that the worker still holds, then write state, attempts and the jobs
 //! themselves. If the process dies before the commit, the jobs are taken over as uncertain; after it, nothing is left to do.
 
+mod members;
 mod state;
 mod writes;
+
+pub use members::settle_members;
 
 use std::time::{Duration, SystemTime};
 
@@ -13,14 +16,18 @@ use crate::diff::{Operation, Reason};
 use crate::failpoint;
 use crate::pg;
 use crate::publish::Remote;
-use crate::queue::{JobId, RouteId};
+use crate::queue::{ChunkId, Job, JobId, RouteId};
 use writes::Writes;
 
 /// A claimed job at its end, as far as the records care.
 #[derive(Debug, Clone)]
 pub struct Held {
     pub id: JobId,
+    /// It has no row: it is one of the subjects of this chunk.
+    pub chunk: Option<ChunkId>,
     pub key: String,
+    pub changed_at: Option<SystemTime>,
+    pub created_at: SystemTime,
     /// At the claim.
     pub touched: i32,
     /// Failed attempts before this claim.
@@ -31,6 +38,26 @@ pub struct Held {
     pub version: i64,
     /// Something may have been sent under it that nobody recorded.
     pub uncertain: bool,
+    /// Sent even if the sink holds the same document already, as of the claim.
+    pub forced: bool,
+}
+
+impl From<&Job> for Held {
+    fn from(job: &Job) -> Self {
+        Self {
+            id: job.id,
+            chunk: job.chunk,
+            key: job.key.as_str().to_owned(),
+            changed_at: job.changed_at,
+            created_at: job.created_at,
+            touched: job.touched,
+            attempts: job.attempts,
+            kept: job.is_kept(),
+            version: job.version,
+            uncertain: job.uncertain,
+            forced: job.forced,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]

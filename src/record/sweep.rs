@@ -29,6 +29,7 @@ pub async fn sweep(client: &pg::Client, route: Retired, after: &mut Option<Strin
     let mut most = 0;
     for sql in [
         include_str!("../../sql/rebuild/sweep_visits.sql"),
+        include_str!("../../sql/rebuild/sweep_backfills.sql"),
         include_str!("../../sql/rebuild/sweep_jobs.sql"),
         include_str!("../../sql/rebuild/sweep_finished.sql"),
     ] {

@@ -42,7 +42,7 @@ async fn drains(engine: &Engine) {
     engine.wait_for_log(DEADLINE, "draining", draining).await;
 }
 
-const NOTHING_LEFT: &str = "select (select count(*) from walsift.job) + (select count(*) from walsift.visit) + (select count(*) from walsift.worker)";
+const NOTHING_LEFT: &str = "select (select count(*) from walsift.job) + (select count(*) from walsift.visit) + (select count(*) from walsift.chunk) + (select count(*) from walsift.worker)";
 
 #[tokio::test]
 async fn a_drain_under_load_finishes_all_jobs_and_loses_nothing() {
@@ -198,7 +198,7 @@ async fn a_drain_of_nobody_says_so() {
         (output.status.code(), json),
         (
             Some(0),
-            serde_json::json!({"drained": true, "jobs": 0, "visits": 0, "continued": false})
+            serde_json::json!({"drained": true, "jobs": 0, "visits": 0, "backfills": 0, "continued": false})
         )
     );
     let job = "insert into walsift.job (route, key, priority, run_at, created_at) values (1, '1', 1, now(), now())";

@@ -27,7 +27,13 @@ async fn full_state(world: &World) -> Client {
                from generate_series(1, 50000) n;
              insert into attempt (job, number, started_at, finished_at, outcome, certain, operation, version)
              select n, m, now(), now(), 'retry', true, 'upsert', n from generate_series(1, 50000) n, generate_series(1, 2) m;
-             insert into visit (route, kind, priority, created_at, run_at) select 1 + n % 5, 'all', 3, now(), now() from generate_series(1, 20) n;
+             insert into visit (route, kind, argument, priority, created_at, run_at) select 1 + n % 5, 'subjects', '[]', 3, now(), now() from generate_series(1, 20) n;
+             insert into backfill (route, cause, walk, reconcile, created_at, run_at, finished_at, outcome)
+             select 1 + n % 5, 'asked', 'end', false, now(), now(), now(), 'done' from generate_series(1, 50000) n;
+             insert into backfill (route, cause, walk, reconcile, created_at, run_at) select n, 'asked', 'source', false, now(), now()
+               from generate_series(1, 5) n;
+             insert into chunk (backfill, route, keys, worker, version, created_at)
+             select 50000 + n, n, array(select (n * 1000 + m)::text from generate_series(1, 500) m), 1, 1, now() from generate_series(1, 5) n;
              analyze;
              set plan_cache_mode = force_generic_plan",
         )
@@ -70,7 +76,7 @@ fn gather(plan: &Value, read: &mut Vec<String>) {
 }
 
 fn is_large(table: &str) -> bool {
-    ["job", "state", "finished_job", "attempt"].contains(&table)
+    ["job", "state", "finished_job", "attempt", "backfill"].contains(&table)
 }
 
 macro_rules! hot {
@@ -101,6 +107,17 @@ async fn statements_that_run_all_the_time_read_no_table_from_end_to_end() {
         "record/retry_jobs.sql",
         "record/finish_jobs.sql",
         "record/prune.sql",
+        "backfill/open.sql",
+        "backfill/ready.sql",
+        "backfill/advance.sql",
+        "backfill/busy.sql",
+        "backfill/force.sql",
+        "backfill/doubt_jobs.sql",
+        "backfill/members.sql",
+        "backfill/take_over.sql",
+        "backfill/make_jobs.sql",
+        "backfill/finish.sql",
+        "queue/heed.sql",
     };
     for (file, sql) in statements {
         let read = read_from_end_to_end(&client, sql).await;

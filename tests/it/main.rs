@@ -7,6 +7,7 @@
 
 mod access;
 mod against;
+mod backfill;
 mod check;
 mod churn;
 mod conformance;

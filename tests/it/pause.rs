@@ -140,7 +140,7 @@ async fn what_is_under_way_is_finished_and_what_only_waits_for_it_is_let_go_of()
     let places_taken = |ledger: &Ledger| ledger.in_flight() == CONCURRENCY;
     world.receiver().wait_until(DEADLINE, places_taken).await.unwrap();
     world
-        .wait_until_true("select count(worker) > 10 from walsift.job")
+        .wait_until_true("select (select count(worker) from walsift.job) + (select coalesce(sum(cardinality(keys)), 0) from walsift.chunk) > 10")
         .await;
 
     walsift(&world, &config, &["pause", "--sink", "shop_api"]).await;
@@ -150,6 +150,7 @@ async fn what_is_under_way_is_finished_and_what_only_waits_for_it_is_let_go_of()
     world.receiver().clear_rules();
     let_go(&world).await;
     world.wait_until_true("select count(worker) = 0 from walsift.job").await;
+    world.wait_until_true("select count(*) = 0 from walsift.chunk").await;
     assert_eq!(world.receiver().request_count(), CONCURRENCY);
     wait_for_jobs(&world, 50 - CONCURRENCY).await;
 

@@ -1,7 +1,7 @@
 //! `walsift jobs enqueue`.
 
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use clap::{Args, ValueEnum};
@@ -89,7 +89,14 @@ pub(super) async fn enqueue(options: &Options) -> Result<Exit, Trouble> {
 
 fn keys(options: &Options) -> Result<Vec<String>, Trouble> {
     let mut keys = options.key.clone();
-    let Some(file) = &options.keys else { return Ok(keys) };
+    if let Some(file) = &options.keys {
+        keys.extend(read_keys(file)?);
+    }
+    Ok(keys)
+}
+
+/// The lines of a file, or of standard input for `-`.
+pub(in crate::cli) fn read_keys(file: &Path) -> Result<Vec<String>, Trouble> {
     let mut text = String::new();
     let read = if file.as_os_str() == "-" {
         std::io::stdin().read_to_string(&mut text)
@@ -97,13 +104,8 @@ fn keys(options: &Options) -> Result<Vec<String>, Trouble> {
         std::fs::File::open(file).and_then(|mut file| file.read_to_string(&mut text))
     };
     read.map_err(|error| Trouble::Usage(format!("cannot read {}: {error}", file.display())))?;
-    keys.extend(
-        text.lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty())
-            .map(str::to_owned),
-    );
-    Ok(keys)
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    Ok(lines.map(str::to_owned).collect())
 }
 
 async fn route(state: &pg::Client, sync: &str, sink: &str) -> Result<RouteId, Trouble> {

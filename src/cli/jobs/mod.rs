@@ -7,6 +7,8 @@ mod list;
 mod show;
 mod text;
 
+pub(super) use enqueue::read_keys;
+
 use clap::{Args, Subcommand};
 
 use super::{Exit, color};

@@ -8,10 +8,10 @@ use super::sample::{Sample, Sampler};
 use crate::config::{Config, Deletes, Sync};
 use crate::pg;
 use crate::pipeline::prepare::tables;
-use crate::pipeline::setup::visits;
+use crate::pipeline::setup::{Due, due};
 use crate::pipeline::{Databases, Fingerprint, Meaning, Prepared};
 use crate::publish::Sink;
-use crate::queue::{self, Kind, Route};
+use crate::queue::{self, Route, Walk};
 use crate::record;
 
 /// A request over a network, where none is on record.
@@ -121,7 +121,7 @@ pub async fn compare(
             };
             if !matches!(meaning, Meaning::Nothing | Meaning::OtherKey) {
                 let runs = before.and_then(|route| running.get(&route.id));
-                let visits = visits(sync, &meaning);
+                let due = due(sync, &meaning);
                 let latency = match before {
                     Some(route) => record::latency(&**state, route.id).await?,
                     None => None,
@@ -129,7 +129,7 @@ pub async fn compare(
                 let shared = prepared.sinks.get(sink);
                 match sampler.take(&databases.source, runs).await? {
                     Ok(sample) => {
-                        let requests = requests(sync, &visits, &sample);
+                        let requests = requests(sync, due, &sample);
                         route.cost = shared.map(|sink| cost(requests, false, sink, latency));
                         route.sample = Some(sample);
                     }
@@ -142,7 +142,7 @@ pub async fn compare(
                             reason = "an estimate of a count"
                         )]
                         let requests = all.round() as u64;
-                        let known = requests > 0 && !visits.is_empty();
+                        let known = requests > 0 && due.is_some();
                         route.cost = shared.filter(|_| known).map(|sink| cost(requests, true, sink, latency));
                         route.error = Some(error);
                     }
@@ -186,15 +186,15 @@ fn name(meaning: &Meaning) -> &'static str {
 }
 
 /// Of the subjects that are visited those that come out otherwise.
-fn requests(sync: &Sync, visits: &[Kind], sample: &Sample) -> u64 {
-    let mut sent = 0;
-    if !visits.is_empty() {
-        sent += sample.changed;
-    }
-    if visits.contains(&Kind::All) {
+fn requests(sync: &Sync, due: Option<Due>, sample: &Sample) -> u64 {
+    let Some(due) = due else {
+        return sample.extrapolated(0);
+    };
+    let mut sent = sample.changed;
+    if due.walk == Walk::Source {
         sent += sample.new;
     }
-    if visits.contains(&Kind::Known) && sync.deletes == Deletes::Publish {
+    if (due.walk == Walk::Known || due.reconcile) && sync.deletes == Deletes::Publish {
         sent += sample.gone;
     }
     sample.extrapolated(sent)

@@ -179,7 +179,7 @@ fn as_plan(plan: &SyncPlan, running: &Running) -> SyncPlan {
         members: None,
         build_sql: running.build_sql.clone(),
         key_sql: plan.key_sql.clone(),
-        page: plan.page.clone(),
+        walk: plan.walk.clone(),
         listeners: Vec::new(),
         messages: Vec::new(),
         reads: Vec::new(),

@@ -1,4 +1,5 @@
-//! A batch → what is to be written: subjects for each route, and visits for what must wait or is too much to do at once.
+//! A batch → what is to be written: subjects for each route, visits for what must wait or is too much to do at once, and
+//! backfills for what may concern any subject.
 //!
 //! A job is made only once the transaction behind it is visible to new snapshots. Every build that follows then sees the
 //! change, because on the primary a snapshot never sees less than one before it. What is not visible yet becomes a visit
@@ -15,7 +16,7 @@ use crate::pg::{self, Snapshot};
 use crate::pipeline::engine::{Engine, Routes};
 use crate::pipeline::lookup::{LookupError, Question};
 use crate::plan::{Finder, Listener};
-use crate::queue::{self, Entry, Kind, NewVisit, Priority, RouteId};
+use crate::queue::{self, Entry, Kind, NewBackfill, NewVisit, Priority, RouteId, Walk};
 
 /// Most rows that a look-up may find within a batch; if there are more, it becomes a visit of low priority.
 const LOOKUP_ROWS: usize = 10_000;
@@ -40,6 +41,7 @@ pub(super) struct Resolved {
     /// By position of the sync.
     subjects: BTreeMap<SyncIndex, Vec<(SubjectKey, SystemTime)>>,
     visits: Vec<NewVisit>,
+    backfills: Vec<NewBackfill>,
     folded: HashMap<SyncIndex, u64>,
 }
 
@@ -245,18 +247,19 @@ impl Resolver<'_> {
     }
 
     fn sweep(&mut self, sync: SyncIndex, sweep: Sweep, touch: &Touch) {
-        let kind = match sweep {
-            Sweep::All => Kind::All,
-            Sweep::Known => Kind::Known,
+        let walk = match sweep {
+            Sweep::All => Walk::Source,
+            Sweep::Known => Walk::Known,
         };
         let (unseen, some_seen) = self.sight.split(touch);
         for xid in unseen.into_iter().map(Some).chain(some_seen.then_some(None)) {
-            let changed_at = Some(touch.committed_at);
-            self.visit(sync, &kind, xid, |visit| NewVisit {
-                priority: Priority::Bulk,
-                changed_at,
-                ..visit
-            });
+            for route in self.routes.iter().filter(|route| route.sync == sync) {
+                self.resolved.backfills.push(NewBackfill {
+                    xid,
+                    changed_at: Some(touch.committed_at),
+                    ..NewBackfill::new(route.id, "change", walk)
+                });
+            }
         }
     }
 
@@ -309,6 +312,9 @@ impl Resolved {
         for visit in &self.visits {
             queue::insert_visit(tx, visit).await?;
         }
+        for backfill in &self.backfills {
+            queue::start_backfill(tx, backfill).await?;
+        }
         Ok(covered)
     }
 
@@ -325,6 +331,9 @@ impl Resolved {
             }
             if self.visits.iter().any(|visit| visit.route == route.id) {
                 route.visits.notify_one();
+            }
+            if self.backfills.iter().any(|backfill| backfill.route == route.id) {
+                route.backfills.notify_one();
             }
         }
     }

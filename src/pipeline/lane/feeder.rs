@@ -1,14 +1,16 @@
-//! Claims jobs for all outlets that can take more, and builds their documents, each subject once.
+//! Claims jobs for all outlets that can take more, fills up with subjects of backfills, and builds their documents, each subject
+//! once.
 //!
 //! A build begins after every claim that uses it is committed: it sees whatever caused those jobs.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use metrics::{Counter, counter};
 
 use super::tap::{Appetite, Tap};
-use super::{Claimed, Lane};
+use super::{Claimed, InHand, Lane};
 use crate::build::{self, BuildError, Built, Ignored};
 use crate::failpoint;
 use crate::mapping::SubjectKey;
@@ -18,7 +20,7 @@ use crate::pipeline::backoff::Backoff;
 use crate::pipeline::engine::chain;
 use crate::pipeline::reading::ReadError;
 use crate::pipeline::schema;
-use crate::queue::{self, ClaimError, Demand, Priority};
+use crate::queue::{self, ClaimError, Demand, Job, Priority};
 use crate::record::Ending;
 
 /// However a lane is woken, it also looks by itself: another process may have made jobs or died holding some.
@@ -79,6 +81,9 @@ pub(super) async fn run(lane: &Lane, taps: Vec<Tap<'_>>) -> Result<(), ClaimErro
             () = woken.notified() => {}
             () = tokio::time::sleep(wait) => {}
         }
+    }
+    for tap in &mut feeder.taps {
+        tap.release_members().await?;
     }
     Ok(())
 }
@@ -146,34 +151,50 @@ impl Feeder<'_> {
                 most_bulk: bulk_places.num_permits(),
             })
             .collect();
+        let routes: Vec<_> = demands.iter().map(|demand| demand.route).collect();
         let mut state = self.lane.engine.state.get().await?;
         let claimed = queue::claim(&mut state, &demands, &self.lane.worker).await?;
-        if claimed.iter().all(Vec::is_empty) {
-            let routes: Vec<_> = demands.iter().map(|demand| demand.route).collect();
-            let due = queue::next_due(&state, &routes).await?;
-            return Ok(Fed::Drained(due.unwrap_or(wait).min(wait)));
+        if claimed.iter().any(|jobs| !jobs.is_empty()) {
+            failpoint::die_at("claim-after-commit");
         }
-        drop(state);
-        failpoint::die_at("claim-after-commit");
         let mut subjects = Subjects::default();
+        let mut has_fed = false;
         for ((at, mut places, mut bulk_places), jobs) in hungry.into_iter().zip(claimed) {
-            if !jobs.is_empty() {
-                self.taps[at].has_fed(Instant::now());
+            let tap = &mut self.taps[at];
+            // What room the jobs leave is for backfills.
+            let mut jobs: Vec<(Job, Option<Arc<InHand>>)> = jobs.into_iter().map(|job| (job, None)).collect();
+            let room = (places.num_permits() - jobs.len()).min(bulk_places.num_permits());
+            for _ in 0..room {
+                let Some((job, in_hand)) = tap.next_member()? else {
+                    break;
+                };
+                jobs.push((job, Some(in_hand)));
             }
-            for job in jobs {
+            if jobs.is_empty() {
+                continue;
+            }
+            has_fed = true;
+            tap.has_fed(Instant::now());
+            for (job, chunk) in jobs {
                 let place = places.split(1).expect("no more jobs than places");
                 let is_bulk = job.priority == Priority::Bulk;
                 let claimed = Claimed {
                     job,
+                    chunk,
                     _place: place,
                     _bulk_place: is_bulk.then(|| bulk_places.split(1)).flatten(),
                 };
-                match self.taps[at].too_early(&claimed.job) {
-                    Some(after) => self.taps[at].end(claimed, Ending::Released { after }, None).await,
+                match tap.too_early(&claimed.job) {
+                    Some(after) => tap.end(claimed, Ending::Released { after }, None).await,
                     None => subjects.add(at, claimed),
                 }
             }
         }
+        if !has_fed {
+            let due = queue::next_due(&state, &routes).await?;
+            return Ok(Fed::Drained(due.unwrap_or(wait).min(wait)));
+        }
+        drop(state);
         if self.build(subjects.list).await {
             Ok(Fed::More)
         } else {

@@ -1,19 +1,20 @@
 //! The feeder's end of an outlet: how much it can take, and what becomes of each built document there.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use metrics::counter;
-use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Claimed, Ended, Outlet, Parcel};
+use super::{Claimed, Ended, InHand, Outlet, Parcel};
 use crate::build::{Built, Digest};
 use crate::diff::{self, Accepted, Operation, Reason, Verdict, verdict};
 use crate::metrics as names;
 use crate::pipeline::breaker::Passage;
 use crate::publish::{Delivery, Failure, FailureClass, NextStep, Outcome, next_step};
-use crate::queue::Job;
+use crate::queue::{Chunk, ClaimError, Job};
 use crate::record::{Attempt, Ending};
 
 /// How far ahead of a sink's rate jobs are claimed: others may have more use for them, and what waits grows old.
@@ -28,6 +29,9 @@ pub(super) struct Tap<'a> {
     ended: Sender<Ended>,
     /// While the sink is down.
     rests_until: Option<Instant>,
+    chunks: Receiver<Result<Chunk, ClaimError>>,
+    /// What is left of the chunk at hand.
+    members: VecDeque<(Job, Arc<InHand>)>,
 }
 
 /// What can be claimed for an outlet.
@@ -40,12 +44,58 @@ pub(super) enum Appetite {
 }
 
 impl<'a> Tap<'a> {
-    pub fn new(outlet: &'a Outlet<'a>, parcels: Sender<Parcel>, ended: Sender<Ended>) -> Self {
+    pub fn new(
+        outlet: &'a Outlet<'a>,
+        parcels: Sender<Parcel>,
+        ended: Sender<Ended>,
+        chunks: Receiver<Result<Chunk, ClaimError>>,
+    ) -> Self {
         Self {
             outlet,
             parcels,
             ended,
             rests_until: None,
+            chunks,
+            members: VecDeque::new(),
+        }
+    }
+
+    /// A subject of a backfill, if one is in this worker's hands.
+    pub fn next_member(&mut self) -> Result<Option<(Job, Arc<InHand>)>, ClaimError> {
+        if self.members.is_empty()
+            && let Ok(chunk) = self.chunks.try_recv()
+        {
+            self.begin(chunk?);
+        }
+        Ok(self.members.pop_front())
+    }
+
+    fn begin(&mut self, chunk: Chunk) {
+        let in_hand = Arc::new(InHand::new(&chunk));
+        self.members = chunk.jobs.into_iter().map(|job| (job, in_hand.clone())).collect();
+    }
+
+    /// On a stop: what was not begun is left behind as jobs.
+    pub async fn release_members(&mut self) -> Result<(), ClaimError> {
+        self.chunks.close();
+        loop {
+            while let Some((job, in_hand)) = self.members.pop_front() {
+                // In hand may be as many as there are places, no more; those are on their way.
+                let place = self.outlet.places.clone().acquire_owned().await;
+                let claimed = Claimed {
+                    job,
+                    chunk: Some(in_hand),
+                    _place: place.expect("never closed"),
+                    _bulk_place: None,
+                };
+                let after = Duration::ZERO;
+                self.end(claimed, Ending::Released { after }, None).await;
+            }
+            // One may be being taken at this moment.
+            match self.chunks.recv().await {
+                Some(chunk) => self.begin(chunk?),
+                None => return Ok(()),
+            }
         }
     }
 

@@ -83,6 +83,7 @@ mod tests {
         let key = SubjectKey::from_stored(key);
         let job = Job {
             id: JobId(1),
+            chunk: None,
             key: key.clone(),
             touched: 0,
             attempts: 0,
@@ -102,6 +103,7 @@ mod tests {
         Parcel {
             claimed: Claimed {
                 job,
+                chunk: None,
                 _place: Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap(),
                 _bulk_place: None,
             },

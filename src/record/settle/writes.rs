@@ -23,7 +23,7 @@ pub(super) struct Writes {
     apart: f64,
     note_time: bool,
     delete: Vec<i64>,
-    renew: (Vec<i64>, Vec<f64>, Vec<bool>),
+    renew: (Vec<i64>, Vec<f64>, Vec<bool>, Vec<bool>),
     release: (Vec<i64>, Vec<f64>, Vec<f64>),
     retry: RetryColumns,
     finish: FinishColumns,
@@ -54,6 +54,8 @@ struct FinishColumns {
     /// Until a new job is due; `None` for none.
     delays: Vec<Option<f64>>,
     changed: Vec<bool>,
+    /// At the claim.
+    forced: Vec<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -181,16 +183,22 @@ impl Writes {
 
     fn leave(&mut self, job: &Held, again: Again) {
         let Some(delay) = self.delay(again) else {
-            return self.delete.push(job.id.0);
+            // One that is in a chunk has no row.
+            if job.chunk.is_none() {
+                self.delete.push(job.id.0);
+            }
+            return;
         };
         self.renew.0.push(job.id.0);
         self.renew.1.push(delay);
         self.renew.2.push(again == Again::Changed);
+        self.renew.3.push(job.forced);
     }
 
     fn finish(&mut self, job: &Held, state: &'static str, attempts: i16, again: Again, suppressed: Option<Reason>) {
         self.finish.delays.push(self.delay(again));
         self.finish.changed.push(again == Again::Changed);
+        self.finish.forced.push(job.forced);
         self.finish.jobs.push(job.id.0);
         self.finish.states.push(state);
         self.finish.attempts.push(attempts);
@@ -210,7 +218,7 @@ impl Writes {
             statements.push((include_str!("../../../sql/record/delete_jobs.sql"), vec![&self.delete]));
         }
         if !self.renew.0.is_empty() {
-            let parameters: Vec<&(dyn ToSql + Sync)> = vec![&self.renew.0, &self.renew.1, &self.renew.2];
+            let parameters: Vec<&(dyn ToSql + Sync)> = vec![&self.renew.0, &self.renew.1, &self.renew.2, &self.renew.3];
             statements.push((include_str!("../../../sql/record/renew_jobs.sql"), parameters));
         }
         if !self.release.0.is_empty() {
@@ -236,6 +244,7 @@ impl Writes {
                 &self.finish.suppressed,
                 &self.finish.delays,
                 &self.finish.changed,
+                &self.finish.forced,
             ];
             statements.push((include_str!("../../../sql/record/finish_jobs.sql"), parameters));
         }

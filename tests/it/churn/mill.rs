@@ -144,15 +144,7 @@ impl Mill {
 }
 
 fn accepted(job: &Job) -> Settlement {
-    let held = Held {
-        id: job.id,
-        key: job.key.as_str().to_owned(),
-        touched: job.touched,
-        attempts: job.attempts,
-        kept: false,
-        version: job.version,
-        uncertain: job.uncertain,
-    };
+    let held = Held::from(job);
     // Another one for each version.
     let digest = Digest::from_bytes(i128::from(job.version).to_be_bytes());
     let ending = Ending::Accepted {

@@ -105,15 +105,7 @@ impl Desk {
     }
 
     async fn settle_with(&self, job: &Job, ending: Ending, remote: Remote, attempt: Option<Attempt>) {
-        let held = Held {
-            id: job.id,
-            key: job.key.as_str().to_owned(),
-            touched: job.touched,
-            attempts: job.attempts,
-            kept: job.is_kept(),
-            version: job.version,
-            uncertain: job.uncertain,
-        };
+        let held = Held::from(job);
         let settlement = Settlement {
             job: held,
             ending,

@@ -114,7 +114,9 @@ impl Search {
                 "select (select count(*) = 1 from walsift.route)
                     and not exists (select from walsift.state where route not in (select id from walsift.route))
                     and not exists (select from walsift.job where route not in (select id from walsift.route))
-                    and not exists (select from walsift.visit)",
+                    and not exists (select from walsift.visit)
+                    and not exists (select from walsift.backfill where route not in (select id from walsift.route))
+                    and not exists (select from walsift.chunk)",
             )
             .await;
     }
@@ -272,7 +274,12 @@ async fn a_kill_when_its_route_has_been_taken_up_is_made_good() {
 
 #[tokio::test]
 async fn a_kill_in_the_first_load_is_made_good() {
-    dies_at("visit-before-commit=1*off->return", 2_100).await;
+    dies_at("chunk-after-commit=1*off->return", 2_100).await;
+}
+
+#[tokio::test]
+async fn a_kill_within_the_settlement_of_the_first_load_is_made_good() {
+    dies_at("settle-members-before-commit=return", 20).await;
 }
 
 #[tokio::test]

@@ -67,19 +67,28 @@ async fn g1_a_kill_after_confirmation_loses_nothing() {
 }
 
 #[tokio::test]
-async fn g1_a_kill_before_the_first_step_of_a_visit_loses_nothing() {
-    dies_at("visit-before-commit=return", 20).await;
+async fn g1_a_kill_before_the_first_chunk_of_a_backfill_loses_nothing() {
+    dies_at("chunk-before-commit=return", 20).await;
 }
 
 #[tokio::test]
-async fn g1_a_kill_in_the_middle_of_a_visit_loses_nothing() {
-    // More than one step of 2,000.
-    dies_at("visit-before-commit=1*off->return", 2_100).await;
+async fn g1_a_kill_in_the_middle_of_a_backfill_loses_nothing() {
+    dies_at("chunk-before-commit=3*off->return", 600).await;
 }
 
 #[tokio::test]
-async fn g1_a_kill_after_a_step_of_a_visit_loses_nothing() {
-    dies_at("visit-after-commit=return", 2_100).await;
+async fn g1_a_kill_with_a_chunk_in_hand_loses_nothing() {
+    dies_at("chunk-after-commit=3*off->return", 600).await;
+}
+
+#[tokio::test]
+async fn g1_a_kill_before_the_end_of_a_chunk_is_written_down_loses_nothing() {
+    dies_at("settle-members-before-commit=1*off->return", 600).await;
+}
+
+#[tokio::test]
+async fn g1_a_kill_after_the_end_of_a_chunk_is_written_down_loses_nothing() {
+    dies_at("settle-members-after-commit=1*off->return", 600).await;
 }
 
 #[tokio::test]
@@ -259,7 +268,9 @@ async fn g1_a_transaction_that_was_open_when_its_tables_were_published_is_not_lo
     let engine = world.engine(&config);
     let reads = |line: &serde_json::Value| field(line, "message") == Some("reading the slot");
     engine.wait_for_log(DEADLINE, "reading the slot", reads).await;
-    world.wait_until_true("select count(*) > 0 from walsift.visit").await;
+    world
+        .wait_until_true("select count(*) > 0 from walsift.backfill where finished_at is null")
+        .await;
     open.batch_execute("commit").await.unwrap();
 
     world.settled().await;

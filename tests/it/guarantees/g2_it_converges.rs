@@ -124,7 +124,9 @@ async fn g2_a_first_delivery_in_flight_while_its_table_is_truncated_is_not_left_
     world.sql("truncate orders, order_lines").await;
     let others_are_gone = |ledger: &walsift::demo::Ledger| ledger.held().is_empty();
     world.receiver().wait_until(DEADLINE, others_are_gone).await.unwrap();
-    world.wait_until_true("select count(*) = 0 from walsift.visit").await;
+    world
+        .wait_until_true("select count(*) = 0 from walsift.backfill where finished_at is null")
+        .await;
     world.receiver().clear_rules();
     let_go(&world).await;
     world.settled().await;

@@ -8,7 +8,7 @@ use walsift::demo::Receiver;
 
 use super::burst::Burst;
 use super::journal::{assert_one_at_a_time, requests_by_path};
-use crate::world::{DEADLINE, SHOP, SHOP_ORDERS, World, eventually};
+use crate::world::{DEADLINE, SHOP, SHOP_ORDERS, World, eventually, field};
 
 /// For what takes many requests.
 const WITHIN: Duration = Duration::from_mins(3);
@@ -45,7 +45,10 @@ async fn g7_a_dead_sink_holds_neither_wal_nor_others_and_costs_a_row_per_subject
         healthy.url()
     ));
     world.receiver().stop().await;
-    let _engine = world.engine(&config);
+    let engine = world.engine(&config);
+    // From then on every change becomes a job, while the first visit waits for the sink.
+    let reads = |line: &serde_json::Value| field(line, "message") == Some("reading the slot");
+    engine.wait_for_log(DEADLINE, "reading the slot", reads).await;
     let mut burst = Burst::new(7, 5, ORDERS);
     for round in 0..ROUNDS {
         world.sql(&format!("update orders set status = 'round {round}'")).await;

@@ -22,7 +22,7 @@ async fn engine_with_requests_in_flight(world: &World) -> Engine {
     let places_taken = |ledger: &Ledger| ledger.in_flight() == CONCURRENCY;
     world.receiver().wait_until(DEADLINE, places_taken).await.unwrap();
     world
-        .wait_until_true("select count(worker) > 10 from walsift.job")
+        .wait_until_true("select (select count(worker) from walsift.job) + (select coalesce(sum(cardinality(keys)), 0) from walsift.chunk) > 10")
         .await;
     engine
 }

@@ -117,7 +117,8 @@ async fn settled_means_read_up_to_here_and_nothing_left_to_do() {
         world.slot()
     );
     let engine = async {
-        let tables = "create table walsift.job (); create table walsift.visit ()";
+        let tables = "create table walsift.job (); create table walsift.visit ();
+            create table walsift.backfill (finished_at timestamptz)";
         world
             .sql("create schema walsift; create table walsift.progress (slot text, lsn pg_lsn, routes smallint[])")
             .await;

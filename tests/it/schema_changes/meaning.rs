@@ -17,7 +17,7 @@ async fn said_of(world: &World, first: &str, then: &str) -> Vec<String> {
         .iter()
         .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     lines
-        .filter(|line| field(line, "sync") == Some("orders"))
+        .filter(|line| field(line, "sync") == Some("orders") && line["backfill"].is_null())
         .map(|line| field(&line, "message").unwrap().to_owned())
         .collect()
 }

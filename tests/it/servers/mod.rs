@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use walsift::demo::listen;
 
@@ -24,19 +25,37 @@ const STARTS_MAX: usize = 5;
 pub struct Server {
     program: PathBuf,
     arguments: Box<Arguments>,
+    is_loading: fn(&[u8]) -> bool,
     port: u16,
     folder: TempDir,
     process: Option<Engine>,
+}
+
+/// What a server says first, or to a `PING`, which every one of them knows; nothing, where it hangs up. `None` if it does not
+/// listen.
+async fn answer(address: SocketAddr) -> Option<Vec<u8>> {
+    let mut stream = TcpStream::connect(address).await.ok()?;
+    stream.write_all(b"PING\r\n").await.ok()?;
+    let mut answer = vec![0; 1024];
+    let length = stream.read(&mut answer).await.unwrap_or_default();
+    answer.truncate(length);
+    Some(answer)
 }
 
 /// How a program is told its port, its folder and the rest.
 type Arguments = dyn Fn(u16, &Path) -> Vec<String> + Send + Sync;
 
 impl Server {
-    async fn start(program: &str, arguments: impl Fn(u16, &Path) -> Vec<String> + Send + Sync + 'static) -> Server {
+    /// `is_loading`: by its first answer, that it listens and is not at work yet.
+    async fn start(
+        program: &str,
+        is_loading: fn(&[u8]) -> bool,
+        arguments: impl Fn(u16, &Path) -> Vec<String> + Send + Sync + 'static,
+    ) -> Server {
         let mut server = Server {
             program: find(program),
             arguments: Box::new(arguments),
+            is_loading,
             port: 0,
             folder: TempDir::new().unwrap(),
             process: None,
@@ -68,20 +87,21 @@ impl Server {
         );
     }
 
-    /// Whether it listens.
+    /// Whether it is at work.
     async fn try_resume(&mut self) -> bool {
         let mut command = Command::new(&self.program);
         command.args((self.arguments)(self.port, self.folder.path()));
         command.current_dir(self.folder.path());
         let process = self.process.insert(Engine::spawn(command));
         let address = SocketAddr::from(([127, 0, 0, 1], self.port));
-        let listens = async || {
+        let is_loading = self.is_loading;
+        let works = async || {
             let has_ended = process.ended().is_some();
             // Another's, if ours has ended.
-            let listens = TcpStream::connect(address).await.is_ok();
-            (has_ended || listens).then_some(!has_ended && listens)
+            let works = answer(address).await.is_some_and(|answer| !is_loading(&answer));
+            (has_ended || works).then_some(!has_ended && works)
         };
-        try_eventually(DEADLINE, listens).await.unwrap_or(false)
+        try_eventually(DEADLINE, works).await.unwrap_or(false)
     }
 
     fn said(&self) -> String {

@@ -7,7 +7,7 @@ impl Server {
     /// `{port}` is its port.
     pub async fn redis(settings: &[&str]) -> Server {
         let settings: Vec<String> = settings.iter().map(|&it| it.to_owned()).collect();
-        Server::start("redis-server", move |port, folder| {
+        Server::start("redis-server", is_loading, move |port, folder| {
             let (port, folder) = (port.to_string(), folder.display().to_string());
             let own = [
                 ["--bind", "127.0.0.1"],
@@ -22,6 +22,19 @@ impl Server {
             own.chain(settings).collect()
         })
         .await
+    }
+}
+
+/// The keys of its file. One that wants TLS hangs up.
+fn is_loading(answer: &[u8]) -> bool {
+    answer.starts_with(b"-LOADING")
+}
+
+#[test]
+fn a_redis_that_reads_its_file_is_not_at_work() {
+    assert!(is_loading(b"-LOADING Redis is loading the dataset in memory\r\n"));
+    for answer in ["+PONG\r\n", "-NOAUTH Authentication required.\r\n", ""] {
+        assert!(!is_loading(answer.as_bytes()), "{answer}");
     }
 }
 

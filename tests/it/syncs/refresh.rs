@@ -65,15 +65,15 @@ async fn a_delete_that_was_missed_is_made_good() {
 }
 
 #[tokio::test]
-async fn one_process_makes_the_visits_and_only_where_none_stand() {
+async fn one_process_makes_the_backfill_and_only_where_none_stands() {
     let (world, file) = world().await;
     let first = world.synced(&file).await;
     let second = world.synced(&file).await;
-    // A visit that cannot begin yet: as good as one that is not finished.
+    // One that cannot begin yet: as good as one that is under way.
     world
         .sql(
-            "insert into walsift.visit (route, kind, priority, created_at, run_at)
-             select id, 'all', 3, now(), now() + interval '1 hour' from walsift.route",
+            "insert into walsift.backfill (route, cause, walk, reconcile, created_at, run_at)
+             select id, 'refresh', 'source', true, now(), now() + interval '1 hour' from walsift.route",
         )
         .await;
     world.sql(PERIOD_IS_OVER).await;
@@ -95,6 +95,6 @@ async fn one_process_makes_the_visits_and_only_where_none_stand() {
         eventually(DEADLINE, "one to say that the period is over", told).await,
         1
     );
-    let visits = "select count(*) = 1 and min(kind) = 'all' from walsift.visit";
-    world.wait_until_true(visits).await;
+    let standing = "select count(*) = 1 from walsift.backfill where finished_at is null";
+    world.wait_until_true(standing).await;
 }

@@ -19,12 +19,13 @@ pub enum Nudge<'a> {
     Row(&'a str),
 }
 
-/// Every change before this LSN has become jobs or visits, once a reader has made those of its start; and how many of
+/// Every change before this LSN has become jobs, visits or backfills, once a reader has made those of its start; and how many of
 /// them are left.
 const LEFT: &str = "
     select (select lsn from walsift.progress where slot = $1 and routes <> '{}'),
            (select count(*) from walsift.job),
-           (select count(*) from walsift.visit)";
+           (select count(*) from walsift.visit)
+           + (select count(*) from walsift.backfill where finished_at is null)";
 
 impl World {
     /// Waits until everything committed before this call has been published.

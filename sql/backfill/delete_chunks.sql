@@ -1,0 +1,2 @@
+-- $1 bigint[] chunks
+delete from chunk where id = any($1)
