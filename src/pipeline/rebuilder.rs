@@ -22,7 +22,7 @@ use super::engine::{Engine, RouteAtWork, Routes, chain};
 use crate::failpoint;
 use crate::pg;
 use crate::publish::{Failure, Named, Sink};
-use crate::queue::{self, Phase, Rebuild, RouteId};
+use crate::queue::{self, Phase, Readiness, Rebuild, RouteId};
 use crate::record;
 
 /// How often it is looked how far a rebuild is; nothing tells.
@@ -107,27 +107,26 @@ async fn step(engine: &Engine, rebuild: &Rebuild, route: &RouteAtWork) -> Result
 
 /// Whether it holds what the other does.
 async fn is_ready(state: &pg::Client, rebuild: &Rebuild) -> Result<bool, RebuildError> {
-    let obstacles = queue::obstacles(&***state, rebuild.id).await?;
-    if obstacles.canceled {
-        let problem = "its first load was canceled: cancel the rebuild as well, and begin another one";
-        note(&***state, rebuild, problem).await?;
-        return Ok(false);
-    }
-    if !obstacles.loaded || obstacles.behind || obstacles.rests {
-        queue::note_problem(&***state, rebuild.id, None, 0.0).await?;
-        return Ok(false);
-    }
-    if obstacles.given_up == 0 {
-        return Ok(true);
-    }
-    let subjects = match obstacles.given_up {
-        1 => "a subject has been".to_owned(),
-        count => format!("{count} subjects have been"),
-    };
     let label = rebuild.label();
-    let problem = format!(
-        "{subjects} given up: `walsift jobs list --sink '{label}'` shows why; retry them, or purge those that may be missing"
-    );
+    let problem = match queue::readiness(&***state, rebuild.id).await? {
+        Readiness::Ready => return Ok(true),
+        Readiness::NotYet => {
+            queue::note_problem(&***state, rebuild.id, None, 0.0).await?;
+            return Ok(false);
+        }
+        Readiness::Canceled => {
+            "its first load was canceled: cancel the rebuild as well, and begin another one".to_owned()
+        }
+        Readiness::GivenUp(count) => {
+            let subjects = match count {
+                1 => "a subject has been".to_owned(),
+                count => format!("{count} subjects have been"),
+            };
+            format!(
+                "{subjects} given up: `walsift jobs list --sink '{label}'` shows why; retry them, or purge those that may be missing"
+            )
+        }
+    };
     note(&***state, rebuild, &problem).await?;
     Ok(false)
 }

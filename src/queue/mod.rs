@@ -31,8 +31,8 @@ pub use progress::{
     write_readers_routes,
 };
 pub use rebuild::{
-    Obstacles, Phase, Rebuild, close_replaced, configured_sink, drop_rebuild, find_rebuild, is_beside, label,
-    lock_rebuild, note_loaded, note_problem, obstacles, open_replaced, peek_rebuild, promote, rebuilds,
+    Phase, Readiness, Rebuild, close_replaced, configured_sink, drop_rebuild, find_rebuild, is_beside, label,
+    lock_rebuild, note_loaded, note_problem, open_replaced, peek_rebuild, promote, readiness, rebuilds,
     replaced_is_held,
 };
 pub use refresh::refresh;

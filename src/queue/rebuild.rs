@@ -124,29 +124,31 @@ pub async fn note_loaded(
     Ok(row.map(|row| row.get("loaded")))
 }
 
-/// What stands between a rebuild and its swap.
+/// Whether a rebuild holds what the other does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Obstacles {
-    pub loaded: bool,
+pub enum Readiness {
+    Ready,
+    /// Something that was to be sent when it was loaded has not been sent yet, or somebody has paused the sync or the sink.
+    NotYet,
     /// Somebody has ended its first load.
-    pub canceled: bool,
-    /// Something that was to be sent when it was loaded has not been sent yet.
-    pub behind: bool,
-    /// Subjects that have been given up.
-    pub given_up: i64,
-    /// Somebody has paused the sync or the sink.
-    pub rests: bool,
+    Canceled,
+    /// So many subjects have been given up.
+    GivenUp(i64),
 }
 
-pub async fn obstacles(client: &impl GenericClient, id: i32) -> Result<Obstacles, pg::Error> {
+pub async fn readiness(client: &impl GenericClient, id: i32) -> Result<Readiness, pg::Error> {
     let sql = include_str!("../../sql/rebuild/obstacles.sql");
     let row = client.query_one(sql, &[&id]).await?;
-    Ok(Obstacles {
-        loaded: row.get("loaded"),
-        canceled: row.get("canceled"),
-        behind: row.get("behind"),
-        given_up: row.get("given_up"),
-        rests: row.get("rests"),
+    let is = |name| row.get::<_, bool>(name);
+    Ok(if is("canceled") {
+        Readiness::Canceled
+    } else if !is("loaded") || is("behind") || is("rests") {
+        Readiness::NotYet
+    } else {
+        match row.get("given_up") {
+            0 => Readiness::Ready,
+            count => Readiness::GivenUp(count),
+        }
     })
 }
 

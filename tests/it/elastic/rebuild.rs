@@ -667,3 +667,33 @@ async fn a_subject_that_changes_without_end_does_not_hold_up_the_swap() {
     search.tried_again(&config).await;
     search.swapped().await;
 }
+
+#[tokio::test]
+async fn a_first_load_that_somebody_has_canceled_is_not_swapped_in() {
+    let (search, config, _engine) = aliased(10).await;
+    let file = config.to_str().unwrap();
+    let pause = search
+        .world
+        .walsift(&["pause", "--sink", "search", "--config", file])
+        .await;
+    assert!(pause.status.success());
+    search.begins(&config, &AND_SWAP).await;
+    let load = "select count(*) = 1 from walsift.backfill b join walsift.rebuild r on r.route = b.route";
+    search.world.wait_until_true(load).await;
+    let id: i64 = search
+        .world
+        .value("select b.id from walsift.backfill b join walsift.rebuild r on r.route = b.route")
+        .await;
+    let cancel = search
+        .world
+        .walsift(&["backfill", "cancel", &id.to_string(), "--config", file])
+        .await;
+    assert!(cancel.status.success(), "{cancel:?}");
+    let resume = search
+        .world
+        .walsift(&["resume", "--sink", "search", "--config", file])
+        .await;
+    assert!(resume.status.success());
+    search.waits_for("its first load was canceled").await;
+    assert_eq!(search.leads_to("things"), ["things_1"]);
+}
