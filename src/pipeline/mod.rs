@@ -12,6 +12,7 @@
 mod assess;
 mod backoff;
 mod beginning;
+mod beside;
 mod breaker;
 mod bucket;
 mod compactor;
@@ -39,6 +40,7 @@ mod pruner;
 mod publication;
 mod reach;
 mod reading;
+mod rebuilder;
 mod recent;
 mod refresher;
 mod rescuer;

@@ -16,6 +16,7 @@ mod retry;
 mod sink;
 mod socket;
 mod stdout;
+mod target;
 mod web;
 
 #[cfg(test)]
@@ -30,3 +31,4 @@ pub use nats::NatsSink;
 pub use retry::{NextStep, next_step};
 pub use sink::{Sink, Unusable};
 pub use stdout::StdoutSink;
+pub use target::Named;

@@ -5,7 +5,7 @@ use tokio_postgres::Transaction;
 use crate::config::{Config, Problem};
 use crate::pg::{self, identifier};
 
-const MIGRATIONS: [(i32, &str, &str); 5] = [
+const MIGRATIONS: [(i32, &str, &str); 6] = [
     (
         1,
         "foundation",
@@ -15,6 +15,7 @@ const MIGRATIONS: [(i32, &str, &str); 5] = [
     (3, "jobs", include_str!("../../sql/migrations/0003_jobs.sql")),
     (4, "documents", include_str!("../../sql/migrations/0004_documents.sql")),
     (5, "backfills", include_str!("../../sql/migrations/0005_backfills.sql")),
+    (7, "rebuild", include_str!("../../sql/migrations/0007_rebuild.sql")),
 ];
 
 #[derive(Debug, thiserror::Error)]

@@ -20,8 +20,8 @@ use crate::publish::{Batching, Delivery, Failure, Outcome, Reach, Unusable};
 const RESULT_BYTES_MAX: usize = 8 << 10;
 
 pub struct ElasticSink {
-    server: Server,
-    index: Index,
+    pub(super) server: Server,
+    pub(super) index: Index,
     names: Names,
     pieces: Pieces,
     batching: Batching,

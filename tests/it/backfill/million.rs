@@ -43,7 +43,7 @@ async fn a_large_first_load() {
     let mut engine = world.engine(&config);
     let mut peak = 0;
     for kill in 1..=KILLS {
-        let mark = (u64::from(subjects) * u64::from(kill) / u64::from(KILLS + 1)) as usize;
+        let mark = usize::try_from(u64::from(subjects) * u64::from(kill) / u64::from(KILLS + 1)).unwrap();
         world.receiver().wait_for_requests(mark, WITHIN).await.unwrap();
         let latencies = live_changes(&world, subjects, kill).await;
         eprintln!(

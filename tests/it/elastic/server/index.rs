@@ -124,6 +124,10 @@ impl Index {
         documents.map(|(id, document)| (id.as_str(), document))
     }
 
+    pub fn uuid(&self) -> &str {
+        &self.uuid
+    }
+
     /// As if the time of `index.gc_deletes` were up.
     pub fn forget_deletes(&mut self) {
         self.shards.iter_mut().for_each(|shard| shard.tombstones.clear());

@@ -51,6 +51,10 @@ pub enum On {
     Look,
     /// `PUT`
     Make,
+    /// `GET` of an index or an alias
+    Find,
+    /// `POST /_aliases`
+    Move,
 }
 
 #[derive(Debug, Default)]

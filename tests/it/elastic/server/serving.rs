@@ -243,6 +243,8 @@ fn unpacked(request: &Request, body: &Bytes) -> Vec<u8> {
 fn on(method: &Method, request: &Request) -> Option<On> {
     match *method {
         _ if request.line.ends_with("/_bulk") => Some(On::Bulk),
+        Method::POST if request.line.ends_with("/_aliases") => Some(On::Move),
+        Method::GET if request.line.matches('/').count() == 1 => Some(On::Find),
         Method::HEAD => Some(On::Look),
         Method::PUT => Some(On::Make),
         _ => None,
