@@ -2,7 +2,8 @@
 #
 # Overrides: CARGO (the program), WALSIFT_PG_BIN (the folder of initdb and postgres to use); WALSIFT_TORTURE_MINUTES and
 # WALSIFT_TORTURE_SEEDS (how long and with which seeds `make torture` runs); VERSIONS ("17 18") and TEST ("--test it --
-# publication::") for test-matrix; FUZZ_SECONDS (60) for fuzz.
+# publication::") for test-matrix; FUZZ_SECONDS (60) for fuzz; RUST_TEST_THREADS (two for each core), how many tests run at a
+# time.
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -13,6 +14,9 @@ CARGO ?= cargo
 
 # Where rustup puts cargo; a shell that was open before does not know it yet.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
+
+# Tests wait for processes and servers more than they compute.
+export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
 
 .PHONY: test test-matrix torture demo fuzz lint clean rust compiler cxx postgres npm cargo-fuzz servers librdkafka
 

@@ -1,5 +1,5 @@
 -- Notes that a backfill goes on behind a chunk. No row: another process has taken that step, somebody has paused or ended it,
--- the sync or the sink rests, another shape of the document is being sent, a process is at work that does not know of
+-- the sync or the sink rests, another route takes the place of this one, another shape of the document is being sent, a process is at work that does not know of
 -- chunks, or this is not the server that the worker is registered on.
 -- $1 bigint backfill, $2 text its walk, $3 text last key as it was read, or null, $4 text walk from now on, $5 text last key from now
 -- on, or null, $6 bigint subjects visited, $7 text fingerprint of this process, $8 integer timeline
@@ -14,7 +14,8 @@ update backfill b
    and b.paused_at is null
    and r.id = b.route
    and r.fingerprint = $7
-   and not exists (select from pause p where (p.kind, p.name) in (('sync', r.sync), ('sink', r.sink)))
+   and r.standing = 'open'
+   and not exists (select from pause p where (p.kind, p.name) in (('sync', r.sync), ('sink', split_part(r.sink, '>', 1))))
    and not exists (select from worker where expires_at > now() and not knows_chunks)
    and (select greatest((select timeline_id from pg_control_checkpoint()),
                         (select min_recovery_end_timeline from pg_control_recovery())) = $8)

@@ -6,7 +6,8 @@ select c.id, c.keys
  where c.route = $1
    and not exists (select from worker w where w.id = c.worker and w.expires_at > now())
    and r.fingerprint = $2
-   and not exists (select from pause p where (p.kind, p.name) in (('sync', r.sync), ('sink', r.sink)))
+   and r.standing = 'open'
+   and not exists (select from pause p where (p.kind, p.name) in (('sync', r.sync), ('sink', split_part(r.sink, '>', 1))))
    and (select greatest((select timeline_id from pg_control_checkpoint()),
                         (select min_recovery_end_timeline from pg_control_recovery())) = $3)
  order by c.id

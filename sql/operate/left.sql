@@ -2,7 +2,7 @@
 -- wants to be done later, and nobody has tried.
 -- $1 text[] syncs
 with own as (
-    select id from route where sync = any($1) and paused is null
+    select id from route where sync = any($1) and paused is null and standing = 'open'
 )
 select (select count(*)
           from job

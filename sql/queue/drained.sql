@@ -5,7 +5,7 @@
 with own as (
     select r.id
       from unnest($1::smallint[], $2::text[]) as o(route, fingerprint)
-      join route r on r.id = o.route and r.fingerprint = o.fingerprint
+      join route r on r.id = o.route and r.fingerprint = o.fingerprint and r.standing = 'open'
 ), bound as (
     select case
              when exists (select from worker where expires_at > now() and not draining) then coalesce($3, now())

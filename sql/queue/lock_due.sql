@@ -1,6 +1,6 @@
 -- Locks jobs that are due and that nobody holds, the most urgent first; of each priority the longest waiting. None at all
--- while a person lets the sync or the sink rest; while another shape of the document is being sent: that is for processes with
--- the newer configuration; and on a server that took the place of the one that the worker is registered on, for the timeline
+-- while a person lets the sync or the sink rest, or another route takes the place of this one; while another shape of the document is
+-- being sent: that is for processes with the newer configuration; and on a server that took the place of the one that the worker is registered on, for the timeline
 -- see source/identity.sql. Not those of subjects that are in a chunk of a backfill: somebody has them in hand.
 -- $1 smallint route, $2 bigint most, $3 text fingerprint of this process, $4 bigint most of the lowest priority,
 -- $5 integer timeline
@@ -22,7 +22,8 @@ select j.id
  ) as j
  where r.id = $1
    and r.fingerprint = $3
-   and not exists (select from pause p where (p.kind, p.name) in (('sync', r.sync), ('sink', r.sink)))
+   and r.standing = 'open'
+   and not exists (select from pause p where (p.kind, p.name) in (('sync', r.sync), ('sink', split_part(r.sink, '>', 1))))
    and (select greatest((select timeline_id from pg_control_checkpoint()),
                         (select min_recovery_end_timeline from pg_control_recovery())) = $5)
  limit $2::bigint

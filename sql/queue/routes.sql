@@ -1,2 +1,2 @@
--- All routes, those of syncs that are no longer configured too.
-select id, sync, sink, fingerprint, configured, paused from route
+-- All routes, those of syncs that are no longer configured too; but for those that another one has taken the place of.
+select id, sync, sink, fingerprint, configured, paused from route where standing <> 'retired'

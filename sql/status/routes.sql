@@ -11,7 +11,7 @@ select r.id, r.sync, r.sink, r.paused,
        coalesce(f.dead, 0) as dead
   from route r
   left join pause y on y.kind = 'sync' and y.name = r.sync
-  left join pause k on k.kind = 'sink' and k.name = r.sink
+  left join pause k on k.kind = 'sink' and k.name = split_part(r.sink, '>', 1)
   left join (
     select route,
            count(*) filter (where worker is null) as pending,
@@ -30,4 +30,5 @@ select r.id, r.sync, r.sink, r.paused,
        and superseded_at is null
      group by route
   ) f on f.route = r.id
+ where r.standing <> 'retired'
  order by r.sync, r.sink

@@ -14,6 +14,7 @@ mod log;
 mod pause;
 mod plan;
 mod publish;
+mod rebuild;
 mod run;
 mod schema;
 mod status;
@@ -79,6 +80,11 @@ enum Verb {
     Pause(pause::Options),
     /// Ends the rest of a sync or a sink
     Resume(pause::Options),
+    /// Fills a new index beside the one that a sink writes to, and swaps the two without a gap
+    ///
+    /// Exit status: 0 done; 1 it cannot be done as things are, and the answer says why; 2 bad usage or configuration; 3 a database
+    /// cannot be reached, or nothing has run yet.
+    Rebuild(rebuild::Options),
     /// Asks the running processes to stop reading, finish all jobs, and leave, as before an upgrade
     Drain(drain::Options),
     /// Prints a JSON Schema of the configuration file, for editors
@@ -153,6 +159,7 @@ pub fn main() -> ExitCode {
                 Verb::Jobs(options) => jobs::jobs(&options).await,
                 Verb::Pause(options) => pause::pause(&options).await,
                 Verb::Resume(options) => pause::resume(&options).await,
+                Verb::Rebuild(options) => rebuild::rebuild(&options).await,
                 Verb::Drain(options) => drain::drain(&options).await,
                 Verb::Schema => schema::schema(),
                 Verb::Demo(options) => demo::demo(&options).await,

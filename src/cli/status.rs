@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::backfill::backfill_line;
 use super::{ConfigFile, Exit};
 use crate::config::Config;
-use crate::operate::{self, BackfillStatus};
+use crate::operate::{self, BackfillStatus, Progress};
 use crate::pg;
 use crate::pipeline::{self, Databases};
 use crate::queue::{self, RouteId};
@@ -40,6 +40,8 @@ struct Status {
     slot: Option<SlotStatus>,
     #[serde(flatten)]
     survey: Survey,
+    /// Those that stand, and the last ones that have ended.
+    rebuilds: Vec<Progress>,
     /// Those that are not finished, the newest first.
     backfills: Vec<BackfillStatus>,
 }
@@ -143,12 +145,14 @@ async fn look(config: &Config, databases: &Databases) -> Result<Status, StatusEr
     let state = databases.state.get().await?;
     let survey = record::survey(&state).await?;
     let behind = queue::behind(&**state, &config.source.slot).await?;
+    let rebuilds = operate::list_rebuilds(&state).await?;
     let slot = slot.map(|slot| SlotStatus::new(&config.source.slot, &slot, behind));
     let routes: Vec<RouteId> = queue::routes(&**state).await?.iter().map(|route| route.id).collect();
     let backfills = operate::backfills(&state, &routes, false, None, BACKFILLS_MAX).await?;
     Ok(Status {
         slot,
         survey,
+        rebuilds,
         backfills,
     })
 }
@@ -219,6 +223,9 @@ fn text(status: &Status) -> String {
     }
     if status.survey.visits > 0 {
         let _ = writeln!(text, "visits of many subjects under way: {}", status.survey.visits);
+    }
+    for rebuild in status.rebuilds.iter().filter(|rebuild| rebuild.ended_at.is_none()) {
+        let _ = write!(text, "rebuild of {}", super::rebuild::text(rebuild));
     }
     for backfill in &status.backfills {
         let _ = write!(text, "backfill {}", backfill_line(backfill).trim_start());

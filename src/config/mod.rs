@@ -32,6 +32,7 @@ mod requests;
 mod schema;
 mod sign;
 mod sink;
+mod target;
 mod wording;
 
 #[cfg(test)]
@@ -55,3 +56,4 @@ pub use requests::{Batch, BatchFormat, Create, Delete, Read, Requests, StatusRan
 pub use schema::SCHEMA;
 pub use sign::{SignError, signing_key};
 pub use sink::{Breaker, ElasticSink, HttpSink, IndexMapping, Rate, Retry, Sink, SinkKind, Terms};
+pub use target::NoTarget;

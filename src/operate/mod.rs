@@ -10,6 +10,7 @@
 //! purge                                          over: forgotten, with its tries
 //!
 //! pause · resume         a sync or a sink rests
+//! rebuild                another index is filled, and takes the place of the one that a sink writes to
 //! drain                  reading stops, and the processes leave when all is done
 //! backfill               many subjects are visited; such a visit rests, goes on, or is ended
 //! ```
@@ -33,6 +34,7 @@ mod list;
 mod outcome;
 mod pause;
 mod purge;
+mod rebuild;
 mod selection;
 mod show;
 mod standing;
@@ -50,6 +52,9 @@ pub use list::{Listed, Order, Page, PageOf, list};
 pub use outcome::{Answer, Outcome};
 pub use pause::{Paused, Scope, UnknownScope, pause, resume};
 pub use purge::purge;
+pub use rebuild::{
+    Place, Progress, RebuildError, RebuildState, ask_to_swap, cancel_rebuild, list_rebuilds, start_rebuild,
+};
 pub use selection::{Filter, NoReference, NoSuchRoute, Reference, Selection, State, find, select, stored_key};
 pub use show::{Accepted, Held, Link, Story, Try, show};
 pub use standing::{Kept, Standing, standing, standings};

@@ -11,7 +11,7 @@ use crate::catalog::{Table, TableId};
 use crate::config::{Config, Problem, Sync};
 use crate::pg::{self, Disposition, describe, disposition};
 use crate::plan::{self, SyncPlan};
-use crate::queue::{self, Route};
+use crate::queue::{self, Rebuild, Route};
 
 /// All that a generation of the engine is made from.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct Assessment {
     pub(super) digest: String,
     /// One for each sync, in the order of the configuration.
     pub(super) standings: Vec<Standing>,
+    /// Those that stand, of syncs that are no longer configured too.
+    pub(super) rebuilds: Vec<Rebuild>,
 }
 
 #[derive(Debug)]
@@ -72,6 +74,7 @@ pub(super) async fn assess(
 ) -> Result<Assessment, PrepareError> {
     let mut client = source.get().await?;
     let stored = stored_routes(state).await?;
+    let rebuilds = standing_rebuilds(state).await?;
     for _ in 0..TRIES {
         let before = digest(&client, config).await?;
         let standings = judge_all(&mut client, config, sinks, &stored).await?;
@@ -80,6 +83,7 @@ pub(super) async fn assess(
             return Ok(Assessment {
                 digest: before,
                 standings,
+                rebuilds,
             });
         }
     }
@@ -108,10 +112,24 @@ async fn judge_all(
 
 /// The routes of earlier processes; none before the first.
 pub(super) async fn stored_routes(state: &pg::Pool) -> Result<Vec<Route>, PrepareError> {
-    let unanswered = |error: &dyn std::error::Error| PrepareError::State(super::chain(error));
-    let state = state.get().await.map_err(|error| unanswered(&error))?;
-    match queue::routes(&**state).await {
-        Ok(routes) => Ok(routes),
+    let client = state.get().await.map_err(|error| unanswered(&error))?;
+    stored(queue::routes(&**client).await)
+}
+
+/// What people have asked to be filled beside the sinks.
+pub(super) async fn standing_rebuilds(state: &pg::Pool) -> Result<Vec<Rebuild>, PrepareError> {
+    let client = state.get().await.map_err(|error| unanswered(&error))?;
+    stored(queue::rebuilds(&**client).await)
+}
+
+fn unanswered(error: &dyn std::error::Error) -> PrepareError {
+    PrepareError::State(super::chain(error))
+}
+
+/// Nothing, where there is no such table yet.
+fn stored<T>(found: Result<Vec<T>, pg::Error>) -> Result<Vec<T>, PrepareError> {
+    match found {
+        Ok(found) => Ok(found),
         Err(error) if disposition(&error) == Disposition::Statement => Ok(Vec::new()),
         Err(error) => Err(PrepareError::State(describe(&error))),
     }

@@ -191,12 +191,13 @@ fn heed(engine: &Engine, routes: &Routes, said: &Heeded) {
         if said.backfilled.contains(&route.id) {
             route.backfills.notify_one();
         }
-        let rests = said.resting.contains(&route.id);
+        let is_closed = said.closed.contains(&route.id);
+        let rests = is_closed || said.resting.contains(&route.id);
         if route.rests.swap(rests, Ordering::Relaxed) != rests {
-            let what = if rests {
-                "is paused by hand"
-            } else {
-                "goes on, it was paused by hand"
+            let what = match (rests, is_closed) {
+                (true, true) => "is handed over to a rebuild",
+                (true, false) => "is paused by hand",
+                (false, _) => "goes on",
             };
             tracing::info!(sync = %route.sync_name, sink = %route.sink_name, "the sync {what}");
         }

@@ -24,14 +24,14 @@ use super::reading::Reading;
 use super::recent::Recent;
 use super::schema::Hints;
 use super::shared_sink::SharedSink;
-use super::{compactor, delivery, intake, pruner, refresher, rescuer, setup, visitor, watch};
+use super::{compactor, delivery, intake, pruner, rebuilder, refresher, rescuer, setup, visitor, watch};
 use crate::catalog::Table;
 use crate::config::Config;
 use crate::diff::Reason;
 use crate::metrics as names;
 use crate::pg;
 use crate::plan::SyncPlan;
-use crate::queue::{Priority, Route, RouteId};
+use crate::queue::{Priority, Rebuild, Route, RouteId};
 use crate::record::{Pace, Tally};
 use crate::wal::Relation;
 
@@ -46,7 +46,10 @@ pub struct Engine {
     pub(super) fingerprints: Vec<Fingerprint>,
     pub(super) paused: Vec<Paused>,
     pub(super) hints: Hints,
+    /// Those that are filled beside others too, by the names of their routes.
     pub(super) sinks: BTreeMap<String, Arc<SharedSink>>,
+    /// Of the syncs that are at work.
+    pub(super) rebuilds: Vec<Rebuild>,
     pub source_dsn: pg::Dsn,
     pub state_dsn: pg::Dsn,
     /// Sessions on the source: catalogue and look-ups.
@@ -109,6 +112,9 @@ pub(super) struct Paused {
 
 impl Engine {
     pub(super) fn new(ground: &Ground, assessment: Assessment, stop: CancellationToken) -> Self {
+        let beside = ground
+            .beside
+            .of(assessment.rebuilds, &ground.config, &ground.shared_sinks);
         let mut config = ground.config.clone();
         let syncs = std::mem::take(&mut config.syncs);
         let (mut plans, mut fingerprints, mut tables, mut paused) = (vec![], vec![], vec![], vec![]);
@@ -131,13 +137,22 @@ impl Engine {
         tables.sort_by_key(|table: &Table| table.id);
         tables.dedup_by_key(|table| table.id);
         let databases = &ground.databases;
+        let mut sinks = ground.shared_sinks.clone();
+        let mut rebuilds = Vec::new();
+        for (rebuild, sink) in beside {
+            if config.syncs.iter().any(|sync| sync.name == rebuild.sync) {
+                sinks.insert(rebuild.label(), sink);
+                rebuilds.push(rebuild);
+            }
+        }
         Self {
             plans: plans.into(),
             tables,
             fingerprints,
             paused,
             hints: Hints::default(),
-            sinks: ground.shared_sinks.clone(),
+            sinks,
+            rebuilds,
             source_dsn: databases.source_dsn.clone(),
             state_dsn: databases.state_dsn.clone(),
             source: databases.source.clone(),
@@ -171,6 +186,11 @@ impl Engine {
             relation.name.clone_from(&table.name);
         }
         relation
+    }
+
+    /// The rebuild that a route belongs to, if it does.
+    pub(super) fn rebuild_of(&self, route: RouteId) -> Option<&Rebuild> {
+        self.rebuilds.iter().find(|rebuild| rebuild.route == route)
     }
 
     /// Counts for `status`.
@@ -226,6 +246,7 @@ pub(super) async fn start(engine: &Arc<Engine>) -> Option<Tasks> {
     others.spawn(delivery::run(engine.clone(), routes.clone()));
     others.spawn(refresher::run(engine.clone(), routes.clone()));
     others.spawn(rescuer::run(engine.clone(), routes.clone()));
+    others.spawn(rebuilder::run(engine.clone(), routes.clone()));
     others.spawn(pruner::run(engine.clone()));
     others.spawn(compactor::run(engine.clone()));
     others.spawn(watch::run(engine.clone()));

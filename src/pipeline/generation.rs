@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::assess::{self, Assessment, Standing};
+use super::beside::Beside;
 use super::databases::Databases;
 use super::engine::{self, Broken, Engine, Tasks};
 use super::health::Health;
@@ -44,6 +45,7 @@ pub struct Ground {
     /// With all syncs.
     pub(super) config: Config,
     pub(super) shared_sinks: BTreeMap<String, Arc<SharedSink>>,
+    pub(super) beside: Beside,
     pub(super) databases: Databases,
     pub(super) health: Arc<Health>,
     pub(super) recent: Arc<Recent>,
@@ -65,6 +67,7 @@ impl Ground {
         Self {
             config,
             shared_sinks: sinks.into_iter().map(shared).collect(),
+            beside: Beside::default(),
             databases,
             health,
             recent: Arc::default(),
@@ -164,6 +167,7 @@ enum Ended {
 
 async fn one(ground: &Ground, engine: &Engine, tasks: &mut Tasks, current: Current) -> Ended {
     let routes = tasks.routes.clone();
+    let rebuilds = current.rebuilds.clone();
     let next = tokio::select! {
         biased;
         () = ground.stop.cancelled() => return Ended::Stopped(Ok(())),
@@ -174,7 +178,11 @@ async fn one(ground: &Ground, engine: &Engine, tasks: &mut Tasks, current: Curre
         broken = tasks.failed() => return Ended::Stopped(Err(broken)),
         next = schema::watch(ground, engine, current) => next,
     };
-    tracing::info!("the tables are others than they were: going on with what fits them");
+    if next.rebuilds == rebuilds {
+        tracing::info!("the tables are others than they were: going on with what fits them");
+    } else {
+        tracing::info!("a rebuild has begun or ended: going on with those that stand");
+    }
     engine.stop.cancel();
     tokio::select! {
         biased;

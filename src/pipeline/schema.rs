@@ -1,4 +1,5 @@
-//! Notices that the tables are no longer those that the engine was planned for.
+//! Notices that the tables are no longer those that the engine was planned for; or that somebody has asked for a rebuild, or one is
+//! over, which makes for another generation as well.
 //!
 //! Three things say so: the catalogue itself, which is looked at on a period by one light query; the stream, which
 //! describes a relation anew before the first row after a change of it; and a statement that Postgres rejects. The last two
@@ -23,7 +24,8 @@ use super::prepare;
 use super::prepare::PrepareError;
 use super::publication::exposures;
 use crate::metrics as names;
-use crate::{queue, wal};
+use crate::queue::{self, Rebuild};
+use crate::wal;
 
 /// How often the catalogue is looked at.
 const PERIOD: Duration = Duration::from_secs(2);
@@ -89,6 +91,7 @@ pub(super) struct Current {
     essence: Vec<String>,
     /// Of those that are paused.
     reasons: Vec<String>,
+    pub rebuilds: Vec<Rebuild>,
 }
 
 impl Current {
@@ -97,6 +100,7 @@ impl Current {
             digest: assessment.digest.clone(),
             essence: assessment.essence(),
             reasons: assessment.reasons(),
+            rebuilds: assessment.rebuilds.clone(),
         }
     }
 }
@@ -123,11 +127,12 @@ impl Watch<'_> {
             prepare::digest(&source, config).await?
         };
         let changed = digest != self.current.digest;
-        if !(changed || rejected || retry) {
+        let renewed = assess::standing_rebuilds(&databases.state).await? != self.current.rebuilds;
+        if !(changed || rejected || retry || renewed) {
             return Ok(None);
         }
         let assessment = assess::assess(config, &self.ground.sinks(), &databases.source, &databases.state).await?;
-        if assessment.essence() != self.current.essence {
+        if assessment.essence() != self.current.essence || assessment.rebuilds != self.current.rebuilds {
             return Ok(Some(assessment));
         }
         // The same catalogue ends nothing, even if Postgres words its refusal in another way each time.

@@ -46,7 +46,7 @@ pub(super) enum SetupError {
     OtherKey(String),
 }
 
-/// For every process: the state schema, and the routes of the configuration, those of paused syncs too.
+/// For every process: the state schema, and the routes of the configuration, those of paused syncs too; and those of rebuilds.
 pub(super) async fn install(engine: &Engine) -> Result<Vec<Route>, SetupError> {
     // A session of its own: a migration may have to look at every row.
     let session = Session {
@@ -62,7 +62,13 @@ pub(super) async fn install(engine: &Engine) -> Result<Vec<Route>, SetupError> {
         .chain(paused)
         .flat_map(|(sync, sinks)| sinks.iter().map(|sink| (sync.clone(), sink.clone())))
         .collect();
-    let routes = queue::ensure_routes(&tx, &pairs).await?;
+    let mut routes = queue::ensure_routes(&tx, &pairs).await?;
+    let is_beside = |route: &Route| {
+        engine
+            .rebuild_of(route.id)
+            .is_some_and(|rebuild| rebuild.label() == route.sink)
+    };
+    routes.extend(queue::routes(&tx).await?.into_iter().filter(is_beside));
     tx.commit().await?;
     Ok(routes)
 }
@@ -129,7 +135,11 @@ pub(super) async fn take_over(engine: &Engine, routes: &Routes) -> Result<(), Se
         if meaning == Meaning::OtherKey {
             return Err(SetupError::OtherKey(before.sync.clone()));
         }
-        let due = due(&engine.config.syncs[route.sync], &meaning);
+        let due = match (&meaning, engine.rebuild_of(route.id)) {
+            // Whatever was not sent at first was sent as it changed, to an index that is to be replaced.
+            (Meaning::New, Some(_)) => Some(Due::FIRST),
+            _ => due(&engine.config.syncs[route.sync], &meaning),
+        };
         if meaning != Meaning::Nothing {
             let (sync, sink) = (&*route.sync_name, &*route.sink_name);
             let subjects = due.map_or("none", Due::words);

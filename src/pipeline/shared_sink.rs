@@ -19,7 +19,7 @@ pub(super) struct SharedSink {
     pub places: Arc<Gate>,
     pub breaker: Breaker,
     // Held for a look or a change only.
-    pressure: Mutex<Pressure>,
+    pressure: Arc<Mutex<Pressure>>,
 }
 
 impl SharedSink {
@@ -29,12 +29,25 @@ impl SharedSink {
             name: name.to_owned(),
             places: Gate::with_rate(terms.concurrency, terms.rate_limit),
             breaker: Breaker::new(terms.breaker),
-            pressure: Mutex::new(Pressure::new(terms.concurrency)),
+            pressure: Arc::new(Mutex::new(Pressure::new(terms.concurrency))),
             sink,
         };
         shared.show_open(0.0);
         shared.show_concurrency(shared.sink.terms.concurrency);
         shared
+    }
+
+    /// Another one on the same server: they share its places and its rate, but what is wrong with one of them need not be wrong with the other.
+    pub fn beside(&self, name: &str, sink: Sink) -> Self {
+        let beside = Self {
+            name: name.to_owned(),
+            places: self.places.clone(),
+            breaker: Breaker::new(sink.terms.breaker),
+            pressure: self.pressure.clone(),
+            sink,
+        };
+        beside.show_open(0.0);
+        beside
     }
 
     /// Takes note of a request that began then, and still has its place. Returns whether its failures are the sink's, and use

@@ -17,6 +17,7 @@ mod retry;
 mod sink;
 mod socket;
 mod stdout;
+mod target;
 mod web;
 
 #[cfg(test)]
@@ -32,3 +33,4 @@ pub use reading::{Held, Readable, ScanPlace, Scanned, Unread};
 pub use retry::{NextStep, next_step};
 pub use sink::{Sink, Unusable};
 pub use stdout::StdoutSink;
+pub use target::Named;

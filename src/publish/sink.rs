@@ -10,7 +10,9 @@ use super::kafka::KafkaSink;
 use super::nats::NatsSink;
 use super::redis::RedisSink;
 use super::stdout::StdoutSink;
-use super::{Batching, Delivery, Failure, Held, Operation, Outcome, Reach, Readable, ScanPlace, Scanned, Unread};
+use super::{
+    Batching, Delivery, Failure, Held, Named, Operation, Outcome, Reach, Readable, ScanPlace, Scanned, Unread, target,
+};
 use crate::config::{self, SinkKind, Terms};
 use crate::plan::KeyShape;
 
@@ -144,6 +146,35 @@ impl Sink {
             Kind::Nats(nats) => nats.placeholders(),
             Kind::Redis(redis) => redis.placeholders(),
             Kind::Kafka(_) | Kind::Stdout(_) => Vec::new(),
+        }
+    }
+
+    /// Makes what the sink writes to; answers whether it was missing.
+    pub async fn make_target(&self, time: Duration) -> Result<bool, Failure> {
+        self.elastic()?.make(time).await
+    }
+
+    /// How many documents are in what the sink writes to.
+    pub async fn count_documents(&self, time: Duration) -> Result<u64, Failure> {
+        self.elastic()?.count(time).await
+    }
+
+    /// What the name stands for that the sink writes to.
+    pub async fn look_up(&self, time: Duration) -> Result<Named, Failure> {
+        self.elastic()?.look_up(time).await
+    }
+
+    /// Has that name lead to `target` in one step, where it does not do so already. After a failure that is not certain nobody knows
+    /// where it leads.
+    pub async fn lead_to(&self, target: &str, time: Duration) -> Result<(), Failure> {
+        self.elastic()?.lead_to(target, time).await
+    }
+
+    /// The only kind so far that has names which lead elsewhere.
+    fn elastic(&self) -> Result<&ElasticSink, Failure> {
+        match &self.kind {
+            Kind::Elastic(elastic) => Ok(elastic),
+            _ => Err(target::unknown()),
         }
     }
 

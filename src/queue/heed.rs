@@ -12,6 +12,8 @@ pub struct Heeded {
     pub draining: bool,
     /// The routes that rest because somebody paused their sync or their sink.
     pub resting: Vec<RouteId>,
+    /// The routes that another one takes the place of.
+    pub closed: Vec<RouteId>,
     /// The routes with a backfill that is not finished.
     pub backfilled: Vec<RouteId>,
 }
@@ -23,6 +25,7 @@ pub async fn heed(client: &pg::Client, worker: WorkerId) -> Result<Heeded, pg::E
     Ok(Heeded {
         draining: row.get("draining"),
         resting: routes("resting"),
+        closed: routes("closed"),
         backfilled: routes("backfilled"),
     })
 }

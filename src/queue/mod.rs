@@ -11,6 +11,7 @@ mod correlation;
 mod enqueue;
 mod heed;
 mod progress;
+mod rebuild;
 mod refresh;
 mod route;
 mod running;
@@ -30,6 +31,11 @@ pub use heed::{Heeded, drained, heed};
 pub use progress::{
     Progress, behind, follow_timeline, read_progress, replace_progress, skip_versions, write_progress,
     write_readers_routes,
+};
+pub use rebuild::{
+    Phase, Readiness, Rebuild, close_replaced, configured_sink, drop_rebuild, find_rebuild, is_beside, label,
+    lock_rebuild, note_loaded, note_problem, open_replaced, peek_rebuild, promote, readiness, rebuilds,
+    replaced_is_held,
 };
 pub use refresh::refresh;
 pub use route::{Route, RouteId, ensure_routes, routes, set_at_work, set_paused, show_paused};

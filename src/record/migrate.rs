@@ -5,7 +5,7 @@ use tokio_postgres::Transaction;
 use crate::config::{Config, Problem};
 use crate::pg::{self, identifier};
 
-const MIGRATIONS: [(i32, &str, &str); 6] = [
+const MIGRATIONS: [(i32, &str, &str); 7] = [
     (
         1,
         "foundation",
@@ -16,6 +16,7 @@ const MIGRATIONS: [(i32, &str, &str); 6] = [
     (4, "documents", include_str!("../../sql/migrations/0004_documents.sql")),
     (5, "backfills", include_str!("../../sql/migrations/0005_backfills.sql")),
     (6, "audits", include_str!("../../sql/migrations/0006_audits.sql")),
+    (7, "rebuild", include_str!("../../sql/migrations/0007_rebuild.sql")),
 ];
 
 #[derive(Debug, thiserror::Error)]

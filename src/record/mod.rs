@@ -12,6 +12,7 @@ mod packed;
 mod prune;
 mod settle;
 mod survey;
+mod sweep;
 mod tally;
 
 pub use audit::{AuditRow, AuditWalk, begin_audit, read_audit, save_audit};
@@ -23,4 +24,5 @@ pub use packed::{pack, unpack};
 pub use prune::{Pruned, prune};
 pub use settle::{Attempt, Ending, Held, Pace, Settled, Settlement, settle, settle_members};
 pub use survey::{Jobs, RouteSurvey, Survey, survey};
+pub use sweep::{Retired, retired, sweep};
 pub use tally::{Tally, add_tally};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::pg;
+use crate::queue;
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Survey {
@@ -43,7 +44,7 @@ impl RouteSurvey {
         let sink = self
             .sink_paused_since
             .as_deref()
-            .map(|since| ("sink", self.sink.as_str(), since));
+            .map(|since| ("sink", queue::configured_sink(&self.sink), since));
         sync.into_iter().chain(sink)
     }
 }

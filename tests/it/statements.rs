@@ -25,7 +25,9 @@ async fn postgres_accepts_every_statement() {
         .await
         / 10_000;
     let mut prepared = 0;
-    for folder in ["catalog", "operate", "queue", "record", "source", "status"] {
+    for folder in [
+        "backfill", "catalog", "operate", "queue", "rebuild", "record", "source", "status",
+    ] {
         for file in sql_files(&sql.join(folder)) {
             if first_version(&file) > major {
                 continue;

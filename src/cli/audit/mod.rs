@@ -145,12 +145,12 @@ async fn begun(
     Ok(rows)
 }
 
-/// Whether other syncs go to the same sink.
+/// Whether documents of other syncs go to the same place.
 fn is_shared(config: &Config, sync: &Sync, sink: &str) -> bool {
-    let others = config.syncs.iter().filter(|other| other.name != sync.name);
-    others
-        .into_iter()
-        .any(|other| other.sinks.iter().any(|name| name == sink))
+    let mut others = config.syncs.iter().filter(|other| other.name != sync.name);
+    let place = config.sinks.iter().find(|other| other.name == sink);
+    others.any(|other| other.sinks.iter().any(|name| name == sink))
+        || place.is_some_and(|place| !config.neighbours(&sync.name, place).is_empty())
 }
 
 impl From<AuditError> for Trouble {

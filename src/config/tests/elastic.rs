@@ -257,3 +257,48 @@ mapping = '/nowhere/orders.json'
     6 errors
     "#);
 }
+
+#[test]
+fn a_sink_has_others_like_it_that_write_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = mapping(&folder, r#"{ "settings": { "a": 1.50 }, "aliases": { "orders": {} } }"#);
+    let config = loaded(&file(&format!(
+        "{REQUIRED}id = 'o-{{id}}'\nmapping = '{}'",
+        path.display()
+    )))
+    .config;
+    let sink = &config.sinks[0];
+    let beside = sink.with_target("out>new", "orders_v2").unwrap();
+    let SinkKind::Elastic(elastic) = &beside.kind else {
+        panic!()
+    };
+    assert_eq!((&*beside.name, &*elastic.index), ("out>new", "orders_v2"));
+    assert_eq!(elastic.id.as_deref(), Some("o-{id}"));
+    // Its aliases are those of the index that is there.
+    assert_eq!(elastic.mapping.as_ref().unwrap().text, r#"{"settings":{ "a": 1.50 }}"#);
+    let refused = |target: &str| sink.with_target("out>new", target).unwrap_err().to_string();
+    assert_eq!(refused("orders"), "the sink writes to `orders` already");
+    assert_eq!(refused("Orders"), "`Orders` can't be the name of an index");
+    assert_eq!(config.sinks_into(sink), ["out"]);
+    assert_eq!(config.sinks_into(&beside), [""; 0]);
+    let http = loaded(&file("type = 'stdout'")).config.sinks.remove(0);
+    assert_eq!(
+        http.with_target("out>new", "orders_v2").unwrap_err().to_string(),
+        "only sinks of type `elasticsearch` and `opensearch` have an index that another one can take the place of"
+    );
+}
+
+#[test]
+fn syncs_are_neighbours_that_write_to_one_index() {
+    let config = loaded(
+        "[source]\nurl = 'postgres://db'\n[syncs.a]\ntable = 'a'\nsink = 'one'\n[syncs.b]\ntable = 'b'\nsink = 'two'
+         [syncs.c]\ntable = 'c'\nsink = 'three'
+         [sinks]
+         one   = { type = 'elasticsearch', url = 'https://search:9200', index = 'orders' }
+         two   = { type = 'elasticsearch', url = 'https://search:9200/', index = 'orders' }
+         three = { type = 'elasticsearch', url = 'https://search:9200', index = 'others' }",
+    )
+    .config;
+    assert_eq!(config.neighbours("a", &config.sinks[0]), ["b"]);
+    assert_eq!(config.neighbours("c", &config.sinks[2]), [""; 0]);
+}

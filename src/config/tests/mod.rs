@@ -3,10 +3,13 @@
 mod access;
 mod by_hand_problems;
 mod elastic;
+mod http;
 mod kafka;
 mod many_problems;
+mod members;
 mod nats;
 mod pointers;
+mod printed;
 mod problems;
 mod redis;
 mod request_problems;

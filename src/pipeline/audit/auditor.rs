@@ -29,7 +29,7 @@ pub struct Order<'a> {
     pub question: Question<'a>,
     /// The slot that changes are read from.
     pub slot: &'a str,
-    /// Whether other syncs go to the same sink.
+    /// Whether documents of other syncs go to the same place.
     pub is_shared: bool,
     /// Most subjects a second.
     pub rate: Option<f64>,
@@ -155,7 +155,7 @@ fn notes(order: &Order<'_>, readable: Option<Readable>) -> Vec<&'static str> {
     if sync.deletes == Deletes::Publish && !readable.scans {
         notes.push("the sink can't say what it holds: orphans are found among the subjects that the state knows");
     } else if sync.deletes == Deletes::Publish && order.is_shared {
-        notes.push("other syncs go to this sink: orphans are found among the subjects that the state knows");
+        notes.push("other syncs go to the same place: orphans are found among the subjects that the state knows");
     }
     notes
 }

@@ -157,7 +157,12 @@ pub async fn compare(
     };
     let unconfigured = routes
         .into_iter()
-        .filter(|route| is_wanted(&route.sync) && !route.fingerprint.is_empty() && !configured(route))
+        .filter(|route| {
+            is_wanted(&route.sync)
+                && !route.fingerprint.is_empty()
+                && !configured(route)
+                && !queue::is_beside(&route.sink)
+        })
         .map(|route| Unconfigured {
             sync: route.sync,
             sink: route.sink,

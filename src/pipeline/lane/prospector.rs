@@ -94,6 +94,7 @@ pub(super) async fn run(outlet: &Outlet<'_>, chunks: Sender<Result<Chunk, ClaimE
         };
         tokio::select! {
             () = engine.stop.cancelled() => return,
+            () = chunks.closed() => return,
             () = route.backfills.notified() => {}
             () = sleep(wait) => {}
         }

@@ -65,30 +65,38 @@ impl<'a> Tap<'a> {
         if self.members.is_empty()
             && let Ok(chunk) = self.chunks.try_recv()
         {
-            let chunk = chunk?;
-            let in_hand = Arc::new(InHand::new(&chunk));
-            self.members = chunk.jobs.into_iter().map(|job| (job, in_hand.clone())).collect();
+            self.begin(chunk?);
         }
         Ok(self.members.pop_front())
     }
 
+    fn begin(&mut self, chunk: Chunk) {
+        let in_hand = Arc::new(InHand::new(&chunk));
+        self.members = chunk.jobs.into_iter().map(|job| (job, in_hand.clone())).collect();
+    }
+
     /// On a stop: what was not begun is left behind as jobs.
     pub async fn release_members(&mut self) -> Result<(), ClaimError> {
-        // What comes after this stays where it is.
         self.chunks.close();
-        while let Some((job, in_hand)) = self.next_member()? {
-            // In hand may be as many as there are places, no more; those are on their way.
-            let place = self.outlet.places.clone().acquire_owned().await;
-            let claimed = Claimed {
-                job,
-                chunk: Some(in_hand),
-                _place: place.expect("never closed"),
-                _bulk_place: None,
-            };
-            let after = Duration::ZERO;
-            self.end(claimed, Ending::Released { after }, None).await;
+        loop {
+            while let Some((job, in_hand)) = self.members.pop_front() {
+                // In hand may be as many as there are places, no more; those are on their way.
+                let place = self.outlet.places.clone().acquire_owned().await;
+                let claimed = Claimed {
+                    job,
+                    chunk: Some(in_hand),
+                    _place: place.expect("never closed"),
+                    _bulk_place: None,
+                };
+                let after = Duration::ZERO;
+                self.end(claimed, Ending::Released { after }, None).await;
+            }
+            // One may be being taken at this moment.
+            match self.chunks.recv().await {
+                Some(chunk) => self.begin(chunk?),
+                None => return Ok(()),
+            }
         }
-        Ok(())
     }
 
     /// For batches as large as there may be, never for what is left of one: few jobs at a time cost as much as many.

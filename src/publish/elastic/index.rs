@@ -15,9 +15,11 @@ use crate::publish::{Failure, FailureClass, Outcome};
 /// Most bytes that are read of an answer about an index.
 const ANSWER_BYTES_MAX: usize = 16 << 10;
 
-const EXISTS: &str = "resource_already_exists_exception";
+pub(super) const EXISTS: &str = "resource_already_exists_exception";
 
 pub(super) struct Index {
+    /// Where the server answers.
+    base: Url,
     /// The server's url with the name of the index.
     url: Url,
     name: String,
@@ -37,6 +39,7 @@ impl Index {
             .pop_if_empty()
             .push(&config.index);
         Ok(Self {
+            base: base.clone(),
             url,
             name: config.index.clone(),
             pipeline: config.pipeline.clone(),
@@ -47,6 +50,23 @@ impl Index {
 
     pub fn url(&self) -> Url {
         self.url.clone()
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn mapping(&self) -> Option<Bytes> {
+        self.mapping.clone()
+    }
+
+    /// Anything else on the same server.
+    pub fn at(&self, path: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        url
     }
 
     /// Whether we see to it that it is there.

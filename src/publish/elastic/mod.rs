@@ -13,6 +13,7 @@
 //! the delete of its subject is refused. The index forgets the version of what was deleted after `index.gc_deletes`, a
 //! minute by default.
 
+mod alias;
 mod answer;
 mod index;
 mod item;

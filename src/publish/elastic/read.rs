@@ -72,7 +72,7 @@ impl ElasticSink {
         }
         let mut pieces: Vec<&[(usize, Named)]> = named.chunks(PIECE).rev().collect();
         while let Some(piece) = pieces.pop() {
-            match self.ask(piece).await? {
+            match self.read_piece(piece).await? {
                 Told::Each(told) => piece.iter().zip(told).for_each(|((at, _), told)| held[*at] = told),
                 Told::TooLarge if piece.len() > 1 => {
                     let (front, back) = piece.split_at(piece.len() / 2);
@@ -84,7 +84,7 @@ impl ElasticSink {
         Ok(held)
     }
 
-    async fn ask(&self, piece: &[(usize, Named)]) -> Result<Told, Unread> {
+    async fn read_piece(&self, piece: &[(usize, Named)]) -> Result<Told, Unread> {
         let docs = piece.iter().map(|(_, named)| match &named.routing {
             Some(routing) => json!({ "_id": named.id, "routing": routing }),
             None => json!({ "_id": named.id }),

@@ -5,7 +5,7 @@
 //!
 //! <https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-scroll>
 
-use reqwest::{Method, Url};
+use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -18,6 +18,8 @@ use crate::publish::{ScanPlace, Scanned, Unread};
 
 /// How long the server keeps the place between two pages.
 const KEPT: &str = "5m";
+
+const SCROLLS: [&str; 2] = ["_search", "scroll"];
 
 #[derive(Deserialize)]
 struct Answer {
@@ -76,7 +78,7 @@ impl ElasticSink {
     fn page(&self, from: Option<&ScanPlace>, most: usize) -> Request {
         if let Some(ScanPlace(scroll)) = from {
             let wanted = json!({ "scroll": KEPT, "scroll_id": scroll });
-            return index::request(Method::POST, self.scrolls(), "application/json", body(&wanted));
+            return index::request(Method::POST, self.index.at(&SCROLLS), "application/json", body(&wanted));
         }
         let mut url = self.index.url();
         if let Ok(mut segments) = url.path_segments_mut() {
@@ -90,17 +92,9 @@ impl ElasticSink {
     /// Frees what the server keeps for it.
     async fn let_go(&self, scroll: &str) {
         let wanted = body(&json!({ "scroll_id": scroll }));
-        let request = index::request(Method::DELETE, self.scrolls(), "application/json", wanted);
+        let request = index::request(Method::DELETE, self.index.at(&SCROLLS), "application/json", wanted);
         if let Err(error) = self.answer(request, "_search/scroll").await {
             tracing::debug!(error = %error, "a scroll is left to go by itself");
         }
-    }
-
-    fn scrolls(&self) -> Url {
-        let mut url = self.index.url();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop().extend(["_search", "scroll"]);
-        }
-        url
     }
 }

@@ -209,6 +209,6 @@ async fn one_index_for_two_syncs_has_no_orphans_that_could_be_told_apart() {
         said.document["sinks"][0]["notes"][0]
             .as_str()
             .unwrap()
-            .contains("other syncs go to this sink")
+            .contains("other syncs go to the same place")
     );
 }

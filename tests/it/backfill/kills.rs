@@ -14,6 +14,10 @@ fn small() -> String {
     format!("\n[engine]\nbatch = {BATCH}\n[sinks.shop_api]\nconcurrency = 4\n")
 }
 
+/// What somebody has in hand, or may have had.
+const UNCERTAIN: &str = "select (select count(*) from walsift.chunk)
+                              + (select count(*) from walsift.job where worker is not null or uncertain)";
+
 /// How many requests there were beyond the first of each subject.
 fn repeated(world: &World) -> usize {
     world.receiver().look(|ledger| {
@@ -84,11 +88,28 @@ async fn a_stop_leaves_nothing_uncertain() {
         world.receiver().wait_for_requests(round * 100, DEADLINE).await.unwrap();
         engine.terminate();
         assert_eq!(engine.wait_exit(DEADLINE).await.code(), Some(0));
-        let left = "select (select count(*) from walsift.chunk) + (select count(*) from walsift.job where worker is not null or uncertain)";
-        assert_eq!(world.value::<i64>(left).await, 0);
+        assert_eq!(world.value::<i64>(UNCERTAIN).await, 0);
         engine = world.engine(&config);
     }
     world.settled().await;
     assert_eq!(repeated(&world), 0);
     assert_eq!(world.receiver().request_count(), 1_000);
+}
+
+/// The process is about to get it in hand when the stop comes.
+#[tokio::test]
+async fn a_stop_while_a_chunk_is_taken_leaves_nothing_uncertain() {
+    let (world, config, mut engine) = in_step(100, &small()).await;
+    engine.terminate();
+    engine.wait_exit(DEADLINE).await;
+    let mut engine = world.engine_with(&config, &[("FAILPOINTS", "chunk-after-commit=sleep(1000)")]);
+    done(&world, &config, &["orders", "--force"]).await;
+    world.wait_until_true("select count(*) > 0 from walsift.chunk").await;
+    engine.terminate();
+    assert_eq!(engine.wait_exit(DEADLINE).await.code(), Some(0));
+    assert_eq!(world.value::<i64>(UNCERTAIN).await, 0);
+    let _engine = world.engine(&config);
+    world.settled().await;
+    assert_eq!(repeated(&world), 0);
+    assert_eq!(world.receiver().request_count(), 100);
 }

@@ -1,6 +1,7 @@
 //! Backfills: all subjects of a sync, or some, are visited in chunks, beside live changes.
 
 mod kills;
+mod million;
 mod verb;
 
 use std::path::{Path, PathBuf};

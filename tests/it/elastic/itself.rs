@@ -161,3 +161,45 @@ async fn it_misbehaves_as_it_is_told() {
     let reason = json!("missing authentication credentials for REST request [/]");
     assert_eq!((status, &answer["error"]["reason"]), (401, &reason));
 }
+
+/// `indices.update_aliases/10_basic.yml`, `30_remove_index_and_replace_with_alias.yml`
+#[tokio::test]
+async fn aliases_move_all_at_once_or_not_at_all() {
+    let elastic = Elastic::new().await;
+    for index in ["a", "b", "c"] {
+        elastic.create(index, &json!({}));
+    }
+    let act = async |actions: Value| {
+        ask(
+            &elastic,
+            Method::POST,
+            "/_aliases",
+            &json!({ "actions": actions }).to_string(),
+        )
+        .await
+        .0
+    };
+    let leads_to = async || {
+        let (_, about) = ask(&elastic, Method::GET, "/orders?filter_path=*.aliases", "").await;
+        about
+            .as_object()
+            .map(|about| about.keys().cloned().collect::<Vec<_>>())
+            .unwrap()
+    };
+    let about = |index: &str| json!({ "index": index, "alias": "orders" });
+    assert_eq!(act(json!([{ "add": about("a") }])).await, 200);
+    assert_eq!(leads_to().await, ["a"]);
+    // The second action cannot be done, so the first one is not either.
+    assert_eq!(
+        act(json!([{ "remove": about("a") }, { "add": about("missing") }])).await,
+        404
+    );
+    assert_eq!(leads_to().await, ["a"]);
+    assert_eq!(act(json!([{ "remove": about("b") }, { "add": about("c") }])).await, 404);
+    assert_eq!(leads_to().await, ["a"]);
+    assert_eq!(act(json!([{ "add": { "index": "a", "alias": "b" } }])).await, 400);
+    assert_eq!(act(json!([{ "remove": about("a") }, { "add": about("b") }])).await, 200);
+    assert_eq!(leads_to().await, ["b"]);
+    elastic.change(|cluster| cluster.delete("b"));
+    assert_eq!(ask(&elastic, Method::GET, "/orders", "").await.0, 404);
+}

@@ -6,6 +6,7 @@ mod itself;
 mod keys;
 mod loads;
 mod outages;
+mod rebuild;
 mod refusals;
 pub mod search;
 pub mod server;

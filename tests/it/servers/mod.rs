@@ -10,16 +10,21 @@ mod redis;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use walsift::demo::listen;
 
 use crate::world::{DEADLINE, Engine, try_eventually};
 
 /// How often another port is tried where one was taken in the last moment.
 const STARTS_MAX: usize = 5;
+
+/// How long one that listens may keep silent before it is asked again.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// A server on 127.0.0.1. Killed when dropped, and when the test process is killed.
 pub struct Server {
@@ -98,7 +103,8 @@ impl Server {
         let works = async || {
             let has_ended = process.ended().is_some();
             // Another's, if ours has ended.
-            let works = answer(address).await.is_some_and(|answer| !is_loading(&answer));
+            let answer = timeout(ANSWER, answer(address)).await.ok().flatten();
+            let works = answer.is_some_and(|answer| !is_loading(&answer));
             (has_ended || works).then_some(!has_ended && works)
         };
         try_eventually(DEADLINE, works).await.unwrap_or(false)

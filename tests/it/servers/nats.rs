@@ -16,14 +16,10 @@ impl Server {
     /// not here already, such as `max_payload: 1MB`.
     pub async fn nats(configuration: &str) -> Server {
         let configuration = configuration.to_owned();
-        Server::start(
-            "nats-server",
-            <[u8]>::is_empty,
-            move |port, folder| {
-                let file = configure(port, folder, &configuration);
-                vec!["--config".to_owned(), file.display().to_string()]
-            },
-        )
+        Server::start("nats-server", <[u8]>::is_empty, move |port, folder| {
+            let file = configure(port, folder, &configuration);
+            vec!["--config".to_owned(), file.display().to_string()]
+        })
         .await
     }
 

@@ -32,6 +32,13 @@ impl World {
         Engine::spawn(command)
     }
 
+    /// Any other command of the program, for a test to spawn.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = walsift(self.folder());
+        command.args(arguments);
+        command
+    }
+
     /// Runs any other command of the program to its end.
     pub async fn walsift(&self, arguments: &[&str]) -> Output {
         let mut command = walsift(self.folder());

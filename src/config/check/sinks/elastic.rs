@@ -7,6 +7,7 @@ use super::{access, http};
 use crate::config::check::settings::within;
 use crate::config::raw::units::format_size;
 use crate::config::raw::{At, Field, RawElastic};
+use crate::config::target::is_index;
 use crate::config::wording::quoted;
 use crate::config::{ElasticSink, IndexMapping, Problem, Report};
 
@@ -14,10 +15,6 @@ const BATCH_MAX: usize = 1_000;
 const BATCH_MAX_MAX: u64 = 10_000;
 const BATCH_BYTES: u64 = 8 << 20;
 const BATCH_BYTES_MIN: u64 = 1 << 10;
-
-/// What the name of an index may not have.
-const NOT_IN_AN_INDEX: [char; 14] = ['\\', '/', '*', '?', '"', '<', '>', '|', ' ', ',', '#', ':', '{', '}'];
-const INDEX_BYTES_MAX: usize = 255;
 
 pub fn sink(raw: RawElastic, name: &At<String>, report: &mut Report) -> ElasticSink {
     check_url(&raw.url, name, report);
@@ -78,15 +75,6 @@ fn check_index(index: &Field<String>, name: &At<String>, report: &mut Report) {
         }
         Field::Given(_) | Field::Unusable => {}
     }
-}
-
-fn is_index(name: &str) -> bool {
-    !name.is_empty()
-        && name.len() <= INDEX_BYTES_MAX
-        && !name.starts_with(['-', '_', '+', '.'])
-        && !name.contains(NOT_IN_AN_INDEX)
-        && !name.contains(char::is_control)
-        && name.to_lowercase() == name
 }
 
 pub(super) fn check_template(key: &str, template: &At<String>, report: &mut Report) {

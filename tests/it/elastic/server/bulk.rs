@@ -198,6 +198,7 @@ fn apply_one(
     };
     answer["status"] = json!(status);
     let item = Item {
+        index: index.clone(),
         id: write.id.clone(),
         version: write.version,
         is_delete: write.source.is_none(),

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::fault::Fault;
 use super::index::{Done, Index, Write};
@@ -28,7 +28,7 @@ pub struct Cluster {
     aliases: BTreeMap<String, Alias>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Alias {
     indexes: BTreeSet<String>,
     /// Which of them says of itself that it is written to.
@@ -82,6 +82,79 @@ impl Cluster {
         if writes {
             alias.write = Some(index.to_owned());
         }
+    }
+
+    /// `GET /{name}`, as far as it is asked for: an index, or those behind an alias.
+    pub fn about(&self, name: &str) -> Option<Value> {
+        let names: Vec<&String> = match self.aliases.get(name) {
+            Some(alias) => alias.indexes.iter().collect(),
+            None => vec![&self.indexes.get(name)?.name],
+        };
+        let about = names.into_iter().map(|name| {
+            let aliases = self.aliases.iter().filter(|(_, alias)| alias.indexes.contains(name));
+            let aliases = aliases.map(|(alias, of)| {
+                let writes = of.write.as_ref() == Some(name);
+                let about = if writes {
+                    json!({ "is_write_index": true })
+                } else {
+                    json!({})
+                };
+                (alias.clone(), about)
+            });
+            let aliases: Map<String, Value> = aliases.collect();
+            let uuid = self.indexes[name].uuid();
+            (
+                name.clone(),
+                json!({ "aliases": aliases, "settings": { "index": { "uuid": uuid } } }),
+            )
+        });
+        Some(Value::Object(about.collect()))
+    }
+
+    /// `POST /_aliases`: all of the actions or none of them.
+    ///
+    /// `org.elasticsearch.cluster.metadata.MetadataIndexAliasesService.applyAliasActions`: one new state of the cluster from all actions.
+    pub fn update_aliases(&mut self, body: &Value) -> Result<(), Fault> {
+        let mut aliases = self.aliases.clone();
+        for action in body["actions"].as_array().into_iter().flatten() {
+            let (kind, told) = action.as_object().and_then(|it| it.iter().next()).expect("an action");
+            let text = |key: &str| told[key].as_str().unwrap_or_default().to_owned();
+            let (index, alias) = (text("index"), text("alias"));
+            if !self.indexes.contains_key(&index) {
+                let reason = format!("no such index [{index}]");
+                return Err(Fault::new(404, "index_not_found_exception", reason).of_index(&index, "_na_"));
+            }
+            if self.indexes.contains_key(&alias) {
+                let reason = format!(
+                    "Invalid alias name [{alias}]: an index or data stream exists with the same name as the alias"
+                );
+                return Err(Fault::new(400, "invalid_alias_name_exception", reason));
+            }
+            match kind.as_str() {
+                "add" => {
+                    let known = aliases.entry(alias.clone()).or_default();
+                    known.indexes.insert(index.clone());
+                    if told["is_write_index"] == true
+                        && known.write.replace(index.clone()).is_some_and(|it| it != index)
+                    {
+                        let reason = format!("alias [{alias}] has more than one write index");
+                        return Err(Fault::new(500, "illegal_state_exception", reason));
+                    }
+                }
+                "remove" => {
+                    let known = aliases.get_mut(&alias);
+                    let Some(known) = known.and_then(|known| known.indexes.remove(&index).then_some(known)) else {
+                        let reason = format!("aliases [{alias}] missing");
+                        return Err(Fault::new(404, "aliases_not_found_exception", reason));
+                    };
+                    known.write.take_if(|write| *write == index);
+                }
+                other => panic!("not played: {other}"),
+            }
+        }
+        aliases.retain(|_, alias| !alias.indexes.is_empty());
+        self.aliases = aliases;
+        Ok(())
     }
 
     /// Takes an index away, with all that it remembers.

@@ -159,6 +159,10 @@ impl Index {
         self.shards[shard].documents.insert(id.to_owned(), document);
     }
 
+    pub fn uuid(&self) -> &str {
+        &self.uuid
+    }
+
     /// As if the time of `index.gc_deletes` were up.
     pub fn forget_deletes(&mut self) {
         self.shards.iter_mut().for_each(|shard| shard.tombstones.clear());

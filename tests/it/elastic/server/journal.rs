@@ -21,6 +21,7 @@ pub struct Request {
 /// One operation of a bulk request that was looked at.
 #[derive(Debug, Clone)]
 pub struct Item {
+    pub index: String,
     pub id: String,
     pub version: i64,
     pub is_delete: bool,
@@ -87,10 +88,10 @@ impl Journal {
 
     /// Documents that an older version, or the same one again, took the place of.
     pub fn went_back(&self) -> Vec<&str> {
-        let mut versions: BTreeMap<&str, i64> = BTreeMap::new();
+        let mut versions: BTreeMap<(&str, &str), i64> = BTreeMap::new();
         let mut back = Vec::new();
         for item in self.items.iter().filter(|item| item.changed) {
-            if let Some(before) = versions.insert(&item.id, item.version)
+            if let Some(before) = versions.insert((&item.index, &item.id), item.version)
                 && before >= item.version
             {
                 back.push(item.id.as_str());

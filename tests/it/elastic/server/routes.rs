@@ -55,6 +55,12 @@ pub fn answer(state: &mut State, method: &Method, request: &Request) -> (Answer,
         (&Method::GET, []) => Answer::json(200, &about(state.cluster.product)),
         (&Method::HEAD, [index]) => Answer::bare(if state.cluster.exists(index) { 200 } else { 404 }),
         (&Method::PUT, [index]) => created(state, index, &request.body),
+        (&Method::POST, ["_aliases"]) => aliased(state, &request.body),
+        (&Method::GET, [name]) => about_index(state, name, request),
+        (&Method::GET, [index, "_count"]) => match state.cluster.index(index) {
+            Some(index) => Answer::json(200, &json!({ "count": index.documents().count() })),
+            None => Answer::fault(&Fault::new(404, "index_not_found_exception", "no such index")),
+        },
         (&Method::GET, [index, "_doc", id]) => match state.cluster.index(index).and_then(|index| index.shown(id)) {
             Some(document) => Answer::json(200, &document),
             None => Answer::json(404, &json!({ "_index": index, "_id": id, "found": false })),
@@ -121,11 +127,32 @@ fn bulk(state: &mut State, index: Option<&str>, request: &Request) -> (Answer, V
     let pipeline = parameter("pipeline");
     let defaults = Defaults { index, pipeline };
     let (answer, items) = bulk::apply(&mut state.cluster, &mut state.item_rules, &defaults, &operations);
-    let answer = match parameter("filter_path") {
-        Some(patterns) => filtered(&answer, patterns),
-        None => answer,
+    (Answer::json(200, &wanted(request, answer)), items)
+}
+
+fn aliased(state: &mut State, body: &str) -> Answer {
+    let body = serde_json::from_str(body).expect("it is JSON");
+    match state.cluster.update_aliases(&body) {
+        Ok(()) => Answer::json(200, &json!({ "acknowledged": true, "errors": false })),
+        Err(fault) => Answer::fault(&fault),
+    }
+}
+
+fn about_index(state: &State, name: &str, request: &Request) -> Answer {
+    let Some(about) = state.cluster.about(name) else {
+        let reason = format!("no such index [{name}]");
+        return Answer::fault(&Fault::new(404, "index_not_found_exception", reason).of_index(name, "_na_"));
     };
-    (Answer::json(200, &answer), items)
+    Answer::json(200, &wanted(request, about))
+}
+
+/// What of an answer is asked for.
+fn wanted(request: &Request, answer: Value) -> Value {
+    let query = query(&request.query);
+    match query.iter().find(|(key, _)| key == "filter_path") {
+        Some((_, patterns)) => filtered(&answer, patterns),
+        None => answer,
+    }
 }
 
 fn read(request: &Request, told: impl FnOnce(&Value) -> Result<Value, Fault>) -> Answer {

@@ -53,6 +53,10 @@ pub enum On {
     Make,
     /// `_mget`, and searches.
     Read,
+    /// `GET` of an index or an alias
+    Find,
+    /// `POST /_aliases`
+    Move,
 }
 
 #[derive(Debug, Default)]

@@ -247,6 +247,8 @@ fn on(method: &Method, request: &Request) -> Option<On> {
     match *method {
         _ if request.line.ends_with("/_bulk") => Some(On::Bulk),
         _ if request.line.ends_with("/_mget") || request.line.contains("/_search") => Some(On::Read),
+        Method::POST if request.line.ends_with("/_aliases") => Some(On::Move),
+        Method::GET if request.line.matches('/').count() == 1 => Some(On::Find),
         Method::HEAD => Some(On::Look),
         Method::PUT => Some(On::Make),
         _ => None,

@@ -1,0 +1,2 @@
+-- $1 smallint route
+delete from tally where route = $1
