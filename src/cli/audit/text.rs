@@ -18,16 +18,14 @@ pub fn line(fault: Fault, sample: &Sample) -> String {
 pub fn sum(report: &Report) -> String {
     let findings = &report.findings;
     let mut sum = String::new();
-    match &report.unread {
-        Some(reason) => {
-            let _ = writeln!(
-                sum,
-                "  the sink can't be read: {reason}; source and state alone were compared"
-            );
-        }
-        None => report.notes.iter().for_each(|note| {
-            let _ = writeln!(sum, "  {note}");
-        }),
+    if let Some(reason) = &report.unread {
+        let _ = writeln!(
+            sum,
+            "  the sink can't be read: {reason}; source and state alone were compared"
+        );
+    }
+    for note in &report.notes {
+        let _ = writeln!(sum, "  {note}");
     }
     let _ = write!(sum, "{} subjects: {} in order", findings.subjects, findings.in_order());
     for (fault, faults) in &findings.faults {

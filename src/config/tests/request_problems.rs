@@ -137,7 +137,31 @@ url = 'https://h/{id}'
 auth = { bearer = 'hunter2' }
 read = { headers = { Authorization = 'hunter2', Walsift-Key = '1' } }
 ";
-    insta::assert_snapshot!(refused_sink(text), @"");
+    insta::assert_snapshot!(refused_sink(text), @r#"
+    error: `read` has no `url`
+      --> config.toml:10:1
+       |
+    10 | read = { headers = { Authorization = '*******', Walsift-Key = '*' } }
+       | ^^^^
+       |
+       = help: add `url = "https://…/{id}"`, where a document is shown as it is held
+
+    error: the header `Authorization` and `auth` can't both be given
+      --> config.toml:10:22
+       |
+     9 | auth = { bearer = '*******' }
+       |        ---------------------- this sets it
+    10 | read = { headers = { Authorization = '*******', Walsift-Key = '*' } }
+       |                      ^^^^^^^^^^^^^
+
+    error: the header `Walsift-Key` can't be set
+      --> config.toml:10:49
+       |
+    10 | read = { headers = { Authorization = '*******', Walsift-Key = '*' } }
+       |                                                 ^^^^^^^^^^^ each request has its own
+
+    3 errors
+    "#);
     let other = refused_sink("\ntype = 'http'\nurl = 'https://h/{id}'\nread = { url = 'https://h/{remote_id}' }");
     assert!(other.contains("nothing says how subjects get one"), "{other}");
     let other = refused_sink("\ntype = 'http'\nurl = 'https://h/{id}'\nread = { url = 'h/{id' }");

@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use super::ElasticSink;
 use crate::config::{self, IndexMapping};
 use crate::publish::peer::{Answer, Peer, TERMS, delivery};
-use crate::publish::{Delivery, FailureClass, Outcome};
+use crate::publish::{Delivery, FailureClass, Held, Outcome};
 
 fn config(peer: &Peer) -> config::ElasticSink {
     config::ElasticSink {
@@ -251,4 +251,63 @@ async fn a_request_is_shown_without_its_secrets() {
         "{text}"
     );
     assert!(text.contains(r#""_id":"1""#), "{text}");
+}
+
+#[tokio::test]
+async fn documents_come_back_as_they_are_kept_each_with_its_own_trouble() {
+    let docs = r#"{"docs":[
+        {"_index":"orders","_id":"o-1","found":true,"_source":{"n": 1.50, "big": 12345678901234567890.10}},
+        {"_index":"orders","_id":"o-2","found":false},
+        {"_index":"orders","_id":"o-3","error":{"type":"illegal_argument_exception","reason":"several"}},
+        {"_index":"orders","_id":"o-4","found":true},
+        {"_index":"orders","_id":"o-5","error":{"type":"index_not_found_exception","reason":"no such index"}}]}"#;
+    let mut peer = Peer::answering([ok(docs)]).await;
+    let mut config = config(&peer);
+    (config.id, config.routing) = (Some("o-{id}".to_owned()), Some("r{id}".to_owned()));
+    let long = "x".repeat(513);
+    let held = sink(&config)
+        .read(&documents(&["1", "2", "3", "4", &long, "5"]))
+        .await
+        .unwrap();
+    let source = r#"{"n": 1.50, "big": 12345678901234567890.10}"#;
+    assert_eq!(
+        (&held[0], &held[1], &held[5]),
+        (&Held::Document(source.into()), &Held::Nothing, &Held::Nothing)
+    );
+    for (at, why) in [(2, "several"), (3, "no _source"), (4, "wanted are 1 to 512")] {
+        assert!(
+            matches!(&held[at], Held::Unreadable(reason) if reason.contains(why)),
+            "{held:?}"
+        );
+    }
+    let request = peer.received();
+    assert_eq!(request.line, "POST /orders/_mget HTTP/1.1");
+    assert!(
+        request.body.starts_with(r#"{"docs":[{"_id":"o-1","routing":"r1"}"#),
+        "{}",
+        request.body
+    );
+}
+
+#[tokio::test]
+async fn a_search_of_a_part_of_the_index_is_none() {
+    let hits = r#""hits":{"hits":[{"_index":"orders","_id":"o-1"},{"_index":"orders","_id":"other"}]}"#;
+    let answer = |failed| format!(r#"{{"_scroll_id":"next","_shards":{{"total":2,"failed":{failed}}},{hits}}}"#);
+    let mut peer = Peer::answering([ok(&answer(0)), ok(&answer(1)), ok("{}")]).await;
+    let mut config = config(&peer);
+    config.id = Some("o-{id}".to_owned());
+    let (sink, shape) = (sink(&config), documents(&["1"])[0].shape.clone());
+    let page = sink.scan(&shape, None, 2).await.unwrap();
+    let keys: Vec<&str> = page.subjects.iter().map(|key| key.as_str()).collect();
+    assert_eq!((keys, page.strangers), (vec!["1"], 1));
+    for why in ["a part of the index", "is none"] {
+        let unread = sink.scan(&shape, page.next.as_ref(), 2).await.unwrap_err();
+        assert!(unread.is_passing && unread.message.contains(why), "{unread}");
+    }
+    assert_eq!(peer.received().line, "POST /orders/_search?scroll=5m HTTP/1.1");
+    let next = peer.received();
+    assert_eq!(
+        (next.line.as_str(), next.body.as_str()),
+        ("POST /_search/scroll HTTP/1.1", r#"{"scroll":"5m","scroll_id":"next"}"#)
+    );
 }

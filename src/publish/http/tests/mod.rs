@@ -2,6 +2,7 @@
 
 mod batches;
 mod ids;
+mod reading;
 mod templates;
 
 use std::time::{Duration, Instant};
