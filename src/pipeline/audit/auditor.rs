@@ -314,8 +314,8 @@ impl Auditor<'_, '_> {
                     && (landing.is_read || !suspect.is_of_the_state())
                     && before.is_some_and(|before| suspect.is_as_before(before))
             };
-            let (faults, rest): (Vec<_>, Vec<_>) = again.into_iter().partition(is_fault);
-            faulty.extend(faults);
+            let (wrong, rest): (Vec<_>, Vec<_>) = again.into_iter().partition(is_fault);
+            faulty.extend(wrong);
             open = rest;
             if landing.is_last {
                 break;

@@ -4,6 +4,7 @@ use secrecy::SecretString;
 
 use super::ElasticSink;
 use crate::config::{self, IndexMapping};
+use crate::mapping::SubjectKey;
 use crate::publish::peer::{Answer, Peer, TERMS, delivery};
 use crate::publish::{Delivery, FailureClass, Held, Outcome};
 
@@ -298,7 +299,7 @@ async fn a_search_of_a_part_of_the_index_is_none() {
     config.id = Some("o-{id}".to_owned());
     let (sink, shape) = (sink(&config), documents(&["1"])[0].shape.clone());
     let page = sink.scan(&shape, None, 2).await.unwrap();
-    let keys: Vec<&str> = page.subjects.iter().map(|key| key.as_str()).collect();
+    let keys: Vec<&str> = page.subjects.iter().map(SubjectKey::as_str).collect();
     assert_eq!((keys, page.strangers), (vec!["1"], 1));
     for why in ["a part of the index", "is none"] {
         let unread = sink.scan(&shape, page.next.as_ref(), 2).await.unwrap_err();

@@ -148,10 +148,10 @@ fn document(cluster: &Cluster, named: &str, asked: &Value) -> Value {
             return failed(&Fault::new(404, "index_not_found_exception", reason).of_index(named, "_na_"));
         }
         several => {
-            let names: Vec<&str> = several.iter().map(|index| index.name.as_str()).collect();
+            let those: Vec<&str> = several.iter().map(|index| index.name.as_str()).collect();
             return failed(&Fault::illegal_argument(format!(
                 "alias [{named}] has more than one index associated with it [{}], can't execute a single index op",
-                names.join(", ")
+                those.join(", ")
             )));
         }
     };
