@@ -53,7 +53,7 @@ pub(super) async fn run(
                 None => open = false,
             },
             // It is more urgent from then on.
-            () = until(patience_ends) => {}
+            () = sleep_until(patience_ends), if patience_ends.is_some() => {}
             place = given(&mut publisher.turn), if publisher.turn.is_some() => publisher.use_place(place).await,
             else => return,
         }
@@ -120,11 +120,10 @@ impl Publisher<'_> {
     }
 }
 
-/// Never, if there is no such time.
-async fn until(time: Option<Instant>) {
-    match time {
-        Some(time) => tokio::time::sleep_until(time.into()).await,
-        None => std::future::pending().await,
+/// Asked only if there is such a time.
+async fn sleep_until(time: Option<Instant>) {
+    if let Some(time) = time {
+        tokio::time::sleep_until(time.into()).await;
     }
 }
 
