@@ -142,15 +142,17 @@ impl Feeder<'_> {
             // Where all are down, new jobs wake nobody: nothing could be done for them.
             return Ok(if full { Fed::Full(wait) } else { Fed::Blocked(wait) });
         }
-        let demands: Vec<Demand<'_>> = hungry
-            .iter()
-            .map(|(at, places, bulk_places)| Demand {
-                route: self.taps[*at].outlet.route.id,
-                fingerprint: &self.taps[*at].outlet.route.fingerprint,
-                most: places.num_permits(),
-                most_bulk: bulk_places.num_permits(),
-            })
-            .collect();
+        let mut demands: Vec<Demand<'_>> = Vec::with_capacity(hungry.len());
+        for (at, places, bulk_places) in &hungry {
+            let tap = &mut self.taps[*at];
+            let reserved = tap.reserve(places.num_permits().min(bulk_places.num_permits()))?;
+            demands.push(Demand {
+                route: tap.outlet.route.id,
+                fingerprint: &tap.outlet.route.fingerprint,
+                most: places.num_permits() - reserved,
+                most_bulk: bulk_places.num_permits() - reserved,
+            });
+        }
         let routes: Vec<_> = demands.iter().map(|demand| demand.route).collect();
         let mut state = self.lane.engine.state.get().await?;
         let claimed = queue::claim(&mut state, &demands, &self.lane.worker).await?;
@@ -163,9 +165,10 @@ impl Feeder<'_> {
             let tap = &mut self.taps[at];
             // What room the jobs leave is for backfills.
             let mut jobs: Vec<(Job, Option<Arc<InHand>>)> = jobs.into_iter().map(|job| (job, None)).collect();
-            let room = (places.num_permits() - jobs.len()).min(bulk_places.num_permits());
+            let bulk = jobs.iter().filter(|(job, _)| job.priority == Priority::Bulk).count();
+            let room = (places.num_permits() - jobs.len()).min(bulk_places.num_permits() - bulk);
             for _ in 0..room {
-                let Some((job, in_hand)) = tap.next_member()? else {
+                let Some((job, in_hand)) = tap.next_member() else {
                     break;
                 };
                 jobs.push((job, Some(in_hand)));

@@ -40,6 +40,7 @@ pub(super) async fn run(
     let mut open = true;
     loop {
         publisher.line_up();
+        let patience_ends = publisher.patience_ends();
         tokio::select! {
             biased;
             // What was answered first: others wait for its place.
@@ -48,9 +49,11 @@ pub(super) async fn run(
             () = stop.cancelled(), if !publisher.waiting.is_empty() => publisher.release(Duration::ZERO).await,
             // What has come before a place: it may go with the others, or be more urgent than they are.
             parcel = parcels.recv(), if open => match parcel {
-                Some(parcel) => publisher.waiting.put(parcel),
+                Some(parcel) => publisher.waiting.put(parcel, Instant::now()),
                 None => open = false,
             },
+            // It is more urgent from then on.
+            () = sleep_until(patience_ends), if patience_ends.is_some() => {}
             place = given(&mut publisher.turn), if publisher.turn.is_some() => publisher.use_place(place).await,
             else => return,
         }
@@ -71,11 +74,16 @@ struct Publisher<'a> {
 impl Publisher<'_> {
     /// At the gate, as urgently as the most urgent of what waits; not at all if nothing waits.
     fn line_up(&mut self) {
-        match (self.waiting.priority(), &mut self.turn) {
+        match (self.waiting.priority(Instant::now()), &mut self.turn) {
             (None, turn) => *turn = None,
             (Some(priority), Some(turn)) => turn.hurry(priority),
             (Some(priority), turn) => *turn = Some(self.outlet.route.sink.places.line_up(priority)),
         }
+    }
+
+    /// If that is still to come.
+    fn patience_ends(&self) -> Option<Instant> {
+        self.waiting.patience_ends().filter(|end| Instant::now() < *end)
     }
 
     async fn use_place(&mut self, mut place: Place) {
@@ -88,7 +96,7 @@ impl Publisher<'_> {
         }
         // As many as the sink's rate lets through; a batch goes with fewer rather than waits.
         let granted = place.spend(self.waiting.most());
-        let batch = self.waiting.take(granted);
+        let batch = self.waiting.take(granted, Instant::now());
         place.put_back(granted - batch.len());
         self.requests.push(Box::pin(send(self.outlet, batch, place)));
     }
@@ -109,6 +117,13 @@ impl Publisher<'_> {
                 (End::Over(ended), _) => drop(self.ended.send(ended).await),
             }
         }
+    }
+}
+
+/// Asked only if there is such a time.
+async fn sleep_until(time: Option<Instant>) {
+    if let Some(time) = time {
+        tokio::time::sleep_until(time.into()).await;
     }
 }
 

@@ -23,6 +23,9 @@ const AHEAD: Duration = Duration::from_secs(2);
 /// After a few deliveries were let through to a sink that is down, before it is looked what became of them.
 const PROBING_PERIOD: Duration = Duration::from_millis(200);
 
+/// Every so many times the subjects of a chunk go before jobs.
+const MEMBERS_TURN: u32 = 4;
+
 pub(super) struct Tap<'a> {
     pub outlet: &'a Outlet<'a>,
     parcels: Sender<Parcel>,
@@ -32,6 +35,8 @@ pub(super) struct Tap<'a> {
     chunks: Receiver<Result<Chunk, ClaimError>>,
     /// What is left of the chunk at hand.
     members: VecDeque<(Job, Arc<InHand>)>,
+    /// How often there was room while any of it was left.
+    feeds: u32,
 }
 
 /// What can be claimed for an outlet.
@@ -57,17 +62,29 @@ impl<'a> Tap<'a> {
             rests_until: None,
             chunks,
             members: VecDeque::new(),
+            feeds: 0,
         }
     }
 
-    /// A subject of a backfill, if one is in this worker's hands.
-    pub fn next_member(&mut self) -> Result<Option<(Job, Arc<InHand>)>, ClaimError> {
+    /// How much of this room is for subjects of backfills before any job is claimed. Most times it is for what jobs leave of it. But
+    /// the subjects of a chunk are nobody else's until they are done, and their changes wait: so now and then they go first.
+    pub fn reserve(&mut self, room: usize) -> Result<usize, ClaimError> {
         if self.members.is_empty()
             && let Ok(chunk) = self.chunks.try_recv()
         {
             self.begin(chunk?);
         }
-        Ok(self.members.pop_front())
+        if self.members.is_empty() {
+            return Ok(0);
+        }
+        self.feeds += 1;
+        let is_turn = self.feeds.is_multiple_of(MEMBERS_TURN);
+        Ok(if is_turn { room.min(self.members.len()) } else { 0 })
+    }
+
+    /// A subject of the chunk at hand.
+    pub fn next_member(&mut self) -> Option<(Job, Arc<InHand>)> {
+        self.members.pop_front()
     }
 
     fn begin(&mut self, chunk: Chunk) {

@@ -1,6 +1,7 @@
-//! Documents that wait to be sent, the most urgent first.
+//! Documents that wait to be sent, the most urgent first; but none for ever.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use super::Parcel;
 use crate::publish::Batching;
@@ -10,28 +11,61 @@ use crate::queue::Priority;
 pub(super) struct Waiting {
     batching: Batching,
     lines: [VecDeque<Parcel>; Priority::LEVELS],
+    /// When the parcels of the last line were put there.
+    bulk_since: VecDeque<Instant>,
+    /// How often something was taken while the first of them had waited for long.
+    impatient: u32,
 }
+
+const BULK: usize = Priority::Bulk as usize;
+
+/// For so long what is of the lowest priority lets all others go first. Not for ever: what is in hand keeps changes of its
+/// subject waiting.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// After that it goes first every so many times.
+const BULK_TURN: u32 = 4;
 
 impl Waiting {
     pub fn new(batching: Batching) -> Self {
         Self {
             batching,
             lines: Default::default(),
+            bulk_since: VecDeque::new(),
+            impatient: 0,
         }
     }
 
-    pub fn put(&mut self, parcel: Parcel) {
-        self.lines[parcel.claimed.job.priority as usize].push_back(parcel);
+    pub fn put(&mut self, parcel: Parcel, now: Instant) {
+        let priority = parcel.claimed.job.priority;
+        if priority == Priority::Bulk {
+            self.bulk_since.push_back(now);
+        }
+        self.lines[priority as usize].push_back(parcel);
+    }
+
+    /// When something of the lowest priority will have waited for long enough.
+    pub fn patience_ends(&self) -> Option<Instant> {
+        Some(*self.bulk_since.front()? + PATIENCE)
+    }
+
+    fn is_patient(&self, now: Instant) -> bool {
+        self.patience_ends().is_none_or(|end| now < end)
     }
 
     pub fn is_empty(&self) -> bool {
         self.lines.iter().all(VecDeque::is_empty)
     }
 
-    /// Of the most urgent; `None` if nothing waits.
-    pub fn priority(&self) -> Option<Priority> {
-        let first = self.lines.iter().find_map(VecDeque::front)?;
-        Some(first.claimed.job.priority)
+    /// Of the most urgent; `None` if nothing waits. What has waited for long is as urgent as an ordinary change.
+    pub fn priority(&self, now: Instant) -> Option<Priority> {
+        let line = self.lines.iter().position(|line| !line.is_empty())?;
+        let priority = i16::try_from(line).ok().map(Priority::from_number)?;
+        Some(if self.is_patient(now) {
+            priority
+        } else {
+            priority.min(Priority::Normal)
+        })
     }
 
     /// Most that may go together next.
@@ -41,10 +75,11 @@ impl Waiting {
     }
 
     /// What goes together next: as much of what waits as the sink takes at once, up to `most`.
-    pub fn take(&mut self, most: usize) -> Vec<Parcel> {
+    pub fn take(&mut self, most: usize, now: Instant) -> Vec<Parcel> {
         let most = most.min(self.batching.deliveries);
         let (mut batch, mut bytes) = (Vec::new(), 0);
-        for line in &mut self.lines {
+        for priority in self.order(now) {
+            let line = &mut self.lines[priority];
             while let Some(next) = line.front() {
                 bytes += next.delivery.document.len();
                 // One that is too large by itself goes alone.
@@ -53,12 +88,27 @@ impl Waiting {
                     return batch;
                 }
                 batch.extend(line.pop_front());
+                if priority == BULK {
+                    self.bulk_since.pop_front();
+                }
             }
         }
         batch
     }
 
+    /// The lines, the one that goes first first.
+    fn order(&mut self, now: Instant) -> [usize; Priority::LEVELS] {
+        if !self.is_patient(now) {
+            self.impatient += 1;
+            if self.impatient.is_multiple_of(BULK_TURN) {
+                return [BULK, 0, 1, 2];
+            }
+        }
+        [0, 1, 2, BULK]
+    }
+
     pub fn take_all(&mut self) -> Vec<Parcel> {
+        self.bulk_since.clear();
         self.lines.iter_mut().flat_map(|line| line.drain(..)).collect()
     }
 }
@@ -66,7 +116,7 @@ impl Waiting {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::time::{Instant, SystemTime};
+    use std::time::SystemTime;
 
     use tokio::sync::Semaphore;
 
@@ -127,18 +177,18 @@ mod tests {
     fn batches(deliveries: usize, bytes: usize, parcels: &[(&str, Priority, usize)]) -> Vec<String> {
         let mut waiting = Waiting::new(Batching { deliveries, bytes });
         for (key, priority, bytes) in parcels {
-            waiting.put(parcel(key, *priority, *bytes));
+            waiting.put(parcel(key, *priority, *bytes), Instant::now());
         }
         let mut batches = Vec::new();
         while !waiting.is_empty() {
-            assert!(waiting.take(0).is_empty());
+            assert!(waiting.take(0, Instant::now()).is_empty());
             let most = waiting.most();
-            let batch = waiting.take(most);
+            let batch = waiting.take(most, Instant::now());
             assert!((1..=most).contains(&batch.len()));
             let keys: Vec<&str> = batch.iter().map(|parcel| parcel.claimed.job.key.as_str()).collect();
             batches.push(keys.join(" "));
         }
-        assert!(waiting.priority().is_none());
+        assert!(waiting.priority(Instant::now()).is_none());
         batches
     }
 
@@ -181,12 +231,31 @@ mod tests {
     }
 
     #[test]
+    fn what_has_waited_for_long_goes_first_now_and_then() {
+        let mut waiting = Waiting::new(Batching::SINGLE);
+        let (now, later) = (Instant::now(), Instant::now() + PATIENCE);
+        for key in ["a", "b"] {
+            waiting.put(parcel(key, Priority::Bulk, 1), now);
+        }
+        assert_eq!(waiting.priority(now), Some(Priority::Bulk));
+        assert_eq!(waiting.priority(later), Some(Priority::Normal));
+        for _ in 0..8 {
+            waiting.put(parcel("live", Priority::Normal, 1), now);
+        }
+        let order: Vec<String> = std::iter::from_fn(|| waiting.take(1, later).pop())
+            .map(|parcel| parcel.claimed.job.key.as_str().to_owned())
+            .collect();
+        assert_eq!(order.join(" "), "live live live a live live live b live live");
+        assert_eq!(waiting.patience_ends(), None);
+    }
+
+    #[test]
     fn the_most_urgent_that_waits_is_known() {
         let mut waiting = Waiting::new(Batching::SINGLE);
-        assert_eq!(waiting.priority(), None);
-        waiting.put(parcel("a", Priority::Bulk, 1));
-        waiting.put(parcel("b", Priority::Normal, 1));
-        assert_eq!(waiting.priority(), Some(Priority::Normal));
+        assert_eq!(waiting.priority(Instant::now()), None);
+        waiting.put(parcel("a", Priority::Bulk, 1), Instant::now());
+        waiting.put(parcel("b", Priority::Normal, 1), Instant::now());
+        assert_eq!(waiting.priority(Instant::now()), Some(Priority::Normal));
         assert_eq!(waiting.take_all().len(), 2);
         assert!(waiting.is_empty());
     }
