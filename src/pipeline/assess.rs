@@ -20,8 +20,15 @@ pub struct Assessment {
     pub(super) digest: String,
     /// One for each sync, in the order of the configuration.
     pub(super) standings: Vec<Standing>,
+    pub(super) rebuilds: Rebuilds,
+}
+
+/// The same only if none has begun or ended in between.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Rebuilds {
     /// Those that stand, of syncs that are no longer configured too.
-    pub(super) rebuilds: Vec<Rebuild>,
+    pub standing: Vec<Rebuild>,
+    last: i32,
 }
 
 #[derive(Debug)]
@@ -74,7 +81,7 @@ pub(super) async fn assess(
 ) -> Result<Assessment, PrepareError> {
     let mut client = source.get().await?;
     let stored = stored_routes(state).await?;
-    let rebuilds = standing_rebuilds(state).await?;
+    let rebuilds = rebuilds(state).await?;
     for _ in 0..TRIES {
         let before = digest(&client, config).await?;
         let standings = judge_all(&mut client, config, sinks, &stored).await?;
@@ -117,9 +124,12 @@ pub(super) async fn stored_routes(state: &pg::Pool) -> Result<Vec<Route>, Prepar
 }
 
 /// What people have asked to be filled beside the sinks.
-pub(super) async fn standing_rebuilds(state: &pg::Pool) -> Result<Vec<Rebuild>, PrepareError> {
+pub(super) async fn rebuilds(state: &pg::Pool) -> Result<Rebuilds, PrepareError> {
     let client = state.get().await.map_err(|error| unanswered(&error))?;
-    stored(queue::rebuilds(&**client).await)
+    Ok(Rebuilds {
+        standing: stored(queue::rebuilds(&**client).await)?,
+        last: stored(queue::last_rebuild(&**client).await)?,
+    })
 }
 
 fn unanswered(error: &dyn std::error::Error) -> PrepareError {
@@ -127,10 +137,10 @@ fn unanswered(error: &dyn std::error::Error) -> PrepareError {
 }
 
 /// Nothing, where there is no such table yet.
-fn stored<T>(found: Result<Vec<T>, pg::Error>) -> Result<Vec<T>, PrepareError> {
+fn stored<T: Default>(found: Result<T, pg::Error>) -> Result<T, PrepareError> {
     match found {
         Ok(found) => Ok(found),
-        Err(error) if disposition(&error) == Disposition::Statement => Ok(Vec::new()),
+        Err(error) if disposition(&error) == Disposition::Statement => Ok(T::default()),
         Err(error) => Err(PrepareError::State(describe(&error))),
     }
 }

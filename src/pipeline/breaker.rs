@@ -20,8 +20,10 @@ use crate::publish::{FailureClass, Outcome};
 /// The first time that it is open, unless the longest is shorter; it doubles in between.
 const COOLDOWN_MIN: Duration = Duration::from_secs(1);
 
-/// Deliveries let through to see: several, so that one subject which always fails does not keep it open.
+/// Deliveries let through to see, the first time and at most; they double in between, as the time does. Several, so that one subject
+/// which always fails does not keep it open, and more each time, so that many of them do not either.
 const PROBES: usize = 4;
+const PROBES_MAX: usize = 64;
 
 /// The longest pause that all jobs of a sink make because it asked for it. The job that was told waits as long as it was told.
 const PAUSE_MAX: Duration = Duration::from_mins(1);
@@ -45,6 +47,7 @@ struct State {
 struct Open {
     until: Instant,
     cooldown: Duration,
+    probes: usize,
 }
 
 /// What the breaker lets through.
@@ -78,8 +81,7 @@ impl Breaker {
         let waits = [open.map(|open| open.until), state.paused_until];
         match waits.into_iter().flatten().filter_map(left).max() {
             Some(wait) => Passage::Closed(wait),
-            None if open.is_some() => Passage::Probes(PROBES),
-            None => Passage::Free,
+            None => open.map_or(Passage::Free, |open| Passage::Probes(open.probes)),
         }
     }
 
@@ -120,13 +122,19 @@ impl State {
             }
             let cooldown = COOLDOWN_MIN.min(terms.cooldown);
             let until = now + cooldown;
-            self.open = Some(Open { until, cooldown });
+            let probes = PROBES;
+            self.open = Some(Open {
+                until,
+                cooldown,
+                probes,
+            });
             return Some(Turn::Opened);
         };
         // One that was let through to see; what was under way when it opened changes nothing.
         if open.until <= now {
             open.cooldown = open.cooldown.saturating_mul(2).min(terms.cooldown);
             open.until = now + open.cooldown;
+            open.probes = (open.probes * 2).min(PROBES_MAX);
         }
         None
     }
@@ -190,20 +198,22 @@ mod tests {
         breaker
     }
 
-    /// How long it is closed after each of so many looks that fail.
-    fn waits(cooldown: Duration, looks: usize) -> Vec<Duration> {
+    /// How long it is closed before each of so many looks that fail, and how many deliveries are let through then.
+    fn looks(cooldown: Duration, looks: usize) -> (Vec<Duration>, Vec<usize>) {
         let mut now = Instant::now();
         let breaker = opened(config::Breaker { cooldown, ..TERMS }, now);
-        let waits = (0..looks).map(|_| {
+        let looks = (0..looks).map(|_| {
             let Passage::Closed(wait) = breaker.passage(now) else {
                 panic!("it is not closed")
             };
             now += wait;
-            assert_eq!(breaker.passage(now), Passage::Probes(PROBES));
+            let Passage::Probes(probes) = breaker.passage(now) else {
+                panic!("it is not time for a look")
+            };
             assert_eq!(breaker.note(&[failure(FailureClass::Connection)], now), None);
-            wait
+            (wait, probes)
         });
-        waits.collect()
+        looks.unzip()
     }
 
     #[test]
@@ -220,9 +230,15 @@ mod tests {
     #[test]
     fn it_looks_later_each_time_up_to_the_longest() {
         let seconds = |values: &[u64]| values.iter().copied().map(Duration::from_secs).collect::<Vec<_>>();
+        let waits = |cooldown, count| looks(cooldown, count).0;
         assert_eq!(waits(Duration::from_secs(30), 7), seconds(&[1, 2, 4, 8, 16, 30, 30]));
         assert_eq!(waits(Duration::from_secs(1), 2), seconds(&[1, 1]));
         assert_eq!(waits(Duration::from_millis(100), 2), [Duration::from_millis(100); 2]);
+    }
+
+    #[test]
+    fn it_lets_more_through_each_time_up_to_the_most() {
+        assert_eq!(looks(Duration::from_secs(30), 7).1, [4, 8, 16, 32, 64, 64, 64]);
     }
 
     #[test]

@@ -114,7 +114,7 @@ impl Engine {
     pub(super) fn new(ground: &Ground, assessment: Assessment, stop: CancellationToken) -> Self {
         let beside = ground
             .beside
-            .of(assessment.rebuilds, &ground.config, &ground.shared_sinks);
+            .of(assessment.rebuilds.standing, &ground.config, &ground.shared_sinks);
         let mut config = ground.config.clone();
         let syncs = std::mem::take(&mut config.syncs);
         let (mut plans, mut fingerprints, mut tables, mut paused) = (vec![], vec![], vec![], vec![]);

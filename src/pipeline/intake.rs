@@ -91,6 +91,11 @@ pub(super) async fn run(engine: Arc<Engine>, routes: Routes) {
                 engine.health.well("intake");
                 STANDBY_PERIOD
             }
+            Err(IntakeError::Setup(SetupError::Outdated)) => {
+                // The next generation reads on.
+                engine.hints.look();
+                backoff.next()
+            }
             Err(error) => {
                 standing_by = false;
                 if engine.health.ill("intake", chain(&error)) {

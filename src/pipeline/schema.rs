@@ -16,7 +16,7 @@ use metrics::gauge;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::assess::{self, Assessment, Standing};
+use super::assess::{self, Assessment, Rebuilds, Standing};
 use super::backoff::Backoff;
 use super::engine::{Engine, chain};
 use super::generation::Ground;
@@ -24,7 +24,7 @@ use super::prepare;
 use super::prepare::PrepareError;
 use super::publication::exposures;
 use crate::metrics as names;
-use crate::queue::{self, Rebuild};
+use crate::queue;
 use crate::wal;
 
 /// How often the catalogue is looked at.
@@ -91,7 +91,7 @@ pub(super) struct Current {
     essence: Vec<String>,
     /// Of those that are paused.
     reasons: Vec<String>,
-    pub rebuilds: Vec<Rebuild>,
+    pub rebuilds: Rebuilds,
 }
 
 impl Current {
@@ -127,7 +127,7 @@ impl Watch<'_> {
             prepare::digest(&source, config).await?
         };
         let changed = digest != self.current.digest;
-        let renewed = assess::standing_rebuilds(&databases.state).await? != self.current.rebuilds;
+        let renewed = assess::rebuilds(&databases.state).await? != self.current.rebuilds;
         if !(changed || rejected || retry || renewed) {
             return Ok(None);
         }

@@ -41,6 +41,8 @@ pub(super) enum SetupError {
     Unpublished(String),
     #[error("the tables change faster than the publication can follow")]
     Unsettled,
+    #[error("a rebuild has ended meanwhile")]
+    Outdated,
     /// A process with another configuration was quicker.
     #[error("sync {0} has been given another key by another process")]
     OtherKey(String),
@@ -123,6 +125,12 @@ pub(super) async fn take_over(engine: &Engine, routes: &Routes) -> Result<(), Se
     let horizon = Snapshot::current(&**source).await?.xmax;
     let mut state = engine.state.get().await?;
     let tx = state.transaction().await?;
+    let mut own: Vec<RouteId> = routes.iter().map(|route| route.id).collect();
+    own.sort_unstable();
+    // What is left of a route is taken away once no reader maps changes for it. Whoever began to after that would make jobs for ever.
+    if !queue::hold_routes(&tx, &own).await? {
+        return Err(SetupError::Outdated);
+    }
     let mapped = queue::read_progress(&*tx, slot)
         .await?
         .map(|(_, mapped)| mapped)
@@ -173,10 +181,7 @@ pub(super) async fn take_over(engine: &Engine, routes: &Routes) -> Result<(), Se
             }
         }
     }
-    let own: HashSet<RouteId> = routes.iter().map(|route| route.id).collect();
-    if mapped.iter().copied().collect::<HashSet<_>>() != own {
-        let mut own: Vec<RouteId> = own.into_iter().collect();
-        own.sort_unstable();
+    if mapped.iter().collect::<HashSet<_>>() != own.iter().collect() {
         queue::write_readers_routes(&tx, slot, &own).await?;
     }
     tx.commit().await?;

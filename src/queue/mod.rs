@@ -29,12 +29,12 @@ pub use correlation::{Correlation, NoCorrelation};
 pub use enqueue::{Entry, Priority, enqueue};
 pub use heed::{Heeded, drained, heed};
 pub use progress::{
-    Progress, behind, follow_timeline, read_progress, replace_progress, skip_versions, write_progress,
+    Progress, behind, follow_timeline, hold_routes, read_progress, replace_progress, skip_versions, write_progress,
     write_readers_routes,
 };
 pub use rebuild::{
     Phase, Readiness, Rebuild, close_replaced, configured_sink, drop_rebuild, find_rebuild, is_beside, label,
-    lock_rebuild, note_loaded, note_problem, open_replaced, peek_rebuild, promote, readiness, rebuilds,
+    last_rebuild, lock_rebuild, note_loaded, note_problem, open_replaced, peek_rebuild, promote, readiness, rebuilds,
     replaced_is_held,
 };
 pub use refresh::refresh;

@@ -95,6 +95,15 @@ pub async fn skip_versions(tx: &Transaction<'_>) -> Result<(), pg::Error> {
     Ok(())
 }
 
+/// Whether all of these still stand. Then they do so up to the end of the transaction.
+pub async fn hold_routes(tx: &Transaction<'_>, routes: &[RouteId]) -> Result<bool, pg::Error> {
+    let routes: Vec<i16> = routes.iter().map(|route| route.0).collect();
+    let held = tx
+        .query(include_str!("../../sql/queue/hold_routes.sql"), &[&routes])
+        .await?;
+    Ok(held.len() == routes.len())
+}
+
 /// Notes for which routes the reader maps changes from now on.
 pub async fn write_readers_routes(tx: &Transaction<'_>, slot: &str, routes: &[RouteId]) -> Result<(), pg::Error> {
     let routes: Vec<i16> = routes.iter().map(|route| route.0).collect();

@@ -53,6 +53,12 @@ pub fn is_beside(sink: &str) -> bool {
     sink.contains(BESIDE)
 }
 
+/// The number of the last that was begun, 0 before the first. Where it has stayed the same, none has begun and ended meanwhile.
+pub async fn last_rebuild(client: &impl GenericClient) -> Result<i32, pg::Error> {
+    let sql = include_str!("../../sql/rebuild/last.sql");
+    Ok(client.query_one(sql, &[]).await?.get("id"))
+}
+
 /// Those that stand.
 pub async fn rebuilds(client: &impl GenericClient) -> Result<Vec<Rebuild>, pg::Error> {
     let rows = client

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::json;
 
 use super::{audit, raw};
@@ -40,11 +40,7 @@ async fn it_goes_on_where_it_was_ended_and_keeps_what_it_has_found() {
 
     let mut running = begin(world, &config, &["--rate", "100"]);
     world.wait_until_true(&beyond("10")).await;
-    kill_process(
-        Pid::from_raw(i32::try_from(running.id()).unwrap()).unwrap(),
-        Signal::INT,
-    )
-    .unwrap();
+    running.signal(Signal::INT);
     let status = running.wait_exit(DEADLINE).await;
     assert_eq!(status.code(), Some(3), "{:?}", running.log());
     assert!(

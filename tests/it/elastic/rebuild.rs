@@ -3,6 +3,7 @@
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::search::{MAPPING, Search, THINGS};
@@ -412,6 +413,23 @@ async fn two_processes_swap_once() {
     drop(other);
 }
 
+/// As far as it can tell by those that stand, nothing has happened.
+#[tokio::test]
+async fn a_process_that_slept_through_a_rebuild_goes_on_with_what_it_led_to() {
+    let (search, config, mut engine) = aliased(20).await;
+    let sleeper = search.world.engine(&config);
+    let stands_by = |line: &Value| field(line, "message") == Some("another process reads the slot; standing by");
+    sleeper.wait_for_log(DEADLINE, "it stands by", stands_by).await;
+    sleeper.signal(Signal::STOP);
+    search.begins(&config, &AND_SWAP).await;
+    search.swapped().await;
+    sleeper.signal(Signal::CONT);
+    engine.kill9();
+    search.live(1).await;
+    search.world.settled().await;
+    search.assert_holds("things_2", THINGS).await;
+}
+
 #[tokio::test]
 async fn without_a_swap_both_are_kept_current() {
     let (search, config, _engine) = aliased(10).await;
@@ -457,6 +475,30 @@ async fn a_rebuild_that_is_canceled_leaves_its_index_and_nothing_else() {
     search.swapped().await;
     search.world.settled().await;
     search.assert_holds("things_2", THINGS).await;
+}
+
+/// The reader begins anew for each rebuild; here it takes its time, until nothing is left of the rebuild that it is to read for.
+#[tokio::test]
+async fn no_changes_are_mapped_for_a_rebuild_that_is_over() {
+    let search = Search::with(10).await;
+    let mut body: Value = serde_json::from_str(MAPPING).unwrap();
+    body["aliases"] = json!({ "things": {} });
+    search.elastic.create("things_1", &body);
+    let config = search.config_with_mapping(QUICK);
+    let slow = [("FAILPOINTS", "setup-after-slot=1*off->1*sleep(2000)->off")];
+    let engine = search.world.engine_with(&config, &slow);
+    search.world.settled().await;
+    search.begins_and_stands(&config, &AND_SWAP).await;
+    let has_begun =
+        |line: &Value| field(line, "message").is_some_and(|message| message.starts_with("a rebuild has begun"));
+    engine.wait_for_log(DEADLINE, "it begins anew", has_begun).await;
+    let (status, said) = search.rebuild(&config, &["cancel", "things"]).await;
+    assert_eq!(status, 0, "{said}");
+    search.swept().await;
+    search.live(1).await;
+    search.world.settled().await;
+    search.assert_holds("things_1", THINGS).await;
+    search.swept().await;
 }
 
 #[tokio::test]

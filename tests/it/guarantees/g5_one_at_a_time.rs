@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use tokio::time::Instant;
 use walsift::demo::{Answer, Behaviour, Paths};
 
@@ -26,11 +26,6 @@ async fn stands_by(engine: &Engine) {
 
 async fn reads(engine: &Engine) {
     wait_for_message(engine, "reading the slot").await;
-}
-
-fn signal(engine: &Engine, signal: Signal) {
-    let pid = Pid::from_raw(engine.id().try_into().unwrap()).unwrap();
-    kill_process(pid, signal).unwrap();
 }
 
 /// How many documents it has had accepted, from its metrics.
@@ -173,7 +168,7 @@ async fn g5_a_process_that_was_paused_beyond_its_lease_starts_and_finishes_nothi
     world.wait_until_true(&claimed).await;
 
     // Nothing of it is being sent at this moment, so nothing of it can be on its way when it goes on.
-    signal(&paused, Signal::STOP);
+    paused.signal(Signal::STOP);
     world.receiver().clear_rules();
     let_go(&world).await;
     world.sql("update orders set status = 'C'").await;
@@ -185,7 +180,7 @@ async fn g5_a_process_that_was_paused_beyond_its_lease_starts_and_finishes_nothi
         .await
         .unwrap();
     world.wait_until_true("select count(*) = 0 from walsift.job").await;
-    signal(&paused, Signal::CONT);
+    paused.signal(Signal::CONT);
     world.sql("update customers set last_name = 'Lovelace'").await;
     world.settled().await;
 

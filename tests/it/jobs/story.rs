@@ -1,6 +1,6 @@
 //! What operators live through, from end to end.
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use walsift::demo::{Behaviour, Paths};
 
@@ -85,8 +85,7 @@ async fn a_flaky_upstream_exhaustion_a_replay_a_duplicate_and_a_lost_worker() {
     assert_eq!(told["uncertain"], false);
 
     // Its lease expires: another takes over, and as nobody knows what was done, sends it again.
-    let pid = Pid::from_raw(engine.id().try_into().unwrap()).unwrap();
-    kill_process(pid, Signal::STOP).unwrap();
+    engine.signal(Signal::STOP);
     let expired = async || (world.show(&config, active).await["state"] == "pending").then_some(());
     eventually(DEADLINE, "the end of the lease", expired).await;
     let_go(&world).await;
@@ -104,7 +103,7 @@ async fn a_flaky_upstream_exhaustion_a_replay_a_duplicate_and_a_lost_worker() {
         .await;
     let told = world.show(&config, active).await;
     assert_eq!(tries(&told), json!([["delivered", null, 200, true]]));
-    kill_process(pid, Signal::CONT).unwrap();
+    engine.signal(Signal::CONT);
     world.settled().await;
     world.assert_converged(SHOP_ORDERS, "/orders/").await;
     assert_one_at_a_time(world.receiver());

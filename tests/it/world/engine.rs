@@ -116,11 +116,16 @@ impl Engine {
         self.reap();
     }
 
+    /// While it has not been reaped.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
     /// SIGTERM: asks it to finish and leave.
     pub fn terminate(&mut self) {
         if self.status.is_none() {
             // Ours until it is reaped, so the number cannot be another process by now.
-            kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+            self.signal(Signal::TERM);
         }
     }
 

@@ -14,7 +14,7 @@ use super::index::Block;
 use super::journal::Journal;
 use super::rules::{Behaviour, On};
 use super::serving::{Shared, State, apply, converse};
-use crate::world::DEADLINE;
+use crate::world::{DEADLINE, eventually};
 
 /// Below those that the kernel hands out by itself, so that it is free again after the server was stopped.
 const PORTS: std::ops::Range<u16> = 12_000..20_000;
@@ -62,9 +62,11 @@ impl Elastic {
         }
     }
 
-    /// Up again after [`Elastic::stop`], at the same address.
+    /// Up again after [`Elastic::stop`], at the same address. A process that was being started just then may have the old socket
+    /// until it has become another program.
     pub async fn start(&self) {
-        self.serve(TcpListener::bind(self.address).await.unwrap());
+        let listen = async || TcpListener::bind(self.address).await.ok();
+        self.serve(eventually(DEADLINE, "the address", listen).await);
     }
 
     fn serve(&self, listener: TcpListener) {
