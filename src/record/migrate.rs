@@ -5,7 +5,7 @@ use tokio_postgres::Transaction;
 use crate::config::{Config, Problem};
 use crate::pg::{self, identifier};
 
-const MIGRATIONS: [(i32, &str, &str); 7] = [
+const MIGRATIONS: [(i32, &str, &str); 8] = [
     (
         1,
         "foundation",
@@ -17,6 +17,7 @@ const MIGRATIONS: [(i32, &str, &str); 7] = [
     (5, "backfills", include_str!("../../sql/migrations/0005_backfills.sql")),
     (6, "audits", include_str!("../../sql/migrations/0006_audits.sql")),
     (7, "rebuild", include_str!("../../sql/migrations/0007_rebuild.sql")),
+    (8, "room", include_str!("../../sql/migrations/0008_room.sql")),
 ];
 
 #[derive(Debug, thiserror::Error)]
