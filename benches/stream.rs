@@ -5,8 +5,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a benchmark has nobody to tell")]
 
+#[path = "shop/process.rs"]
+#[allow(dead_code, reason = "the shop has it, too")]
+mod process;
+
 use std::error::Error;
-use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -85,7 +88,7 @@ struct Bench {
     client: Client,
     socket: Dsn,
     tcp: Dsn,
-    postmaster: String,
+    postmaster: u32,
     programs: PathBuf,
 }
 
@@ -108,7 +111,7 @@ impl Bench {
             client,
             socket: cluster.socket_url("postgres").parse()?,
             tcp: cluster.url("postgres").parse()?,
-            postmaster: file.lines().next().unwrap_or_default().to_owned(),
+            postmaster: file.lines().next().unwrap_or_default().parse()?,
             programs: String::from_utf8(programs)?.trim().into(),
         })
     }
@@ -150,7 +153,12 @@ impl Bench {
             Way::Socket => &self.socket,
             Way::Tcp => &self.tcp,
         };
-        let (own, server, began) = (cpu("self", reader)?, self.server_cpu().await?, Instant::now());
+        let own_cpu = match reader {
+            Reader::Walsift => process::cpu,
+            Reader::PgRecvlogical => process::cpu_of_ended,
+        };
+        let me = std::process::id();
+        let (own, server, began) = (own_cpu(me), self.server_cpu().await?, Instant::now());
         match reader {
             Reader::PgRecvlogical => self.pg_recvlogical(dsn, end).await?,
             Reader::Walsift => walsift(dsn, Lsn(end.into())).await?,
@@ -158,7 +166,7 @@ impl Bench {
         let took = began.elapsed();
         let sample = Sample {
             took,
-            own: cpu("self", reader)? - own,
+            own: own_cpu(me) - own,
             server: self.server_cpu().await? - server,
         };
         self.client
@@ -196,16 +204,8 @@ impl Bench {
             tokio::time::sleep(SETTLED).await;
         }
         tokio::time::sleep(SETTLED).await;
-        cpu(&self.postmaster, Reader::PgRecvlogical)
+        Ok(process::cpu_of_ended(self.postmaster))
     }
-}
-
-/// CPU seconds so far, of a process or, for another program, of those it has waited for.
-fn cpu(process: &str, reader: Reader) -> Result<f64> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let at = if reader == Reader::Walsift { 11 } else { 13 };
-    Ok((fields[at].parse::<f64>()? + fields[at + 1].parse::<f64>()?) / 100.0)
 }
 
 async fn walsift(dsn: &Dsn, end: Lsn) -> Result<()> {

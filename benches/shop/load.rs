@@ -7,7 +7,7 @@ use tokio::process::{Child, Command as Process};
 use tokio_postgres::types::PgLsn;
 
 use crate::Result;
-use crate::stage::Stage;
+use crate::stage::{Stage, until};
 
 /// The slot that `pg_recvlogical` reads: a copy of Walsift's.
 const COPY: &str = "bench_copy";
@@ -54,10 +54,8 @@ impl Stage {
     }
 
     pub async fn drop_copy(&self) -> Result<()> {
-        let is_active = "select active from pg_replication_slots where slot_name = $1";
-        while self.client.query_one(is_active, &[&COPY]).await?.get::<_, bool>(0) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let is_free = "select not active from pg_replication_slots where slot_name = $1";
+        until(async || Ok(self.client.query_one(is_free, &[&COPY]).await?.get(0))).await?;
         self.client
             .execute("select pg_drop_replication_slot($1)", &[&COPY])
             .await?;

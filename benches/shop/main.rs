@@ -15,6 +15,7 @@
 
 mod load;
 mod meter;
+mod process;
 mod receiver;
 mod report;
 mod stage;

@@ -10,6 +10,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use crate::Result;
+use crate::stage::PATIENCE;
+
 /// What a status begins with by which a document is known again, in [`watched`](Receiver::watched).
 pub const MARK: &str = "mark-";
 
@@ -73,9 +76,10 @@ impl Receiver {
     }
 
     /// Waits until so many documents have come in all.
-    pub async fn reaches(&self, documents: u64) {
+    pub async fn reaches(&self, documents: u64) -> Result<()> {
         let mut seen = self.ledger.documents.subscribe();
-        let _ = seen.wait_for(|count| *count >= documents).await;
+        tokio::time::timeout(PATIENCE, seen.wait_for(|count| *count >= documents)).await??;
+        Ok(())
     }
 
     /// Whether every request is turned away.

@@ -16,7 +16,7 @@ use tokio_postgres::{Client, NoTls};
 use walsift::demo::{Cluster, ClusterSettings};
 
 use crate::Result;
-use crate::meter::peak_memory;
+use crate::process::peak_memory;
 use crate::receiver::Receiver;
 
 /// As whom Walsift comes, so that its statements can be told from all others.
@@ -24,6 +24,9 @@ pub const ROLE: &str = "walsift";
 
 /// Between two looks at something that gives no sign.
 const LOOK: Duration = Duration::from_millis(5);
+
+/// What takes longer than this never comes.
+pub const PATIENCE: Duration = Duration::from_mins(15);
 
 /// How the server is set up, besides what a cluster of the tests has.
 const SETTINGS: [(&str, &str); 8] = [
@@ -207,11 +210,19 @@ impl Stage {
                     and not exists (select from {schema}.chunk)"
             ))
             .await?;
-        while !self.client.query_one(&is_settled, &[&mark]).await?.get::<_, bool>(0) {
+        until(async || Ok(self.client.query_one(&is_settled, &[&mark]).await?.get(0))).await
+    }
+}
+
+/// Looks again and again, up to [`PATIENCE`].
+pub async fn until(look: impl AsyncFn() -> Result<bool>) -> Result<()> {
+    let looks = async {
+        while !look().await? {
             tokio::time::sleep(LOOK).await;
         }
         Ok(())
-    }
+    };
+    tokio::time::timeout(PATIENCE, looks).await?
 }
 
 impl Walsift {
@@ -226,12 +237,8 @@ impl Walsift {
 
     /// Waits until it says that it is; how long that took from its start.
     pub async fn ready(&self) -> Result<Duration> {
-        loop {
-            if self.says_ready().await.unwrap_or(false) {
-                return Ok(self.started.elapsed());
-            }
-            tokio::time::sleep(LOOK).await;
-        }
+        until(async || Ok(self.says_ready().await.unwrap_or(false))).await?;
+        Ok(self.started.elapsed())
     }
 
     async fn says_ready(&self) -> Result<bool> {

@@ -6,7 +6,8 @@ use tokio_postgres::NoTls;
 
 use crate::Result;
 use crate::load;
-use crate::meter::{Cost, Meter, cpu, cpu_of_postgres};
+use crate::meter::{Cost, Meter};
+use crate::process::{cpu, cpu_of_ended, cpu_of_postgres};
 use crate::receiver::MARK;
 use crate::report;
 use crate::stage::{Stage, Walsift, Way};
@@ -29,7 +30,7 @@ pub async fn backfill(stage: &Stage, way: Way) -> Result<()> {
     let before = stage.receiver.documents();
     let meter = Meter::begin(stage, None).await?;
     let walsift = stage.start(way, false).await?;
-    stage.receiver.reaches(before + u64::from(ORDERS)).await;
+    stage.receiver.reaches(before + u64::from(ORDERS)).await?;
     let cost = meter.end(stage, walsift.process(), stage.receiver.last()).await?;
     let ratio = bare.as_secs_f64() / cost.took.as_secs_f64();
     let against = format!("{ratio:.2} × the bare statement, {:.2} s", bare.as_secs_f64());
@@ -48,7 +49,7 @@ pub async fn decode(stage: &Stage) -> Result<()> {
             let bare = Bare::read(stage, over_socket).await?;
             let meter = Meter::begin(stage, None).await?;
             let walsift = stage.start(Way::Bulk, over_socket).await?;
-            stage.receiver.reaches(meter.documents() + 1).await;
+            stage.receiver.reaches(meter.documents() + 1).await?;
             let cost = meter.end(stage, walsift.process(), stage.receiver.last()).await?;
             let by = if over_socket { "socket" } else { "TCP" };
             let name = format!("decode, {turns} a transaction, {by}");
@@ -66,7 +67,7 @@ pub async fn backlog(stage: &Stage, way: Way) -> Result<()> {
         stage.write(EACH_ORDER, ORDERS / turns, turns).await?;
         let meter = Meter::begin(stage, None).await?;
         let walsift = stage.start(way, false).await?;
-        stage.receiver.reaches(meter.documents() + u64::from(ORDERS)).await;
+        stage.receiver.reaches(meter.documents() + u64::from(ORDERS)).await?;
         let cost = meter.end(stage, walsift.process(), stage.receiver.last()).await?;
         let name = format!("backlog, {}, {turns} a transaction", way.name());
         line(&name, ORDERS, &cost, &walsift, "");
@@ -86,7 +87,7 @@ pub async fn redundant(stage: &Stage) -> Result<()> {
         let bare = Bare::read(stage, false).await?;
         let meter = Meter::begin(stage, None).await?;
         let walsift = stage.start(Way::Bulk, false).await?;
-        stage.receiver.reaches(meter.documents() + 1).await;
+        stage.receiver.reaches(meter.documents() + 1).await?;
         stage.settled(Way::Bulk).await?;
         let cost = meter.end(stage, walsift.process(), Instant::now()).await?;
         line(
@@ -155,7 +156,7 @@ pub async fn fan_out(stage: &Stage) -> Result<()> {
     for (name, orders, statement) in works {
         let meter = Meter::begin(stage, Some(walsift.process())).await?;
         stage.client.batch_execute(statement).await?;
-        stage.receiver.reaches(meter.documents() + u64::from(orders)).await;
+        stage.receiver.reaches(meter.documents() + u64::from(orders)).await?;
         let cost = meter.end(stage, walsift.process(), stage.receiver.last()).await?;
         line(name, orders, &cost, &walsift, "");
         stage.settled(Way::Bulk).await?;
@@ -248,7 +249,7 @@ pub async fn big(stage: &Stage) -> Result<()> {
         .client
         .batch_execute("update order_lines set qty = qty % 9 + 1")
         .await?;
-    stage.receiver.reaches(meter.documents() + u64::from(ORDERS)).await;
+    stage.receiver.reaches(meter.documents() + u64::from(ORDERS)).await?;
     let cost = meter.end(stage, walsift.process(), stage.receiver.last()).await?;
     line("big, 600000 lines", 600_000, &cost, &walsift, "");
     stage.settled(Way::Bulk).await?;
@@ -258,7 +259,7 @@ pub async fn big(stage: &Stage) -> Result<()> {
     );
     stage.client.batch_execute(&insert).await?;
     stage.mark().await?;
-    stage.receiver.reaches(meter.documents() + 1).await;
+    stage.receiver.reaches(meter.documents() + 1).await?;
     let cost = meter.end(stage, walsift.process(), stage.receiver.last()).await?;
     line(&format!("big, {filler} of filler"), filler, &cost, &walsift, "");
     stage.client.batch_execute("truncate filler").await?;
@@ -288,7 +289,7 @@ pub async fn outage(stage: &Stage) -> Result<()> {
     let (jobs, lag): (i64, i64) = (row.get(0), row.get(1));
     stage.receiver.be_away(false);
     let back = Instant::now();
-    stage.receiver.reaches(meter.documents() + jobs.unsigned_abs()).await;
+    stage.receiver.reaches(meter.documents() + jobs.unsigned_abs()).await?;
     stage.settled(Way::Bulk).await?;
     let caught_up = stage.receiver.last().duration_since(back);
     let cost = meter.end(stage, walsift.process(), stage.receiver.last()).await?;
@@ -338,11 +339,11 @@ impl Bare {
     async fn read(stage: &Stage, over_socket: bool) -> Result<Self> {
         let end = stage.mark().await?;
         stage.copy_slot("walsift_bulk").await?;
-        let (own, begun) = (crate::meter::cpu_of_children(), Instant::now());
+        let (own, begun) = (cpu_of_ended(std::process::id()), Instant::now());
         stage.recvlogical(over_socket, Some(end))?.wait().await?;
         let bare = Self {
             took: begun.elapsed(),
-            cpu: crate::meter::cpu_of_children() - own,
+            cpu: cpu_of_ended(std::process::id()) - own,
         };
         stage.drop_copy().await?;
         Ok(bare)

@@ -7,12 +7,9 @@ use serde_json::json;
 
 use super::jobs::{Trouble, prepare, sync};
 use super::{ConfigFile, Exit, print};
-use crate::diff::Difference;
+use crate::diff::places;
 use crate::operate;
 use crate::pipeline::{self, Counts, DiffError, Differing, Found, Question, Wanted};
-
-/// Of them nobody wants to read more on one line.
-const DIFFERENCES_SHOWN: usize = 8;
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
@@ -116,15 +113,6 @@ fn line(differing: &Differing, as_json: bool) -> String {
     }
     line.push('\n');
     line
-}
-
-fn places(differences: &[Difference]) -> String {
-    let place = |difference: &Difference| format!("{} {}", difference.path, difference.change.words());
-    let shown: Vec<String> = differences.iter().take(DIFFERENCES_SHOWN).map(place).collect();
-    match differences.len().saturating_sub(DIFFERENCES_SHOWN) {
-        0 => shown.join(", "),
-        more => format!("{}, and {more} more", shown.join(", ")),
-    }
 }
 
 fn sum(counts: &Counts, as_json: bool) -> String {

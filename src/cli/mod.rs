@@ -4,6 +4,7 @@
 
 mod audit;
 mod backfill;
+mod bars;
 mod check;
 mod demo;
 mod diff;
@@ -209,6 +210,12 @@ fn is_no_state(error: &pg::Error) -> bool {
 fn print(text: &str) {
     use std::io::Write;
     let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// An argument: so many in a second.
+fn rate(text: &str) -> Result<f64, &'static str> {
+    let rate = text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
+    rate.ok_or("wanted: a number above 0")
 }
 
 /// Whether standard error is a terminal that takes colors.

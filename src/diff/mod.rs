@@ -3,5 +3,5 @@
 mod paths;
 mod verdict;
 
-pub use paths::{Change, Difference, differences};
+pub use paths::{Change, Difference, differences, places};
 pub use verdict::{Accepted, Built, Operation, Reason, Verdict, verdict};

@@ -55,6 +55,19 @@ pub fn differences(old: &str, new: &str, ignore: &[Pointer]) -> Vec<Difference> 
     found
 }
 
+/// Of more places nobody wants to read.
+const SHOWN: usize = 8;
+
+/// On one line, for people.
+pub fn places(differences: &[Difference]) -> String {
+    let place = |difference: &Difference| format!("{} {}", difference.path, difference.change.words());
+    let shown: Vec<String> = differences.iter().take(SHOWN).map(place).collect();
+    match differences.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{}, and {more} more", shown.join(", ")),
+    }
+}
+
 struct Finder<'a> {
     ignore: &'a [Pointer],
     found: Vec<Difference>,

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use self::progress::Progress;
 use super::jobs::{Trouble, prepare, print_json, sync};
-use super::{ConfigFile, Exit, print};
+use super::{ConfigFile, Exit, print, rate};
 use crate::config::{Config, Sync};
 use crate::pg;
 use crate::pipeline::{self, AuditError, DiffError, Findings, News, Order, Question, Report};
@@ -38,11 +38,6 @@ pub(super) struct Options {
     /// Print JSON at the end, and nothing before
     #[arg(long)]
     json: bool,
-}
-
-fn rate(text: &str) -> Result<f64, &'static str> {
-    let rate = text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
-    rate.ok_or("wanted: a number above 0")
 }
 
 pub(super) async fn audit(options: &Options) -> Exit {

@@ -1,14 +1,10 @@
 //! How far it has come: a bar on a terminal, a line now and then elsewhere; on standard error.
 
-use std::time::Duration;
-
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget};
 use tokio::time::Instant;
 
+use crate::cli::bars::{LINES_PERIOD, style};
 use crate::cli::print;
-
-/// Between two lines where there is no terminal.
-const LINES_PERIOD: Duration = Duration::from_secs(10);
 
 pub(super) struct Progress {
     name: String,
@@ -28,8 +24,7 @@ impl Progress {
             ProgressDrawTarget::stderr()
         };
         let lines = target.is_hidden() && !quiet;
-        let style = ProgressStyle::with_template("{prefix} [{bar:30}] {wide_msg}").expect("the template is right");
-        let bar = ProgressBar::with_draw_target(Some(0), target).with_style(style);
+        let bar = ProgressBar::with_draw_target(Some(0), target).with_style(style());
         bar.set_prefix(name.to_owned());
         Self {
             name: name.to_owned(),

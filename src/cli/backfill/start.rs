@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{routes, text, wait};
 use crate::cli::jobs::{Trouble, prepare, print_json, read_keys, sync};
-use crate::cli::{ConfigFile, Exit, print};
+use crate::cli::{ConfigFile, Exit, print, rate};
 use crate::operate;
 use crate::pipeline::PrepareError;
 use crate::queue::{BackfillId, NewBackfill, Walk, Worker};
@@ -44,11 +44,6 @@ pub(super) struct Options {
     /// Print JSON: {"backfills"}, with --wait as they stand at the end
     #[arg(long)]
     json: bool,
-}
-
-fn rate(text: &str) -> Result<f64, &'static str> {
-    let rate = text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
-    rate.ok_or("wanted: a number above 0")
 }
 
 /// What became of the wish for one sink; `None`: a backfill stands that will find whatever this one would.

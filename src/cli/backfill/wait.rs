@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::text;
+use crate::cli::bars::{LINES_PERIOD, style};
 use crate::cli::jobs::{Trouble, print_json};
 use crate::cli::{Exit, print};
 use crate::operate::{self, BackfillStatus};
@@ -15,9 +16,6 @@ use crate::queue::{BackfillId, RouteId};
 
 /// Between two looks.
 const PERIOD: Duration = Duration::from_millis(500);
-
-/// Between two lines where there is no terminal.
-const LINES_PERIOD: Duration = Duration::from_secs(10);
 
 pub(super) async fn wait(
     databases: &Databases,
@@ -73,8 +71,7 @@ impl Bars {
         let target = ProgressDrawTarget::stderr();
         let is_terminal = !target.is_hidden();
         let all = MultiProgress::with_draw_target(target);
-        let style = ProgressStyle::with_template("{prefix} [{bar:30}] {wide_msg}").expect("the template is right");
-        let bar = |_| all.add(ProgressBar::new(0).with_style(style.clone()));
+        let bar = |_| all.add(ProgressBar::new(0).with_style(style()));
         Self {
             each: (0..count).map(bar).collect(),
             is_terminal,

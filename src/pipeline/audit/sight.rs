@@ -7,7 +7,7 @@ use super::auditor::AuditError;
 use super::findings::{Fault, Sample};
 use crate::build::{Built, Digest, digest};
 use crate::config::Deletes;
-use crate::diff::{Difference, Operation, differences};
+use crate::diff::{Operation, differences, places};
 use crate::mapping::SubjectKey;
 use crate::operate::Kept;
 use crate::pipeline::looking::{Found, Look, Looker};
@@ -24,9 +24,6 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// So many in a row are not to blame: the sink is away.
 const SILENT_MAX: usize = 5;
-
-/// Of more places nobody wants to read.
-const DIFFERENCES_SHOWN: usize = 8;
 
 /// As far away as makes no difference: nothing is sent.
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -274,14 +271,5 @@ fn sample(key: &SubjectKey, detail: Option<String>) -> Sample {
     Sample {
         key: key.as_str().to_owned(),
         detail,
-    }
-}
-
-fn places(differences: &[Difference]) -> String {
-    let place = |difference: &Difference| format!("{} {}", difference.path, difference.change.words());
-    let shown: Vec<String> = differences.iter().take(DIFFERENCES_SHOWN).map(place).collect();
-    match differences.len().saturating_sub(DIFFERENCES_SHOWN) {
-        0 => shown.join(", "),
-        more => format!("{}, and {more} more", shown.join(", ")),
     }
 }

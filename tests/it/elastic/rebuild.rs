@@ -32,15 +32,21 @@ async fn aliased(things: u32) -> (Search, PathBuf, Engine) {
 }
 
 async fn aliased_with(things: u32, mapping: &str) -> (Search, PathBuf, Engine) {
+    let (search, config) = aliased_at_rest(things, mapping).await;
+    let engine = search.world.engine(&config);
+    search.world.settled().await;
+    search.assert_holds("things_1", THINGS).await;
+    (search, config, engine)
+}
+
+/// The same before any engine works for it.
+async fn aliased_at_rest(things: u32, mapping: &str) -> (Search, PathBuf) {
     let search = Search::with(things).await;
     let mut body: Value = serde_json::from_str(mapping).unwrap();
     body["aliases"] = json!({ "things": {} });
     search.elastic.create("things_1", &body);
     let config = search.config_with_mapping(QUICK);
-    let engine = search.world.engine(&config);
-    search.world.settled().await;
-    search.assert_holds("things_1", THINGS).await;
-    (search, config, engine)
+    (search, config)
 }
 
 impl Search {
@@ -480,11 +486,7 @@ async fn a_rebuild_that_is_canceled_leaves_its_index_and_nothing_else() {
 /// The reader begins anew for each rebuild; here it takes its time, until nothing is left of the rebuild that it is to read for.
 #[tokio::test]
 async fn no_changes_are_mapped_for_a_rebuild_that_is_over() {
-    let search = Search::with(10).await;
-    let mut body: Value = serde_json::from_str(MAPPING).unwrap();
-    body["aliases"] = json!({ "things": {} });
-    search.elastic.create("things_1", &body);
-    let config = search.config_with_mapping(QUICK);
+    let (search, config) = aliased_at_rest(10, MAPPING).await;
     let slow = [("FAILPOINTS", "setup-after-slot=1*off->1*sleep(2000)->off")];
     let engine = search.world.engine_with(&config, &slow);
     search.world.settled().await;
