@@ -62,12 +62,16 @@ async fn a_first_load_that_is_killed_ten_times_repeats_no_more_than_a_chunk_each
 #[tokio::test]
 async fn one_that_finds_nothing_sends_no_more_than_what_was_in_hand() {
     let (world, config, mut engine) = in_step(2_000, &small()).await;
+    engine.kill9();
     for _ in 0..3 {
+        // Long enough in hand to be seen there.
+        let mut engine = world.engine_with(&config, &[("FAILPOINTS", "chunk-after-commit=2*sleep(1000)->off")]);
         done(&world, &config, &["orders"]).await;
         world.wait_until_true("select count(*) > 0 from walsift.chunk").await;
         engine.kill9();
-        engine = world.engine(&config);
+        let mut engine = world.engine(&config);
         world.settled().await;
+        engine.kill9();
     }
     let sent = world.receiver().request_count();
     // One that is built, one that is compared, one that waits for its turn.

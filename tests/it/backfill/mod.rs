@@ -206,14 +206,14 @@ async fn processes_share_one() {
     let (world, config, _first) = in_step(400, &format!("{SMALL}[sinks.shop_api]\nconcurrency = 4\n")).await;
     let _second = world.engine(&config);
     world.wait_until_true("select count(*) = 2 from walsift.worker").await;
-    world
-        .receiver()
-        .rule(Paths::All, Behaviour::Slow(std::time::Duration::from_millis(10)));
+    // Whatever is begun stays in hand until both have begun.
+    world.receiver().rule(Paths::All, Behaviour::Hold);
     done(&world, &config, &["orders", "--force"]).await;
     world
         .wait_until_true("select count(distinct worker) = 2 from walsift.chunk")
         .await;
     world.receiver().clear_rules();
+    crate::guarantees::let_go(&world).await;
     world.settled().await;
     let sent = world.receiver().look(|ledger| ledger.journal().len());
     assert_eq!(sent, 400, "some were sent twice, or not at all");
