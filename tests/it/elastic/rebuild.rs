@@ -426,7 +426,7 @@ async fn a_process_that_slept_through_a_rebuild_goes_on_with_what_it_led_to() {
     let sleeper = search.world.engine(&config);
     let stands_by = |line: &Value| field(line, "message") == Some("another process reads the slot; standing by");
     sleeper.wait_for_log(DEADLINE, "it stands by", stands_by).await;
-    sleeper.signal(Signal::STOP);
+    sleeper.pause().await;
     search.begins(&config, &AND_SWAP).await;
     search.swapped().await;
     sleeper.signal(Signal::CONT);

@@ -168,7 +168,7 @@ async fn g5_a_process_that_was_paused_beyond_its_lease_starts_and_finishes_nothi
     world.wait_until_true(&claimed).await;
 
     // Nothing of it is being sent at this moment, so nothing of it can be on its way when it goes on.
-    paused.signal(Signal::STOP);
+    paused.pause().await;
     world.receiver().clear_rules();
     let_go(&world).await;
     world.sql("update orders set status = 'C'").await;

@@ -85,7 +85,7 @@ async fn a_flaky_upstream_exhaustion_a_replay_a_duplicate_and_a_lost_worker() {
     assert_eq!(told["uncertain"], false);
 
     // Its lease expires: another takes over, and as nobody knows what was done, sends it again.
-    engine.signal(Signal::STOP);
+    engine.pause().await;
     let expired = async || (world.show(&config, active).await["state"] == "pending").then_some(());
     eventually(DEADLINE, "the end of the lease", expired).await;
     let_go(&world).await;

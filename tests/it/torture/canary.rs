@@ -97,6 +97,18 @@ impl Canary {
         .await;
     }
 
+    /// There is a slot: what is written from now on is streamed. What was there before comes with the first load, which rests while
+    /// the sink fails.
+    pub async fn is_listened_to(&self, world: &World) {
+        eventually(WITHIN, "a slot", async || {
+            let mut session = self.0.lock().await;
+            let client = connected(world, &mut session).await?;
+            let slot = "select from pg_replication_slots where slot_name = $1 and confirmed_flush_lsn is not null";
+            client.query_opt(slot, &[&world.slot()]).await.ok()?.map(drop)
+        })
+        .await;
+    }
+
     /// Again and again until it is done.
     pub async fn run(&self, world: &World, statement: &str) {
         eventually(WITHIN, statement, async || {

@@ -100,6 +100,7 @@ async fn subjects_are_refused(world: &World, faults: &Faults, rng: &mut Rng, can
         "update orders set status = 'refused {number}' where id between {first} and {}",
         refused.end
     );
+    canary.is_listened_to(world).await;
     canary.run(world, &change).await;
     tokio::time::sleep(Duration::from_millis(rng.u64(100..1_000))).await;
     canary

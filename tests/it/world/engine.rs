@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::{DEADLINE, World, http_client};
+use super::{DEADLINE, World, eventually, http_client};
 
 /// Most lines of an engine's log that a failed test shows.
 const SHOWN_LINES_MAX: usize = 300;
@@ -119,6 +119,24 @@ impl Engine {
     /// While it has not been reaped.
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// SIGSTOP. Its threads stop one after the other: once this returns, none of them does anything any more.
+    pub async fn pause(&self) {
+        self.signal(Signal::STOP);
+        let threads = format!("/proc/{}/task", self.child.id());
+        eventually(DEADLINE, "all threads to stop", async || {
+            let stopped = |thread: std::io::Result<std::fs::DirEntry>| {
+                let stat = std::fs::read_to_string(thread.ok()?.path().join("stat")).ok()?;
+                // Behind the name, which may hold anything.
+                Some(stat.rsplit_once(')')?.1.trim_start().starts_with('T'))
+            };
+            let all = std::fs::read_dir(&threads)
+                .ok()?
+                .all(|thread| stopped(thread) == Some(true));
+            all.then_some(())
+        })
+        .await;
     }
 
     /// SIGTERM: asks it to finish and leave.
