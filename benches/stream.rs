@@ -89,7 +89,7 @@ struct Bench {
     socket: Dsn,
     tcp: Dsn,
     postmaster: u32,
-    programs: PathBuf,
+    recvlogical: PathBuf,
 }
 
 impl Bench {
@@ -102,17 +102,12 @@ impl Bench {
                  create publication bench for table item",
             )
             .await?;
-        let file = client
-            .query_one("select pg_read_file('postmaster.pid')", &[])
-            .await?
-            .get::<_, String>(0);
-        let programs = Command::new("pg_config").arg("--bindir").output()?.stdout;
         Ok(Self {
+            postmaster: process::postmaster(&client).await,
             client,
             socket: cluster.socket_url("postgres").parse()?,
             tcp: cluster.url("postgres").parse()?,
-            postmaster: file.lines().next().unwrap_or_default().parse()?,
-            programs: String::from_utf8(programs)?.trim().into(),
+            recvlogical: cluster.program("pg_recvlogical"),
         })
     }
 
@@ -178,7 +173,7 @@ impl Bench {
     async fn pg_recvlogical(&self, dsn: &Dsn, end: PgLsn) -> Result<()> {
         let target = dsn.resolve()?;
         let (host, port) = (&target.hosts[0].name, target.hosts[0].port.to_string());
-        let mut command = Command::new(self.programs.join("pg_recvlogical"));
+        let mut command = Command::new(&self.recvlogical);
         command.args(["-h", host, "-p", &port, "-U", &target.user, "-d", &target.database]);
         command.args([
             "--slot",

@@ -38,7 +38,7 @@ impl Stage {
 
     /// How long `psql` takes for a statement whose rows nobody looks at.
     pub async fn psql(&self, sql: &'static str) -> Result<Duration> {
-        let mut psql = Process::new(self.programs.join("psql"));
+        let mut psql = Process::new(self.cluster.program("psql"));
         psql.args(["-qAt", "-v", "FETCH_COUNT=10000", "-c", sql, &self.cluster.url("shop")]);
         psql.stdout(Stdio::null());
         let begun = Instant::now();
@@ -64,7 +64,7 @@ impl Stage {
 
     /// Reads the copy, up to an end or until it is killed, and throws it away.
     pub fn recvlogical(&self, over_socket: bool, end: Option<PgLsn>) -> Result<Child> {
-        let mut command = Process::new(self.programs.join("pg_recvlogical"));
+        let mut command = Process::new(self.cluster.program("pg_recvlogical"));
         command.args([
             "--dbname",
             &self.url(over_socket),
@@ -95,7 +95,7 @@ impl Stage {
         )?;
         // A status that nobody has had yet.
         let round = self.wal().await?;
-        let mut pgbench = Process::new(self.programs.join("pgbench"));
+        let mut pgbench = Process::new(self.cluster.program("pgbench"));
         pgbench.args([
             "-n",
             "-M",

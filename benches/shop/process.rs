@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::fs;
 
+use tokio_postgres::Client;
+
 /// `sysconf(_SC_CLK_TCK)` wherever Linux runs.
 const TICKS: f64 = 100.0;
 
@@ -32,6 +34,13 @@ pub fn peak_memory(process: u32) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
     kilobytes.unwrap_or(0) * 1024
+}
+
+/// The first process of a server.
+pub async fn postmaster(client: &Client) -> u32 {
+    let file = client.query_one("select pg_read_file('postmaster.pid')", &[]).await;
+    let file = file.unwrap().get::<_, String>(0);
+    file.lines().next().unwrap().parse().unwrap()
 }
 
 struct Stat {

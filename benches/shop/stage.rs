@@ -16,7 +16,7 @@ use tokio_postgres::{Client, NoTls};
 use walsift::demo::{Cluster, ClusterSettings};
 
 use crate::Result;
-use crate::process::peak_memory;
+use crate::process::{peak_memory, postmaster};
 use crate::receiver::Receiver;
 
 /// As whom Walsift comes, so that its statements can be told from all others.
@@ -65,7 +65,6 @@ pub struct Stage {
     pub client: Client,
     pub receiver: Receiver,
     pub postmaster: u32,
-    pub programs: PathBuf,
     folder: PathBuf,
 }
 
@@ -101,14 +100,10 @@ impl Stage {
                    with (publish_via_partition_root = true)",
             )
             .await?;
-        let file = client.query_one("select pg_read_file('postmaster.pid')", &[]).await?;
-        let postmaster = file.get::<_, &str>(0).lines().next().unwrap_or_default().parse()?;
-        let programs = Command::new("pg_config").arg("--bindir").output()?.stdout;
         Ok(Self {
+            postmaster: postmaster(&client).await,
             client,
             receiver: Receiver::start().await?,
-            postmaster,
-            programs: String::from_utf8(programs)?.trim().into(),
             folder: cluster.create_folder("bench")?,
             cluster,
         })
@@ -191,7 +186,7 @@ impl Stage {
             .get(0))
     }
 
-    /// Waits until all that is committed has been read and no job, chunk or visit is left.
+    /// Waits until the first load is over, all that is committed has been read, and no job, chunk or visit is left.
     pub async fn settled(&self, way: Way) -> Result<()> {
         let schema = way.name();
         let mark: PgLsn = self
@@ -206,6 +201,7 @@ impl Stage {
             .prepare(&format!(
                 "select exists (select from {schema}.progress where lsn >= $1)
                     and not exists (select from {schema}.job) and not exists (select from {schema}.visit)
+                    and exists (select from {schema}.backfill)
                     and not exists (select from {schema}.backfill where finished_at is null)
                     and not exists (select from {schema}.chunk)"
             ))

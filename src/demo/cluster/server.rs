@@ -146,6 +146,11 @@ impl Cluster {
         )
     }
 
+    /// A program that came with the server, `psql` say, if it did.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.programs.join(name)
+    }
+
     /// The last lines of the server's log, over all its restarts.
     pub fn log(&self) -> String {
         self.log.text()

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use crate::world::{Engine, World};
 
@@ -103,8 +103,7 @@ impl Fleet {
 
     fn signal(&self, at: usize, signal: Signal) {
         let engine = self.engines[at].as_ref().expect("it was chosen among the living");
-        let id = Pid::from_raw(i32::try_from(engine.id()).unwrap()).unwrap();
-        kill_process(id, signal).unwrap();
+        engine.signal(signal);
     }
 
     /// Holds each against the ceiling, and sees whether any has left by itself.
